@@ -1,0 +1,101 @@
+"""Files that are either whole or absent: atomic writes, and tensors with a digest that is checked on reading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from empirical.errors import InputError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` all at once: a reader, or a crash, sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(
+            str(path), error.strerror, "a writable folder with free space", "free space or choose another --out, then rerun"
+        ) from None
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write plain values as JSON, atomically."""
+    write_bytes(path, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a damaged file is named, with what to do about it."""
+    try:
+        return json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), f"damaged JSON ({error})", "the file as written", f"delete {path.parent} and rerun") from None
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of named tensors: names, types, shapes and values."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        total.update(tensor.numpy().tobytes())
+    return total.hexdigest()
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], values: Any) -> None:
+    """Write tensors and plain `values` as one safetensors file, atomically, with a digest of the tensors."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"values": json.dumps(values), "sha256": digest(tensors)}
+    write_bytes(path, safetensors.torch.save(tensors, metadata))
+
+
+def load_tensors(path: Path, do: str) -> tuple[dict[str, Tensor], Any]:
+    """Read what `save_tensors` wrote and check its digest. `do` tells the user what to do about a damaged file."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(str(path), f"an unreadable file ({error})", "a whole safetensors file", do) from None
+    if metadata.get("sha256") != digest(tensors):
+        raise InputError(str(path), "contents that do not match their digest", "the file as written", do)
+    return tensors, json.loads(metadata["values"])
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make `target` a copy of the folder `source`, files shared where the file system can; whole or absent.
+
+    Only for folders whose files are replaced, never changed in place.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        shutil.copytree(source, temporary, copy_function=_link)
+        temporary.replace(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not target.exists():  # otherwise another process was first, with the same contents
+            raise InputError(str(target), error.strerror, "a writable folder with free space",
+                             "free space or choose another --out, then rerun") from None  # fmt: skip
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

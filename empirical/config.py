@@ -1,0 +1,206 @@
+"""The configuration of one run: frozen dataclasses, one default in one place, unknown keys refused.
+
+A run is a pure function of its `Run`. Recipes are TOML files with the same sections:
+
+    [world]     which data world, and its options     (the fields of the class in `empirical.worlds`)
+    [learner]   the model that is trained
+    [training]  its optimiser and schedule
+    [sampling]  the diffusion sampler
+    [growth]    when data are added, and how many
+    [acquire]   how the added data are made or chosen
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from empirical.errors import InputError, require, require_non_negative, require_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """The trained model: `kind` is one of the learners of the world."""
+
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Optimiser and Warmup-Stable-Decay schedule; every count is in iterations (optimiser steps)."""
+
+    iterations: int
+    batch: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1  # fraction of the iterations
+    cooldown: float = 0.2  # fraction of the iterations; no data are added from its start on
+    label_smoothing: float = 0.11
+    mixup: float = 0.0  # alpha of the Beta distribution, 0 = off
+    cutmix: float = 0.0
+    ema_decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        require_positive("training", iterations=self.iterations, batch=self.batch, lr=self.lr)
+        require_non_negative("training", weight_decay=self.weight_decay, mixup=self.mixup, cutmix=self.cutmix)
+        for name in ("warmup", "cooldown", "label_smoothing", "ema_decay"):
+            value = getattr(self, name)
+            require(0 <= value < 1, f"training.{name}", value, "a number in [0, 1)")
+        require(self.warmup + self.cooldown <= 1, "training.warmup + training.cooldown", self.warmup + self.cooldown,
+                "a sum of at most 1")  # fmt: skip
+        mixes = self.mixup > 0 or self.cutmix > 0
+        require(not mixes or self.batch % 2 == 0, "training.batch", self.batch, "an even number with Mixup or CutMix")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """DDIM with classifier-free guidance, eps = (1 + scale) eps(x, y) - scale eps(x)."""
+
+    steps: int
+    guidance_scale: float = 0.0  # the paper's lambda; diffusers' guidance_scale is 1 + lambda
+    batch: int = 128  # the fixed shape of every sampling batch: an image does not depend on its neighbours
+
+    def __post_init__(self) -> None:
+        require_positive("sampling", steps=self.steps, batch=self.batch)
+        require_non_negative("sampling", guidance_scale=self.guidance_scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """Algorithm 1's clock: N = `initial`, P = `addition`, k = `additions`, tau = `evaluate_every`, T_max = `patience`."""
+
+    initial: int
+    addition: int = 0
+    additions: int = 0
+    evaluate_every: int = 10
+    patience: int = 4
+    incremental: bool = False  # T_max grows in proportion to the pool
+    add_at: int | None = None  # add once at this iteration instead of on a plateau
+
+    def __post_init__(self) -> None:
+        require_positive("growth", initial=self.initial, evaluate_every=self.evaluate_every, patience=self.patience)
+        require_non_negative("growth", addition=self.addition, additions=self.additions)
+        require(self.additions == 0 or self.addition > 0, "growth.addition", self.addition,
+                "an integer > 0 when growth.additions > 0")  # fmt: skip
+        if self.add_at is not None:
+            require(self.add_at > 0 and self.add_at % self.evaluate_every == 0, "growth.add_at", self.add_at,
+                    f"a positive multiple of growth.evaluate_every = {self.evaluate_every}")  # fmt: skip
+            require(self.additions <= 1, "growth.additions", self.additions, "0 or 1 with growth.add_at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acquire:
+    """How an addition is obtained: `ratio` candidates per kept sample, each guided with strength `omega`."""
+
+    omega: float = 0.0
+    through: str = "x0"  # gradient path: "denoiser" (the paper's) or "x0" (noise estimate held constant)
+    direction: str = "entropy"  # or "random": the control with steps of the same length
+    ratio: int = 1  # oversampling: the 1/ratio of highest entropy is kept
+    replace: bool = False  # the addition takes the place of the pool instead of joining it
+
+    def __post_init__(self) -> None:
+        require_non_negative("acquire", omega=self.omega)
+        require(self.ratio >= 1, "acquire.ratio", self.ratio, "an integer >= 1")
+        require(self.through in ("x0", "denoiser"), "acquire.through", self.through, "'x0' or 'denoiser'")
+        require(self.direction in ("entropy", "random"), "acquire.direction", self.direction, "'entropy' or 'random'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that decides the numbers of one run."""
+
+    world: Any
+    learner: Learner
+    training: Training
+    sampling: Sampling
+    growth: Growth
+    acquire: Acquire = field(default_factory=Acquire)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.seed >= 0, "seed", self.seed, "an integer >= 0")
+        self.world.check(self)
+
+
+def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    """Make a dataclass of `values`, refusing unknown keys, missing keys and wrong types by name."""
+    hints = get_type_hints(cls)
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    for key in values:
+        require(key in known, f"{where}.{key}", values[key], f"the keys {', '.join(known)}", "remove or rename the key")
+    for name, f in known.items():
+        optional = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
+        require(name in values or optional, f"{where}.{name}", None, "a value", "add the key")
+    return cls(**{key: _coerce(value, hints[key], f"{where}.{key}") for key, value in values.items()})
+
+
+def _coerce(value: Any, hint: Any, where: str) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint == tuple[int, int]:
+        require(isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value),
+                where, value, "a pair of integers")  # fmt: skip
+        return tuple(value)
+    if hint in (int, float, str, bool):
+        require(type(value) is hint, where, value, f"a value of type {hint.__name__}")
+        require(hint is not float or math.isfinite(value), where, value, "a finite number")
+    elif hint == int | None:
+        require(value is None or type(value) is int, where, value, "an integer")
+    return value
+
+
+def from_dict(values: Mapping[str, Any]) -> Run:
+    """Resolve a nested mapping (a parsed TOML recipe) into a checked `Run`."""
+    from empirical.worlds import WORLDS
+
+    values = dict(values)
+    world = dict(values.pop("world", {}))
+    name = world.pop("name", None)
+    require(name in WORLDS, "world.name", name, f"one of {', '.join(WORLDS)}")
+    sections: dict[str, Any] = {"world": build(WORLDS[name], world, f"world ({name})")}
+    for key, cls in {"learner": Learner, "training": Training, "sampling": Sampling, "growth": Growth,
+                     "acquire": Acquire}.items():  # fmt: skip
+        section = values.pop(key, {})
+        require(isinstance(section, Mapping), key, section, "a table of settings")
+        sections[key] = build(cls, section, key)
+    return build(Run, {**sections, **values}, "run")
+
+
+def to_dict(run: Run) -> dict[str, Any]:
+    """The fully resolved configuration as plain values: the inverse of `from_dict`."""
+    values = dataclasses.asdict(run)
+    return {**values, "world": {"name": run.world.name, **values["world"]}}
+
+
+def digest(values: Any) -> str:
+    """A short name for plain values, the same on every machine."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; a file that is absent or malformed is said with its place."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(str(path), "no such file", "an existing TOML file", "check the name") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(path), str(error), "valid TOML", "mend the line") from None
+
+
+def merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with dotted `overrides` applied: {"growth.additions": 3} sets values["growth"]["additions"]."""
+    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for dotted, value in overrides.items():
+        *path, last = dotted.split(".")
+        target = result
+        for part in path:
+            target = target.setdefault(part, {})
+        target[last] = value
+    return result

@@ -1,0 +1,16 @@
+"""The learner's uncertainty about an image: H(f(x)) = - sum_y f(y|x) log f(y|x) (paper, Eq. 6)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Entropy in nats of the softmax of `logits` (B, classes), in float32 or better; returns (B,), in [0, log classes].
+
+    >>> entropy(torch.zeros(1, 4)).exp()
+    tensor([4.0000])
+    """
+    log_p = torch.log_softmax(logits if logits.dtype == torch.float64 else logits.float(), dim=-1)
+    return -(log_p.exp() * log_p).sum(-1)

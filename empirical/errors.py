@@ -1,0 +1,31 @@
+"""The one form of every complaint: where it arose, what was got, what is allowed, what to do."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+class InputError(ValueError):
+    """Bad input from a person: a message of the form `where: got X; allowed Y; do Z`, shown without a traceback."""
+
+    def __init__(self, where: str, got: Any, allowed: str, do: str) -> None:
+        super().__init__(f"{where}: got {got!r}; allowed {allowed}; {do}")
+
+
+def require(condition: bool, where: str, got: Any, allowed: str, do: str = "correct the value") -> None:
+    """Raise `InputError` unless the condition holds."""
+    if not condition:
+        raise InputError(where, got, allowed, do)
+
+
+def require_positive(where: str, **values: float) -> None:
+    """Refuse values that are not finite numbers above zero."""
+    for name, value in values.items():
+        require(math.isfinite(value) and value > 0, f"{where}.{name}", value, "a finite number > 0")
+
+
+def require_non_negative(where: str, **values: float) -> None:
+    """Refuse values that are not finite numbers of at least zero."""
+    for name, value in values.items():
+        require(math.isfinite(value) and value >= 0, f"{where}.{name}", value, "a finite number >= 0")

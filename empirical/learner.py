@@ -1,0 +1,151 @@
+"""The trained classifier: a small CNN or a timm ViT, with AdamW, WSD, label smoothing, Mixup/CutMix and EMA.
+
+A learner is anything with `fit`, `logits`, `state` and `load_state`; the linear one lives with its world.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+import timm
+import torch
+from timm.data import Mixup
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+
+from empirical.config import Training
+from empirical.pool import Pool
+from empirical.schedule import wsd
+
+
+class Learner(Protocol):
+    """What the practice loop needs of a model; image batches are (B, ...), logits (B, classes)."""
+
+    device: torch.device
+
+    def fit(self, pool: Pool, start: int, stop: int) -> float:
+        """Take iterations `start` to `stop - 1` on the pool; return the mean training loss."""
+        ...
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits of the evaluated model, differentiable in the images, each image on its own."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything `fit` depends on, as named tensors."""
+        ...
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Continue from what `state` returned."""
+        ...
+
+
+def small_cnn(channels: int, size: int, classes: int) -> nn.Module:
+    """Three 3x3 convolutions of 32 channels and a linear layer; 24k parameters for 8x8 grey digits."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, 3, padding=1), nn.GELU(),
+        nn.Conv2d(32, 32, 3, padding=1), nn.GELU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 3, padding=1), nn.GELU(),
+        nn.Flatten(),
+        nn.Linear(32 * (size // 2) ** 2, classes),
+    )  # fmt: skip
+
+
+def tiny_vit(channels: int, size: int, classes: int) -> nn.Module:
+    """A timm ViT of width 64 and depth 2 on 4 x 4 patches, Xavier-initialised: timm's own init trails at this size."""
+    model = timm.models.VisionTransformer(img_size=size, patch_size=size // 4, in_chans=channels, num_classes=classes,
+                                          embed_dim=64, depth=2, num_heads=4)  # fmt: skip
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+    return model
+
+
+NETWORKS = {"cnn": small_cnn, "vit": tiny_vit}
+
+
+@contextmanager
+def _numpy_seed(seed: list[int]) -> Iterator[None]:
+    """Seed NumPy's global generator, which timm's Mixup draws from, and put it back."""
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(np.random.SeedSequence(seed).generate_state(4))  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+class NetworkLearner:
+    """A network under the training recipe; iteration s depends on (seed, s), the weights and the pool only."""
+
+    def __init__(self, model: nn.Module, classes: int, training: Training, seed: int) -> None:
+        self.training, self.seed = training, seed
+        self.model, self.device = model, next(model.parameters()).device
+        self.averaged = ModelEmaV3(model, decay=training.ema_decay, use_warmup=True)
+        self.averaged.module.requires_grad_(False)
+        matrices = [p for p in model.parameters() if p.dim() > 1]
+        vectors = [p for p in model.parameters() if p.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+            lr=training.lr, fused=True,
+        )  # fmt: skip
+        self.loss = nn.CrossEntropyLoss(label_smoothing=training.label_smoothing)
+        mixes = training.mixup > 0 or training.cutmix > 0
+        self.mixup = Mixup(mixup_alpha=training.mixup, cutmix_alpha=training.cutmix, num_classes=classes,
+                           label_smoothing=training.label_smoothing) if mixes else None  # fmt: skip
+        self.target_loss = nn.CrossEntropyLoss()  # Mixup makes smoothed target distributions itself
+
+    def fit(self, pool: Pool, start: int, stop: int) -> float:
+        total = 0.0
+        for step in range(start, stop):
+            images, labels = pool.batch(self.seed, step, self.training.batch)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.training.lr * wsd(step, self.training)
+            if self.mixup is None:
+                loss = self.loss(self.model(images), labels)
+            else:
+                with _numpy_seed([self.seed, step]):
+                    mixed, targets = self.mixup(images.clone(), labels)
+                loss = self.target_loss(self.model(mixed), targets)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.averaged.update(self.model, step=step)
+            total += loss.item()
+            if not np.isfinite(total):
+                raise FloatingPointError(f"training: the loss of iteration {step} is not finite; lower training.lr")
+        return total / (stop - start)
+
+    def logits(self, images: Tensor) -> Tensor:
+        return self.averaged.module(images)
+
+    def state(self) -> dict[str, Tensor]:
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"averaged.{k}": v for k, v in self.averaged.module.state_dict().items()}
+        for i, entry in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{k}": v for k, v in entry.items()}
+        return copy.deepcopy(tensors)
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        part = _nested(state)
+        self.model.load_state_dict(part["model"])
+        self.averaged.module.load_state_dict(part["averaged"])
+        entries: dict[int, dict[str, Tensor]] = {}
+        for name, value in part.get("optimizer", {}).items():
+            index, key = name.split(".")
+            entries.setdefault(int(index), {})[key] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+
+
+def _nested(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Group "part.name" keys by their part."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        part, key = name.split(".", 1)
+        parts.setdefault(part, {})[key] = value
+    return parts

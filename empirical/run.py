@@ -1,0 +1,218 @@
+"""One run on disk: resolved config, manifest, metrics, checkpoint, pool, result; resumed wherever it was stopped.
+
+    <root>/<world>/<name>/config.json         the resolved configuration; <name> is its digest
+                          manifest.json       versions, revision, hardware, start
+                          metrics.jsonl       one line per event of the loop
+                          checkpoint.safetensors
+                          pool/round_*.safetensors
+                          result.json         written last: the run is finished
+    <root>/<world>/prefix-<digest>/           the state of a run just before an addition, for runs that share it
+    <root>/<world>/plain-<digest>/            unguided images, shared by the runs of one seed
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from empirical import evaluate
+from empirical.checkpoint import link_tree, load_tensors, read_json, save_tensors, write_bytes, write_json
+from empirical.config import Run, digest, to_dict
+from empirical.errors import InputError, require
+from empirical.pool import Pool
+from empirical.practice import Event, Progress, practice
+from empirical.sampler import Cost, Sampler
+from empirical.schedule import Plateau
+from empirical.stream import Stream
+
+CHECKPOINT_EVERY = 20  # evaluations; data additions are recorded at once
+
+
+def run_name(run: Run) -> str:
+    """The folder name of a run: a digest of all that decides its numbers."""
+    return digest([to_dict(run), run.world.identity(), version("deliberate-practice")])
+
+
+def prefix_name(run: Run, additions: int) -> str:
+    """Name of the state just before addition `additions + 1`, shared by all runs that agree up to there."""
+    values = to_dict(run)
+    del values["growth"]["additions"]
+    if additions == 0:  # what the first addition will be is not known yet
+        del values["acquire"], values["growth"]["addition"]
+    return "prefix-" + digest([values, run.world.identity(), version("deliberate-practice"), additions])
+
+
+def manifest(device: str) -> dict[str, Any]:
+    """Versions, git revision and hardware: what numbers may depend on besides the configuration."""
+    here = Path(__file__).parent
+    git = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    packages = ("deliberate-practice", "numpy", "scipy", "torch", "diffusers", "timm", "scikit-learn")
+    return {
+        "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
+        "git_revision": git.stdout.strip() or "unknown",
+        "hardware": {"machine": platform.machine(), "system": platform.system(), "device": device,
+                     "device_name": torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor()},
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }  # fmt: skip
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the run directory for this process; the lock goes with the process, however it ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / ".lock").open("w")
+    except OSError as error:
+        raise InputError(str(directory), error.strerror, "a writable folder", "choose another --out") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(str(directory), "a run directory in use by another process", "one process per run",
+                             "wait for it, or stop it") from None  # fmt: skip
+        yield
+
+
+class _State:
+    """The parts of a run in progress and their place on disk."""
+
+    def __init__(self, run: Run, directory: Path, device: str) -> None:
+        self.run, self.directory = run, directory
+        self.learner = run.world.learner(run, device)
+        self.progress, self.learner_cpu_s = Progress(), 0.0
+        self.lines: list[str] = []
+        saved = directory / "checkpoint.safetensors"
+        rounds = 0
+        if saved.exists():
+            tensors, values = load_tensors(saved, do=f"delete {directory} and rerun")
+            self.learner.load_state(tensors)
+            self.progress = Progress(values["step"], values["additions"], Plateau(values["best"], values["waited"]))
+            self.learner_cpu_s, rounds = values["learner_cpu_s"], values["rounds"]
+            self.lines = (directory / "metrics.jsonl").read_text().splitlines()[: values["lines"]]
+            require(len(self.lines) == values["lines"], str(directory / "metrics.jsonl"), f"{len(self.lines)} lines",
+                    f"the {values['lines']} lines that the checkpoint counted", f"delete {directory} and rerun")  # fmt: skip
+        self.pool = Pool(directory / "pool", rounds, device)
+
+    def save(self) -> None:
+        """Record everything the rest of the run depends on; the metrics first, since the checkpoint counts them."""
+        write_bytes(self.directory / "metrics.jsonl", "".join(line + "\n" for line in self.lines).encode())
+        p = self.progress
+        values = {"step": p.step, "additions": p.additions, "best": p.plateau.best, "waited": p.plateau.waited,
+                  "learner_cpu_s": self.learner_cpu_s, "rounds": len(self.pool.shards), "lines": len(self.lines)}  # fmt: skip
+        save_tensors(self.directory / "checkpoint.safetensors", self.learner.state(), values)
+
+    def log(self, event: Event) -> None:
+        """Remember an event for metrics.jsonl."""
+        self.lines.append(json.dumps({"event": event.kind, **event.values}))
+
+    def last(self, kind: str) -> dict[str, Any]:
+        """The latest event of a kind."""
+        return next(values for line in reversed(self.lines) if (values := json.loads(line))["event"] == kind)
+
+    def cost(self) -> Cost:
+        """What the run spent so far, as if it had run alone."""
+        total = Cost(learner_steps=self.progress.step, learner_cpu_s=self.learner_cpu_s)
+        for shard in self.pool.shards:
+            total.add(shard.cost)
+        return total
+
+
+def execute(run: Run, root: Path, device: str = "cpu", share_before: frozenset[int] = frozenset()) -> dict[str, Any]:
+    """Do a run, or what is left of it, under `root`, and return its result; a finished run is only read.
+
+    share_before: additions (1 = the first) before which the state is kept for other runs to start from.
+    """
+    base = root / run.world.name
+    directory = base / run_name(run)
+    if (directory / "result.json").exists():
+        return read_json(directory / "result.json")
+    with _locked(directory):
+        _prepare(run, base, directory, device)
+        state = _State(run, directory, device)
+        source = Stream(Sampler(run.world, run.sampling, device), base)
+        split = run.world.validation_split(run.seed)
+        evaluations, mark = 0, time.process_time()
+        for event in practice(run, state.learner, state.pool, source, lambda model: evaluate.accuracy(model, split),
+                              state.progress):  # fmt: skip
+            now = time.process_time()
+            if event.kind == "evaluated":
+                state.learner_cpu_s += now - mark
+                evaluations += 1
+            if event.kind == "due":
+                state.save()
+                if event.values["addition"] in share_before:
+                    _share(run, state, base)
+            else:
+                state.log(event)
+            if event.kind in ("started", "added") or evaluations % CHECKPOINT_EVERY == 0:
+                state.save()
+            mark = time.process_time()
+        state.save()
+        result = _result(run, state)
+        write_json(directory / "result.json", result)
+        return result
+
+
+def _prepare(run: Run, base: Path, directory: Path, device: str) -> None:
+    """Write config and manifest of a new run, from the furthest shared state if there is one; check those of an old."""
+    config = to_dict(run)
+    if (directory / "config.json").exists():
+        found = read_json(directory / "config.json")
+        require(digest(found) == digest(config), str(directory / "config.json"), "another configuration",
+                "the one this folder is named after", f"delete {directory} and rerun")  # fmt: skip
+        return
+    for additions in range(run.growth.additions, -1, -1):
+        shared = base / prefix_name(run, additions)
+        if shared.exists():
+            for path in shared.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(directory / path.name, ignore_errors=True)
+                    link_tree(path, directory / path.name)
+                else:
+                    write_bytes(directory / path.name, path.read_bytes())
+            break
+    write_json(directory / "manifest.json", manifest(device))
+    write_json(directory / "config.json", config)  # last: from here on the folder is a run
+
+
+def _share(run: Run, state: _State, base: Path) -> None:
+    """Keep the state just before the next addition for the runs that agree with this one up to here."""
+    target = base / prefix_name(run, state.progress.additions)
+    if target.exists():
+        return
+    staging = state.directory / "prefix"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    for name in ("checkpoint.safetensors", "metrics.jsonl"):
+        shutil.copy2(state.directory / name, staging / name)
+    link_tree(state.directory / "pool", staging / "pool")
+    link_tree(staging, target)
+    shutil.rmtree(staging)
+
+
+def _result(run: Run, state: _State) -> dict[str, Any]:
+    """The numbers of a finished run: what figures are made of."""
+    accuracy, hits = run.world.test(state.learner)
+    values = {
+        "config": to_dict(run),
+        "accuracy": accuracy,
+        "accuracy_validation": state.last("evaluated")["accuracy_validation"],
+        "correct": None if hits is None else "".join("01"[int(hit)] for hit in hits),
+        "pool": state.pool.summary(),
+        "pool_size": len(state.pool),
+        "cost": vars(state.cost()),
+    }
+    if hasattr(run.world, "alignment"):
+        values["alignment"] = run.world.alignment(state.learner)
+    return values

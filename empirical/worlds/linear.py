@@ -1,0 +1,138 @@
+"""The linear world: x ~ N(0, I_d), y = sign(<w_0, x>), a generator with an exact score, a linear learner.
+
+Deliberate practice runs here with the real sampler, in seconds, beside the theory of `rmt`. Conditioned on y = +-1 the
+noised data have density N(x; 0, I) 2 Phi(u), u = y sqrt(a) <w_0, x> / sqrt(1 - a), a = alphas_cumprod[t], so that
+    eps(x, t | y) = sqrt(1 - a) x - y sqrt(a) phi(u) / Phi(u) w_0,      eps(x, t) = sqrt(1 - a) x.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from empirical.errors import require, require_positive
+from empirical.evaluate import Split
+from empirical.guidance import Denoiser
+from empirical.learner import Learner
+from empirical.pool import Pool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearWorld:
+    """`dimension` d of the data, `ridge` penalty of the learner (per row of its pool), `validation` real samples."""
+
+    name: ClassVar[str] = "linear"
+    learners: ClassVar[tuple[str, ...]] = ("ridge", "logistic")
+    classes: ClassVar[int] = 2  # label 1 is y = +1, label 0 is y = -1
+
+    dimension: int = 128
+    ridge: float = 1e-2
+    validation: int = 1000
+
+    def __post_init__(self) -> None:
+        require_positive("world (linear)", ridge=self.ridge, validation=self.validation)
+        require(self.dimension >= 2, "world (linear).dimension", self.dimension, "an integer >= 2")
+
+    def check(self, run: Any) -> None:
+        """Refuse a run this world has no learner for."""
+        require(run.learner.kind in self.learners, "learner.kind", run.learner.kind, f"one of {self.learners}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        return (self.dimension,)
+
+    def identity(self) -> str:
+        """What the generator is, beyond its options: nothing is trained here."""
+        return "exact score"
+
+    def truth(self) -> Tensor:
+        """The unit vector w_0; the world is rotation invariant, so the first axis is as good as any."""
+        return torch.eye(self.dimension)[0]
+
+    def scheduler(self) -> Any:
+        """DDIM over levels from almost pure noise down."""
+        return DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="trailing")
+
+    def denoiser(self, device: str) -> Denoiser:
+        """The exact noise estimate; the label `classes` asks for the unconditional one."""
+        alphas = self.scheduler().alphas_cumprod
+        w = self.truth().to(device).unsqueeze(1)  # (d, 1)
+        signs = torch.tensor([-1.0, 1.0, 0.0], device=device)
+
+        def eps(x: Tensor, t: int, labels: Tensor) -> Tensor:
+            a = float(alphas[t])
+            y = signs[labels].unsqueeze(1)  # (B, 1)
+            u = y * math.sqrt(a / (1 - a)) * (x @ w)
+            hazard = torch.exp(-0.5 * u**2 - 0.5 * math.log(2 * math.pi) - torch.special.log_ndtr(u))  # phi / Phi
+            return math.sqrt(1 - a) * x - math.sqrt(a) * (y * hazard) @ w.T
+
+        return eps
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Samples are what the sampler ends with."""
+        return x
+
+    def validation_split(self, seed: int) -> Split:
+        """Real samples to watch the learner with, drawn anew for each run seed."""
+        source = torch.Generator().manual_seed(seed ^ 0x1F123BB5)
+        x = torch.randn(self.validation, self.dimension, generator=source)
+        return Split(x, (x @ self.truth() > 0).long())
+
+    def test(self, learner: Learner) -> tuple[float, None]:
+        """The exact accuracy on the real distribution, 1 - arccos(cos(w, w_0)) / pi; there are no test images."""
+        return 1 - math.acos(max(-1.0, min(1.0, self.alignment(learner)))) / math.pi, None
+
+    def alignment(self, learner: Learner) -> float:
+        """rho = cos(w, w_0) of a linear learner."""
+        w = learner.state()["w"]
+        return float(w @ self.truth().double() / w.norm())
+
+    def learner(self, run: Any, device: str) -> LinearLearner:  # noqa: ARG002
+        """Ridge or logistic regression; it lives on the CPU."""
+        return LinearLearner(self.dimension, self.ridge, run.learner.kind)
+
+
+class LinearLearner:
+    """w minimising (1/n) sum_i loss(y_i <w, x_i>) + ridge/2 ||w||^2 over the n rows of the pool, solved exactly.
+
+    It has no iterations, so it plateaus at once. `ridge` has loss (1 - y s)^2 / 2, `logistic` log(1 + exp(-y s)).
+    """
+
+    def __init__(self, dimension: int, ridge: float, kind: str) -> None:
+        self.w = torch.zeros(dimension, dtype=torch.float64)
+        self.device = self.w.device
+        self.ridge, self.kind = ridge, kind
+        self._fitted: tuple[int, int] | None = None  # (rounds, rows) of the pool that w was solved for
+
+    def fit(self, pool: Pool, start: int, stop: int) -> float:  # noqa: ARG002
+        x, y = pool.images.double().cpu(), (2 * pool.labels.cpu() - 1).double()
+        if self._fitted != (len(pool.shards), len(pool)):
+            if self.kind == "ridge":
+                gram = x.T @ x / len(y) + self.ridge * torch.eye(len(self.w), dtype=torch.float64)
+                self.w = torch.linalg.solve(gram, x.T @ y / len(y))
+            else:
+                solver = LogisticRegression(C=1 / (self.ridge * len(y)), fit_intercept=False, tol=1e-8, max_iter=1000)
+                self.w = torch.from_numpy(np.ravel(solver.fit(x.numpy(), y.numpy()).coef_))
+            self._fitted = (len(pool.shards), len(pool))
+        margin = y * (x @ self.w)
+        loss = (1 - margin).square() / 2 if self.kind == "ridge" else torch.nn.functional.softplus(-margin)
+        return loss.mean().item()
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Those of the probability 1 / (1 + exp(-<w, x>)) of label 1."""
+        score = images @ self.w.to(images).unsqueeze(1)  # (B, 1)
+        return torch.cat([-score / 2, score / 2], dim=1)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"w": self.w.clone()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        self.w = state["w"]
