@@ -1,0 +1,1 @@
+"""Figures of the paper: tidy tables in, matplotlib figures out."""

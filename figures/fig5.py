@@ -1,0 +1,133 @@
+"""Figure 5: two ways to hard examples, oversample-then-prune and guided generation, and what each of them costs.
+
+a: accuracy against the oversampling ratio. b: one-step deliberate practice against the guidance strength omega.
+c: the theorem's accuracy against 1/p, with runs of the linear world in which the learner is refitted on the pruned set
+alone. d: accuracy against the cost of an added sample.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures import panels, scaling, style
+from figures.table import Row, select
+
+WORLDS = ("linear", "digits")
+PRUNE, DP_SERIES = "oversample-then-prune", ("DP through x0", "DP through denoiser")
+SWEEPS = (  # (panel, series, what x is)
+    ("a", PRUNE, "ratio"),
+    ("b", "through x0", "omega"),
+    ("b", "through denoiser", "omega"),
+)
+AXES = {  # letter: (title, x label)
+    "a": ("a   oversample, then prune", "oversampling ratio"),
+    "b": ("b   guided generation", r"guidance strength $\omega$"),
+    "c": ("c   theory: keep the hardest p", "oversampling ratio 1/p"),
+    "d": ("d   accuracy against cost", ""),
+}
+
+
+def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Multiplier]:
+    """By DP series: how many times the cost oversample-then-prune needs for the series' best accuracy.
+
+    A lower bound (">") where no oversampling ratio gets there; empty without panel d of this world.
+    """
+    panel = f"d {world}"
+    pruned = panels.curve(select(rows, panel=panel, series=PRUNE))
+    found = {}
+    for series in DP_SERIES:
+        best = _best(select(rows, panel=panel, series=series))
+        if best and pruned.x:
+            found[series] = scaling.multiplier(pruned, scaling.Curve([best.x], [best.y]), best.y)
+    return found
+
+
+def theory_gap(rows: Sequence[Row]) -> tuple[int, float] | None:
+    """Panel c: the number of practice points on the theory line's range and their largest distance, in standard errors.
+
+    The line is interpolated in log x. None without points or line; a point without spread is left out.
+    """
+    line = panels.curve(select(rows, panel="c", source="theory"))
+    if not line.x:
+        return None
+    inside = [r for r in select(rows, panel="c", source="practice") if line.x[0] <= r.x <= line.x[-1]]
+    gaps = [abs(r.y - np.interp(np.log(r.x), np.log(line.x), line.y)) / r.stderr for r in inside if r.stderr]
+    return (len(gaps), float(max(gaps))) if gaps else None
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    return max(rows, key=lambda row: row.y, default=None)
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: per world best ratio, best omega and cost advantage; theory against runs."""
+    parts = []
+    for world in WORLDS:
+        said = []
+        for letter, series, what in SWEEPS:
+            points = select(rows, panel=f"{letter} {world}", series=series)
+            best = _best(points)
+            if best:
+                first = f"({points[0].y:.3f} at {points[0].x:g})"
+                said.append(f"{series} best {best.y:.3f} at {what} {best.x:g} {first}")
+        for series, found in cheaper(rows, world).items():
+            words = found.words("cheaper", "dearer")
+            said.append(
+                f"{series} {words} than oversampling" if words else f"{series} at a cost oversampling leaves open"
+            )
+        if said:
+            parts.append(f"{world}: " + ", ".join(said))
+    gap = theory_gap(rows)
+    if gap:
+        parts.append(f"theory: {gap[0]} replacement runs within {gap[1]:.1f} standard errors of Theorem 1")
+    return "; ".join(parts) or "no panel has rows"
+
+
+def draw(rows: Sequence[Row], note: str = "", caption: str = "", cost: str = "cost per added sample") -> Figure:
+    """A row of panels per world; c stands in the first row, the legend below it (with one world: below the figure).
+
+    `note` marks e.g. a quick preset, `caption` names the settings, `cost` is the x label of panel d, with its unit.
+    Raises ValueError if no row is of a known panel.
+    """
+    present = {row.panel for row in rows}
+    worlds = [world for world in WORLDS if present & {f"{letter} {world}" for letter in "abd"}]
+    grid: list[Any] = [[f"{letter} {world}" for letter in "abcd"] for world in worlds] or [["", "", "", ""]]
+    grid[0][2] = "c"
+    grid = [[panel if panel in present else "." for panel in line] for line in grid]
+    shown = [panel for line in grid for panel in line if panel != "."]
+    if not shown:
+        raise ValueError(f"fig5.draw: got no rows of any panel; allowed a, b, d of {WORLDS}, and c; do run a world")
+    if len(grid) == 2:
+        grid[1][2] = "legend"
+    with style.context():
+        figure = Figure(figsize=(14.0, 3.2 * len(grid) + 0.4), layout="constrained")
+        axes = figure.subplot_mosaic(grid)
+        for world in worlds:
+            if {f"a {world}", f"d {world}"} <= present:
+                axes[f"a {world}"].sharey(axes[f"d {world}"])
+        named = [_draw_panel(axes[panel], panel, rows, cost) for panel in shown]
+        panels.legend(axes.get("legend", figure), named)
+        style.inscribe(figure, caption, note)
+    return figure
+
+
+def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row], cost: str) -> panels.Drawn:
+    """One panel with its axes; returns what a legend names."""
+    letter, _, world = panel.partition(" ")
+    here = select(rows, panel=panel)
+    joined = {"c": (), "d": (PRUNE, "random baseline")}
+    named = panels.curves(ax, here, join=joined.get(letter))
+    title, xlabel = AXES[letter]
+    ax.set(title=title, xlabel=xlabel or cost, ylabel=f"{world or 'linear'}: test accuracy")
+    if letter == "b":
+        panels.strength_ticks(ax, sorted({row.x for row in here}))
+        return named
+    alike = here if letter == "d" else [row for row in rows if row.panel.split()[0] in ("a", "c")]  # one range
+    panels.log_ticks(ax, min(row.x for row in alike), max(row.x for row in alike))
+    savings = cheaper(rows, world) if letter == "d" else {}
+    for series, found in savings.items():
+        panels.saving(ax, found, found.words("cheaper", "dearer"), style.SERIES[series].colour)
+    return {series.removeprefix("DP "): artist for series, artist in named.items()}

@@ -1,0 +1,178 @@
+"""Panels shared by the figures: each takes rows of one panel and an `ax`, draws, and returns what it drew."""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from figures.scaling import Curve, Multiplier
+from figures.style import Style, series_style, zorder
+from figures.table import SOURCES, Row, select
+
+Drawn = dict[str, Any]  # by series, what a legend names it by: an artist or a container of artists
+ERROR_BARS = 2.0  # bars show +- this many standard errors
+BARS = rf"bars: $\pm$ {ERROR_BARS:g} standard errors"
+
+
+def curves(
+    ax: Axes,
+    rows: Iterable[Row],
+    *,
+    style: Callable[[str], Style] = series_style,
+    join: Collection[str] | None = None,
+) -> Drawn:
+    """Draw every series of one panel's rows; returns the artist to name in a legend, by series.
+
+    Theory is a line; simulation is points; practice is points with bars of +-2 standard errors, joined by a thin line
+    unless the series has a theory line (or is not in `join`, where given); the paper's numbers are hollow points,
+    joined. A legend names a series by its points where it has any.
+    """
+    rows = list(rows)
+    named: Drawn = {}
+    for series in dict.fromkeys(row.series for row in rows):
+        look = style(series)
+        sources = {source: select(rows, series=series, source=source) for source in SOURCES}
+        if sources["theory"]:
+            line = curve(sources["theory"])
+            (named[series],) = ax.plot(line.x, line.y, color=look.colour, linestyle=look.linestyle, zorder=2)
+        for source in ("simulation", "paper", "practice"):
+            points = sources[source]
+            if not points:
+                continue
+            small, hollow = source == "simulation", source == "paper"
+            joined = not sources["theory"] and (join is None or series in join)
+            named[series] = ax.errorbar(
+                *curve(points),
+                yerr=[ERROR_BARS * (row.stderr or 0.0) for row in points],
+                color=look.colour,
+                marker=look.marker,
+                linestyle=look.linestyle if joined else "none",
+                linewidth=0.9,
+                elinewidth=0.9,
+                capsize=0 if small or hollow else 1.8,
+                markersize=3.2 if small else look.size,
+                markerfacecolor="white" if hollow else look.colour,
+                zorder=zorder(series),
+            )
+    return named
+
+
+def count(value: float) -> str:
+    """A number of samples, or a cost, as a short label.
+
+    >>> [count(v) for v in (0.5, 128, 8192, 64_000, 1_300_000)]
+    ['0.5', '128', '8,192', '64k', '1.3M']
+    """
+    if value >= 1e6:
+        return f"{value / 1e6:.3g}M"
+    if value >= 1e4:
+        return f"{value / 1e3:.3g}k"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def log_ticks(ax: Axes, low: float, high: float, *, label: Literal["power", "count"] = "count", most: int = 7) -> None:
+    """A base-2 log x axis over [low, high], ticks at whole powers of 2 ("power") or at 1-2-5 numbers ("count").
+
+    "count" keeps to powers of 2 where `low` is one, below 10^4, as on axes of 1, 2, 4, ... or 128, 256, ...
+    Raises ValueError unless low > 0.
+    """
+    if not low > 0:
+        raise ValueError(f"panels.log_ticks: got x = {low}; allowed x > 0; do leave the point out of the table")
+    ax.set_xscale("log", base=2)
+    ax.set_xlim(low / 2**0.25, high * 2**0.25)
+    if label == "power" or (low < 1e4 and math.log2(low).is_integer()):
+        powers = range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)
+        ticks = [2.0**k for k in powers[:: max(1, math.ceil(len(powers) / most))]]
+        names = [f"$2^{{{round(math.log2(t))}}}$" if label == "power" else count(t) for t in ticks]
+    else:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        ticks = [m * 10.0**k for k in decades for m in (1, 2, 5) if low <= m * 10.0**k <= high]
+        ticks = ticks[:: max(1, math.ceil(len(ticks) / most))]
+        names = [count(t) for t in ticks]
+    fixed_ticks(ax, ticks, names)
+
+
+def strength_ticks(ax: Axes, strengths: Sequence[float]) -> None:
+    """An x axis of guidance strengths, 0 included: linear up to the smallest positive one, logarithmic beyond.
+
+    Every strength has a tick; those within a factor of 1.6 of the last name stay nameless.
+    """
+    positive = [value for value in strengths if value > 0]
+    if positive:
+        ax.set_xscale("symlog", linthresh=positive[0], linscale=0.6)
+        ax.set_xlim(-0.15 * positive[0], positive[-1] * 1.25)
+    names, last = [], 0.0
+    for value in strengths:
+        named = value == 0 or value >= 1.6 * last
+        names.append(f"{value:g}" if named else "")
+        last = value if named else last
+    fixed_ticks(ax, strengths, names)
+
+
+def fixed_ticks(ax: Axes, ticks: Sequence[float], names: Sequence[str]) -> None:
+    """Exactly these ticks on the x axis, with these names, and no minor ones."""
+    ax.xaxis.set_major_locator(FixedLocator(list(ticks)))
+    ax.xaxis.set_major_formatter(FixedFormatter(list(names)))
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def log_error_axis(ax: Axes, low: float, high: float) -> None:
+    """Accuracy on a scale of log error, so that a power law of the error is a straight line; labels are accuracies."""
+    ax.set_yscale("function", functions=(lambda a: -np.log(np.maximum(1 - a, 1e-9)), lambda s: 1 - np.exp(-s)))
+    ax.set_ylim(low, high)
+    ticks = [a for a in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999) if low <= a <= high]
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{a:g}" for a in ticks]))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def saving(ax: Axes, found: Multiplier, text: str, colour: str) -> Artist | None:
+    """An arrow at the common accuracy from the baseline's x to the method's, with `text`; nothing for an empty text.
+
+    The text stands before the arrow's head, or over the arrow where the y axis leaves no room. Call it when the x axis
+    has its scale and limits.
+    """
+    if not text:
+        return None
+    head = (found.method_x, found.level)
+    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 3}
+    ax.annotate("", xy=head, xytext=(found.baseline_x, found.level), arrowprops=arrow, zorder=4)
+    fits = ax.transData.transform(head)[0] - ax.bbox.x0 > ax.figure.dpi  # an inch
+    return ax.annotate(
+        text,
+        xy=head if fits else (math.sqrt(found.method_x * found.baseline_x), found.level),
+        xytext=(-5, 0) if fits else (0, 2.5),
+        textcoords="offset points",
+        ha="right" if fits else "center",
+        va="center" if fits else "bottom",
+        fontsize=8,
+        color=colour,
+        zorder=5,
+    )
+
+
+def legend(target: Figure | Axes, drawn: Iterable[Drawn]) -> Legend:
+    """One legend for all that `curves` drew, below the figure or filling an empty slot of its grid.
+
+    A series drawn in several panels is named once, as in the first.
+    """
+    named: Drawn = {}
+    for panel in drawn:
+        named |= {series: artist for series, artist in panel.items() if series not in named}
+    handles, names = list(named.values()), list(named)
+    if isinstance(target, Figure):
+        return target.legend(handles, names, loc="outside lower center", ncols=min(len(names), 4), title=BARS)
+    target.axis("off")
+    return target.legend(handles, names, loc="center", title=BARS)
+
+
+def curve(rows: Iterable[Row]) -> Curve:
+    """The points of one series, in order of x."""
+    points = select(rows)
+    return Curve([row.x for row in points], [row.y for row in points])

@@ -1,0 +1,44 @@
+"""Random-matrix theory of ridge classifiers on pruned Gaussian data, and its Monte Carlo.
+
+    problem = rmt.Problem(n=5120, d=512, ridge=1e-2, rule=rmt.KeepHard(0.3), rho=0.9)
+    rmt.error_rate(problem)                                        # Theorem 1 of arXiv 2502.15588
+    rmt.simulate(problem, trials=50, rng=numpy.random.default_rng(0))  # the same question, drawn
+
+Notation, used inside every formula of this package:
+
+    name     meaning                                                          source
+    -------  ---------------------------------------------------------------  --------------------------
+    n, d     pool size, dimension                                             Problem
+    phi      d / n                                                            Problem.phi
+    lam      ridge penalty, relative to the pool: (X'DX/n + lam I)            Problem.ridge
+    rho      cosine between pruning direction w_s and truth w_0               Problem.rho
+    a, tau   sqrt(1-rho^2), rho/a                                             pruning
+    q, p     keep probability of a sample, keep fraction E[q]                 rule
+    alpha    threshold on |<x, w_s>|                                          KeepHard, KeepEasy
+    gamma    E[q G^2], G = <x, w_s> standard normal                           pruning
+    beta     2 E[q varphi(tau G)], the part of E[q y x] orthogonal to w_s     pruning
+    beta_t   2 E[q Phi(tau G) G], the part of E[q y x] along w_s              pruning
+    m, m'    Stieltjes transform of the pruned covariance at -lam, and dm/dz  marchenko_pastur
+    delta    phi m                                                            marchenko_pastur
+    S, c, t  E[q x x'], E[q y x], w_0/||w_0|| on the special directions       generalization.Selection
+    R        (S/(1+delta) + lam I)^{-1}                                       generalization.margin
+    m0, nu0  limits of (1+delta) <w, w_0>/||w_0|| and (1+delta)^2 ||w||^2     generalization.margin
+"""
+
+from rmt.generalization import error_rate, margin_moments
+from rmt.monte_carlo import Estimate, simulate
+from rmt.problem import Problem
+from rmt.pruning import KeepAll, KeepEasy, KeepHard, Rule, RuleMoments
+
+__all__ = [
+    "Estimate",
+    "KeepAll",
+    "KeepEasy",
+    "KeepHard",
+    "Problem",
+    "Rule",
+    "RuleMoments",
+    "error_rate",
+    "margin_moments",
+    "simulate",
+]

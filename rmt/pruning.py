@@ -1,0 +1,194 @@
+"""Keep rules q and their Gaussian moments: all that a rule contributes to the theory.
+
+With G ~ N(0, 1) the projection of x on the pruning direction, tau = rho/sqrt(1-rho^2), varphi, Phi the normal pdf, cdf:
+
+    p = E[q(G)]    gamma = E[q(G) G^2]    beta = 2 E[q(G) varphi(tau G)]    beta_t = 2 E[q(G) Phi(tau G) G]
+
+(Theorem 1 of arXiv 2502.15588). E[q x x'] is gamma along w_s and p in all directions orthogonal to it; E[q y x] is
+beta_t along w_s and beta along the rest of w_0, because y = sign(rho G + sqrt(1-rho^2) H) has
+E[y | G] = 2 Phi(tau G) - 1 and E[y H | G] = 2 varphi(tau G).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf, erfc, erfinv, gammainc, ndtri
+
+from rmt._check import Values, frozen, require
+
+__all__ = ["KeepAll", "KeepEasy", "KeepHard", "Rule", "RuleMoments", "sine"]
+
+Array = NDArray[np.float64]
+_PDF0 = 1 / np.sqrt(2 * np.pi)  # varphi(0)
+_SQRT2 = np.sqrt(2.0)
+_NODES, _WEIGHTS = ((v + shift) / 2 for v, shift in zip(np.polynomial.legendre.leggauss(24), (1, 0), strict=True))
+
+
+class RuleMoments(NamedTuple):
+    """p, gamma, beta, beta_t of a rule at one alignment (see the module's docstring)."""
+
+    p: Array
+    gamma: Array
+    beta: Array
+    beta_t: Array
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What theory and simulation ask of a keep rule, even in the projection u = <x, w_s>/||w_s||."""
+
+    @property
+    def p(self) -> Values:
+        """Fraction of samples kept, E[q(G)]."""
+
+    def keep_probability(self, u: Array) -> Array:
+        """q(u) in [0, 1], shape of `u`; needs a scalar rule."""
+
+    def moments(self, rho: Values) -> RuleMoments:
+        """Gaussian moments at the alignment `rho`, broadcast against `p`."""
+
+
+def sine(rho: Values) -> Array:
+    """sqrt(1 - rho^2) without cancellation near |rho| = 1."""
+    return np.sqrt((1 - np.asarray(rho)) * (1 + np.asarray(rho)))
+
+
+@dataclass(frozen=True)
+class KeepHard:
+    """q(u) = 1{|u| <= alpha}: keep the fraction `p` closest to the pruner's decision boundary.
+
+    Lemmas 1 and 2 of arXiv 2502.15588. With a = sqrt(1-rho^2), e1 = 2 Phi(alpha/a) - 1, e2 = 2 Phi(tau alpha) - 1:
+    p = 2 Phi(alpha) - 1, gamma = p - 2 alpha varphi(alpha), beta = 2 varphi(0) a e1 and
+    beta_t = 2 (rho varphi(0) e1 - varphi(alpha) e2). As these cancel for p -> 0, gamma comes from its chi-square form
+    P(chi2_3 <= alpha^2), and beta_t from its integral wherever alpha < 1.
+
+    Args:
+        p: keep fraction, in (0, 1]; may be an array.
+
+    Limits: p = 1 is `KeepAll`. Accuracy: about 1e-14 relative for p >= 1e-6.
+
+    Raises:
+        ValueError: p outside (0, 1].
+
+    >>> KeepHard(0.3).moments(0.9).gamma.round(6)
+    np.float64(0.014555)
+    """
+
+    p: Values
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", _fraction("rmt.KeepHard", self.p))
+
+    @property
+    def threshold(self) -> Array:
+        """alpha with P(|G| <= alpha) = p; infinite at p = 1."""
+        return _SQRT2 * erfinv(np.asarray(self.p))
+
+    def keep_probability(self, u: Array) -> Array:
+        return (np.abs(u) <= self.threshold).astype(np.float64)
+
+    def moments(self, rho: Values) -> RuleMoments:
+        alpha, a = self.threshold, sine(rho)
+        x, tau_alpha = _scaled(alpha, rho)
+        e1, e2 = erf(x / _SQRT2), erf(tau_alpha / _SQRT2)
+        direct = 2 * (rho * _PDF0 * e1 - _pdf(alpha) * e2)
+        beta_t = np.where(alpha < 1, _hard_beta_t_small(np.minimum(alpha, 1.0), rho), direct)
+        gamma = gammainc(1.5, alpha**2 / 2)
+        return RuleMoments(np.asarray(self.p), gamma, 2 * _PDF0 * a * e1, beta_t)
+
+
+@dataclass(frozen=True)
+class KeepEasy:
+    """q(u) = 1{|u| > alpha}: keep the fraction `p` farthest from the pruner's decision boundary.
+
+    Lemmas 1 and 2 of arXiv 2502.15588; the complement of `KeepHard`. With a = sqrt(1-rho^2),
+    e1 = 2 (1 - Phi(alpha/a)), e2 = 2 Phi(tau alpha) - 1: p = 2 (1 - Phi(alpha)), gamma = p + 2 alpha varphi(alpha),
+    beta = 2 varphi(0) a e1 and beta_t = 2 (rho varphi(0) e1 + varphi(alpha) e2).
+
+    Args:
+        p: keep fraction, in (0, 1]; may be an array.
+
+    Limits: p = 1 is `KeepAll`. Accuracy: about 1e-14 relative for p >= 1e-6 (the tail of
+    beta at alpha >> a: 1e-16 (alpha/a)^2).
+
+    Raises:
+        ValueError: p outside (0, 1].
+
+    >>> KeepEasy(0.6).moments(0.9).gamma.round(6)
+    np.float64(0.96466)
+    """
+
+    p: Values
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", _fraction("rmt.KeepEasy", self.p))
+
+    @property
+    def threshold(self) -> Array:
+        """alpha with P(|G| > alpha) = p; zero at p = 1."""
+        return -ndtri(np.asarray(self.p) / 2)
+
+    def keep_probability(self, u: Array) -> Array:
+        return (np.abs(u) > self.threshold).astype(np.float64)
+
+    def moments(self, rho: Values) -> RuleMoments:
+        alpha, a = self.threshold, sine(rho)
+        x, tau_alpha = _scaled(alpha, rho)
+        e1, e2 = erfc(x / _SQRT2), erf(tau_alpha / _SQRT2)
+        gamma = self.p + 2 * alpha * _pdf(alpha)
+        return RuleMoments(np.asarray(self.p), gamma, 2 * _PDF0 * a * e1, 2 * (rho * _PDF0 * e1 + _pdf(alpha) * e2))
+
+
+@dataclass(frozen=True)
+class KeepAll:
+    """q(u) = 1: no pruning. p = gamma = 1, beta = 2 varphi(0) sqrt(1-rho^2), beta_t = 2 rho varphi(0).
+
+    >>> KeepAll().moments(0.6).beta.round(6)
+    np.float64(0.638308)
+    """
+
+    @property
+    def p(self) -> float:
+        """Fraction of samples kept: 1."""
+        return 1.0
+
+    def keep_probability(self, u: Array) -> Array:
+        return np.ones_like(u)
+
+    def moments(self, rho: Values) -> RuleMoments:
+        one = np.asarray(1.0)
+        return RuleMoments(one, one, 2 * _PDF0 * sine(rho), 2 * _PDF0 * np.asarray(rho))
+
+
+def _fraction(where: str, p: Values) -> float | Array:
+    value = frozen(where, "p", p)
+    require((value > 0) & (value <= 1), where, "p", value, "keep fractions in (0, 1]", "pass the share of samples kept")
+    return value
+
+
+def _pdf(u: Array) -> Array:
+    return _PDF0 * np.exp(-(u**2) / 2)
+
+
+def _scaled(alpha: Array, rho: Values) -> tuple[Array, Array]:
+    """(alpha / sqrt(1-rho^2), tau alpha), with their limits at alpha = 0, alpha = inf and |rho| = 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.where(alpha == 0, 0.0, alpha / sine(rho))
+        return x, np.where(np.asarray(rho) == 0, 0.0, rho * x)
+
+
+def _hard_beta_t_small(alpha: Array, rho: Values) -> Array:
+    """beta_t = 2 int_0^alpha g varphi(g) erf(tau g/sqrt(2)) dg of keep-hard for alpha <= 1, positive terms only.
+
+    Up to g1, where the error function has become 1, by Gauss-Legendre (its 24 nodes give 1e-14); then in closed form.
+    """
+    flat = 6 * _SQRT2  # erf(6) = 1 in double precision
+    with np.errstate(divide="ignore", invalid="ignore"):
+        g1 = np.minimum(alpha, flat * sine(rho) / np.abs(rho))
+    s1 = np.minimum(np.abs(_scaled(alpha, rho)[1]), flat)
+    g = g1[..., None] * _NODES
+    inner = g1 * ((g * _pdf(g) * erf(s1[..., None] * _NODES / _SQRT2)) @ _WEIGHTS)
+    outer = _pdf(alpha) * np.expm1((alpha - g1) * (alpha + g1) / 2)
+    return np.sign(rho) * 2 * (inner + outer)

@@ -1,0 +1,171 @@
+"""Simulation against theory through one helper, and against the slow obvious simulation."""
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+import rmt
+from rmt import monte_carlo
+
+FINITE_SIZE = 1.0  # C in C/d, fixed before looking: the gap of correct formulas is .76/d at phi = .5, lam = .1
+
+
+def assert_agrees(problem, *, trials, resolution, seed=0, law="arccos"):
+    """|mean - theory| <= 4 stderr + C/d, and that bound is itself below `resolution`."""
+    estimate = rmt.simulate(problem, trials=trials, rng=np.random.default_rng(seed))
+    gap, bound = abs(estimate.mean - rmt.error_rate(problem, law=law)), 4 * estimate.stderr + FINITE_SIZE / problem.d
+    assert bound <= resolution, f"the test cannot see: bound {bound:.4f} above resolution {resolution}"
+    assert gap <= bound, f"gap {gap:.4f} above 4 stderr + C/d = {bound:.4f} at {problem}"
+
+
+@pytest.mark.parametrize("rule", [rmt.KeepHard(0.3), rmt.KeepEasy(0.4), rmt.KeepAll()])
+@pytest.mark.parametrize("rho", [1.0, 0.9, -0.5, 0.0])
+@pytest.mark.parametrize(("n", "ridge"), [(150, 0.1), (1500, 1e-2), (3000, 1e-6)])
+def test_theory_and_simulation_agree(rule, rho, n, ridge):
+    """Kept samples below and above the dimension, ridge to nothing."""
+    problem = rmt.Problem(n=n, d=300, ridge=ridge, rule=rule, rho=rho)
+    assert_agrees(problem, trials=40, resolution=0.016)
+
+
+def test_sharp_agreement_and_its_power():
+    """Resolution .005 where the first version's Gaussian-margin law is off by .06: it fails the same test."""
+    problem = rmt.Problem(n=3000, d=350, ridge=1e-6, rule=rmt.KeepHard(0.3), rho=1)
+    assert_agrees(problem, trials=16, resolution=0.006)
+    with pytest.raises(AssertionError, match="above 4 stderr"):
+        assert_agrees(problem, trials=16, resolution=0.006, law="gaussian_margin")
+
+
+def test_the_gap_is_of_order_one_over_d():
+    """Doubling n and d halves mean - theory."""
+    gaps, errors = [], []
+    for d in (12, 24):
+        problem = rmt.Problem(n=2 * d, d=d, ridge=0.1, rule=rmt.KeepHard(0.5), rho=0.8)
+        estimate = rmt.simulate(problem, trials=2500, rng=np.random.default_rng(d))
+        gaps.append(estimate.mean - rmt.error_rate(problem))
+        errors.append(estimate.stderr)
+    tolerance = 4 * np.hypot(errors[0], 2 * errors[1])
+    assert tolerance < abs(gaps[0])  # otherwise the next line could not fail
+    assert abs(gaps[0] - 2 * gaps[1]) < tolerance
+
+
+def obvious_trial(problem, rng):
+    """The setting, word for word: draw everything, prune, solve, count the angle."""
+    n, d, lam, rho = problem.n, problem.d, problem.ridge, problem.rho
+    n, d = int(n), int(d)
+    w_s, other = np.linalg.qr(rng.standard_normal((d, 2)))[0].T
+    w_0 = rho * w_s + np.sqrt(1 - rho**2) * other
+    X = rng.standard_normal((n, d))
+    y = np.sign(X @ w_0)
+    D = np.diag(problem.rule.keep_probability(X @ w_s))  # these rules keep with probability 0 or 1
+    w = np.linalg.solve(X.T @ D @ X / n + lam * np.eye(d), X.T @ D @ y / n)
+    return np.arccos(w @ w_0 / np.linalg.norm(w)) / np.pi
+
+
+@pytest.mark.parametrize("n", [30, 150])  # fewer and more kept samples than dimensions
+@pytest.mark.parametrize("rule", [rmt.KeepHard(0.4), rmt.KeepEasy(0.5)])
+def test_same_law_as_the_obvious_simulation(rule, n):
+    problem = rmt.Problem(n=n, d=25, ridge=0.05, rule=rule, rho=0.8)
+    rng = np.random.default_rng(1)
+    slow = [obvious_trial(problem, rng) for _ in range(400)]
+    fast = rmt.simulate(problem, trials=400, rng=np.random.default_rng(2)).samples
+    assert ks_2samp(slow, fast).pvalue > 1e-3
+
+
+class KeepRandom:
+    """A rule from outside the package: keep the fraction p blindly, by coin."""
+
+    def __init__(self, p):
+        self.p = p
+
+    def keep_probability(self, u):
+        return np.full_like(u, self.p)
+
+    def moments(self, rho):
+        return rmt.RuleMoments(*(self.p * np.asarray(moment) for moment in rmt.KeepAll().moments(rho)))
+
+
+def test_any_rule_takes_part():
+    """Keeping blindly is having fewer samples: p n of them, at ridge lam / p."""
+    fewer = rmt.Problem(n=900, d=300, ridge=0.04, rule=rmt.KeepAll(), rho=0.7)
+    blind = rmt.Problem(n=3600, d=300, ridge=0.01, rule=KeepRandom(0.25), rho=0.7)
+    assert rmt.error_rate(blind) == pytest.approx(rmt.error_rate(fewer), rel=1e-13)
+    assert_agrees(blind, trials=40, resolution=0.01)
+
+
+def test_primal_and_dual_solve_the_same_equations():
+    rng = np.random.default_rng(0)
+    plane, y = rng.standard_normal((60, 2)), rng.choice([-1.0, 1.0], 60)
+    ways = [
+        solve(plane, y, 60, 0.3, np.random.default_rng(5))
+        for solve in (monte_carlo._solve_primal, monte_carlo._solve_dual)
+    ]
+    np.testing.assert_allclose(*ways, rtol=1e-9, atol=1e-12)
+
+
+def test_vanishing_ridge_stays_well_conditioned():
+    """With fewer kept rows than dimensions lam = 1e-12 and 1e-9 are the same minimum-norm interpolation."""
+    samples = [
+        rmt.simulate(
+            rmt.Problem(n=150, d=100, ridge=ridge, rule=rmt.KeepHard(0.4), rho=0.9),
+            trials=4,
+            rng=np.random.default_rng(0),
+        ).samples
+        for ridge in (1e-12, 1e-9)
+    ]
+    np.testing.assert_allclose(*samples, atol=1e-7)
+
+
+def test_huge_ridge_does_not_underflow():
+    """lam -> inf leaves w proportional to X'DY whatever its size."""
+    samples = [
+        rmt.simulate(
+            rmt.Problem(n=150, d=100, ridge=ridge, rule=rmt.KeepAll(), rho=0.9), trials=4, rng=np.random.default_rng(0)
+        ).samples
+        for ridge in (1e9, 1e250)
+    ]
+    np.testing.assert_allclose(*samples, rtol=1e-6)
+
+
+def test_a_trial_depends_neither_on_their_number_nor_on_blocks(monkeypatch):
+    problem = rmt.Problem(n=500, d=40, ridge=0.1, rule=rmt.KeepHard(0.5), rho=0.9)
+    many = rmt.simulate(problem, trials=6, rng=np.random.default_rng(3))
+    few = rmt.simulate(problem, trials=2, rng=np.random.default_rng(3))
+    np.testing.assert_array_equal(few.samples, many.samples[:2])
+    monkeypatch.setattr(monte_carlo, "_BLOCK", 17)
+    np.testing.assert_allclose(
+        rmt.simulate(problem, trials=6, rng=np.random.default_rng(3)).samples, many.samples, rtol=1e-9
+    )
+    rng = np.random.default_rng(3)
+    first, second = (rmt.simulate(problem, trials=2, rng=rng).samples for _ in range(2))
+    assert (first != second).all()
+    assert many.mean == pytest.approx(np.mean(many.samples))
+    assert many.stderr == pytest.approx(np.std(many.samples, ddof=1) / np.sqrt(6))
+
+
+def test_a_trial_that_keeps_nothing_is_a_coin_toss():
+    problem = rmt.Problem(n=1, d=5, ridge=0.1, rule=rmt.KeepHard(1e-6), rho=0.9)
+    assert rmt.simulate(problem, trials=3, rng=np.random.default_rng(0)).samples.tolist() == [0.5] * 3
+
+
+GOOD = {"n": 100, "d": 10, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments"),
+    [
+        ({"n": 10.5}, {}),
+        ({"d": 3.2}, {}),
+        ({"d": 1}, {}),
+        ({"rho": [0.1, 0.2]}, {}),
+        ({"rule": rmt.KeepHard([0.5])}, {}),
+        ({"d": 10**7}, {}),
+        ({}, {"trials": 1}),
+        ({}, {"trials": 2.5}),
+        ({}, {"trials": True}),
+        ({}, {"method": "fast"}),
+        ({}, {"rng": 0}),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(fields, arguments):
+    with pytest.raises(ValueError, match=r"rmt\.simulate: got .*; allowed .*; do .*"):
+        rmt.simulate(rmt.Problem(**(GOOD | fields)), **({"rng": np.random.default_rng(0)} | arguments))
