@@ -45,11 +45,10 @@ class Learner(Protocol):
 
 
 def small_cnn(channels: int, size: int, classes: int) -> nn.Module:
-    """Three 3x3 convolutions of 32 channels and a linear layer; 24k parameters for 8x8 grey digits."""
+    """Three 3x3 convolutions, the second with stride 2, and a linear layer; 19k parameters for 8x8 grey digits."""
     return nn.Sequential(
-        nn.Conv2d(channels, 32, 3, padding=1), nn.GELU(),
-        nn.Conv2d(32, 32, 3, padding=1), nn.GELU(),
-        nn.MaxPool2d(2),
+        nn.Conv2d(channels, 16, 3, padding=1), nn.GELU(),
+        nn.Conv2d(16, 32, 3, padding=1, stride=2), nn.GELU(),
         nn.Conv2d(32, 32, 3, padding=1), nn.GELU(),
         nn.Flatten(),
         nn.Linear(32 * (size // 2) ** 2, classes),
@@ -57,8 +56,8 @@ def small_cnn(channels: int, size: int, classes: int) -> nn.Module:
 
 
 def tiny_vit(channels: int, size: int, classes: int) -> nn.Module:
-    """A timm ViT of width 64 and depth 2 on 4 x 4 patches, Xavier-initialised: timm's own init trails at this size."""
-    model = timm.models.VisionTransformer(img_size=size, patch_size=size // 4, in_chans=channels, num_classes=classes,
+    """A timm ViT of width 64 and depth 2 on 2 x 2 patches of the image, Xavier-initialised: timm's own init trails at this size."""
+    model = timm.models.VisionTransformer(img_size=size, patch_size=size // 2, in_chans=channels, num_classes=classes,
                                           embed_dim=64, depth=2, num_heads=4)  # fmt: skip
     for module in model.modules():
         if isinstance(module, nn.Linear):

@@ -1,0 +1,180 @@
+"""Many runs: the series of an experiment, spread over processes of one thread each, shared beginnings made once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from empirical.config import Run, from_dict, load_toml, merged, to_dict
+from empirical.errors import require
+from empirical.run import execute, prefix_name, run_name
+from empirical.worlds import WORLDS
+
+SERIES_KEYS = {"panel", "name", "world", "vary", "values", "set"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One point of one series at one seed: `value` is that of the setting the series varies."""
+
+    panel: str
+    series: str
+    value: float
+    run: Run
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What one core does per second in a world, measured; see `[throughput]` of its recipe."""
+
+    images: Mapping[str, float]  # by kind of guidance: plain, random, x0, denoiser
+    iterations: Mapping[str, float]  # by learner
+
+
+def recipe(experiments: Path, world: str) -> tuple[dict[str, Any], Throughput]:
+    """The default configuration of a world, and its measured throughput."""
+    require(world in WORLDS, "world", world, f"one of {', '.join(WORLDS)}")
+    values = load_toml(experiments / "worlds" / f"{world}.toml")
+    return values, Throughput(**values.pop("throughput"))
+
+
+def expand(series: Sequence[Mapping[str, Any]], experiments: Path, preset: str, seeds: Mapping[str, int],
+           overrides: Mapping[str, Mapping[str, Any]]) -> list[Case]:  # fmt: skip
+    """The cases of `[[series]]` tables: every value of `vary`, at `seeds[world]` seeds.
+
+    A series has `panel`, `name`, `world`, `vary` (a dotted setting), `values` (a list, or a list per preset) and `set`
+    (dotted settings). `overrides`, by world, are settings from the command line, applied last.
+    """
+    cases = []
+    for entry in series:
+        where = f"series {entry.get('name', '?')!r}"
+        require(set(entry) <= SERIES_KEYS and set(entry) >= SERIES_KEYS - {"set"}, where, sorted(entry),
+                f"the keys {sorted(SERIES_KEYS)}, all but `set` required")  # fmt: skip
+        world, values = entry["world"], entry["values"]
+        if isinstance(values, Mapping):
+            require(preset in values, f"{where}.values", preset, f"one of {sorted(values)}", "add values for the preset")
+            values = values[preset]
+        base, _ = recipe(experiments, world)
+        for value in values:
+            for seed in range(seeds[world]):
+                settings = {**entry.get("set", {}), entry["vary"]: value, "seed": seed, **overrides.get(world, {})}
+                cases.append(Case(entry["panel"], entry["name"], value, from_dict(merged(base, settings))))
+    return cases
+
+
+def groups(runs: Sequence[Run]) -> list[list[tuple[Run, frozenset[int]]]]:
+    """Runs that begin alike, in an order in which each can start from what an earlier one has shared.
+
+    Each comes with the additions before which its state is to be kept (see `run.execute`).
+    """
+    unique = {run_name(run): run for run in runs}.values()
+    together: dict[str, list[Run]] = defaultdict(list)
+    for run in unique:
+        together[prefix_name(run, 0)].append(run)
+    planned = []
+    for members in together.values():
+        members.sort(key=lambda run: -run.growth.additions)
+        served: set[str] = set()
+        group = []
+        for i, run in enumerate(members):
+            wanted = {}  # additions done so far -> the shared state's name, for every later run that can use it
+            for later in members[i + 1 :]:
+                for done in range(min(later.growth.additions, run.growth.additions - 1), -1, -1):
+                    if prefix_name(later, done) == prefix_name(run, done):
+                        wanted[done] = prefix_name(run, done)
+                        break
+            group.append((run, frozenset(done + 1 for done, name in wanted.items() if name not in served)))
+            served |= set(wanted.values())
+        planned.append(group)
+    return sorted(planned, key=lambda group: -sum(_size(run) for run, _ in group))  # the longest first
+
+
+def _size(run: Run) -> float:
+    return run.training.iterations + run.growth.initial + run.growth.additions * run.growth.addition * run.acquire.ratio
+
+
+def is_done(run: Run, root: Path) -> bool:
+    """Whether the run is finished under `root`."""
+    return (root / run.world.name / run_name(run) / "result.json").exists()
+
+
+def estimate_seconds(runs: Sequence[Run], experiments: Path) -> float:
+    """CPU seconds that runs will take, from the measured throughput of their worlds; plain images are counted once."""
+    seconds, plain = 0.0, defaultdict(int)
+    speeds = {run.world.name: recipe(experiments, run.world.name)[1] for run in runs}
+    for group in groups(runs):
+        for i, (run, _) in enumerate(group):
+            speed, growth = speeds[run.world.name], run.growth
+            share = 1.0 if i == 0 else 0.6  # of the iterations: later members start from a shared state
+            seconds += share * run.training.iterations / speed.iterations[run.learner.kind]
+            added = growth.additions * growth.addition
+            kind = "plain" if run.acquire.omega == 0 else "random" if run.acquire.direction == "random" else run.acquire.through
+            stream = (run.world.name, run.seed)
+            plain[stream] = max(plain[stream], growth.initial + (added * run.acquire.ratio if kind == "plain" else 0))
+            if kind != "plain":
+                seconds += added * run.acquire.ratio / speed.images[kind]
+    return seconds + sum(count / speeds[world].images["plain"] for (world, _), count in plain.items())
+
+
+def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: Callable[[int, int], None]) -> None:
+    """Finish all `runs` under `root`; `progress(done, total)` is called about twice a second.
+
+    Runs already finished are left alone, interrupted ones go on. The first failure stops the sweep and is raised.
+    """
+    total = len({run_name(run) for run in runs})
+    open_ = [run for run in runs if not is_done(run, root)]
+    todo = groups(open_)
+    progress(total - sum(map(len, todo)), total)
+    if not todo:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker, initargs=(os.getpid(),)) as pool:
+        futures = [pool.submit(_execute_group, group, root, device) for group in todo]
+        try:
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                progress(total - sum(not is_done(run, root) for group in todo for run, _ in group), total)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def results(cases: Sequence[Case], root: Path) -> list[dict[str, Any]]:
+    """The records of finished cases: panel, series, value, seed and the run's result."""
+    return [{"panel": case.panel, "series": case.series, "value": case.value, "seed": case.run.seed,
+             "result": execute(case.run, root)} for case in cases]  # fmt: skip
+
+
+def configs(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """The resolved configuration of every case, for manifests and dry runs."""
+    return [{"panel": case.panel, "series": case.series, "name": run_name(case.run), **to_dict(case.run)} for case in cases]
+
+
+def _execute_group(group: list[tuple[Run, frozenset[int]]], root: Path, device: str) -> None:
+    for run, share_before in group:
+        execute(run, root, device, share_before)
+
+
+def _start_worker(parent: int) -> None:
+    """One thread per process, and no process outlives a killed parent."""
+    torch.set_num_threads(1)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,228 @@
+"""Reproduce the figures of "Improving the Scaling Laws of Synthetic Data with Deliberate Practice".
+
+    python paper_repro.py list                      what there is, and how long it takes
+    python paper_repro.py fig3 fig4 fig5            make figures, under results/
+    python paper_repro.py fig4 --dry-run            show what would be done
+    python paper_repro.py generator digits          train the digits generator anew
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from empirical import sweep
+from empirical.checkpoint import write_json
+from empirical.config import load_toml, merged
+from empirical.errors import InputError, require
+from empirical.run import manifest
+from figures import fig3, fig4, fig5, style, table
+
+EXPERIMENTS = Path(__file__).parent / "experiments"
+FIGURES = {"fig3": fig3, "fig4": fig4, "fig5": fig5}
+console = Console(width=None if sys.stdout.isatty() else 160)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Make the paper's figures, theory and practice on the same axes."""
+
+    targets: tyro.conf.Positional[list[str]]
+    """Figures by name; or `list`; or `generator WORLD`."""
+    preset: Literal["default", "quick"] = "default"
+    """`quick`: the same code with fewer seeds and points, marked on the figure."""
+    world: Literal["all", "linear", "digits"] = "all"
+    """Only the panels of one world."""
+    learner: str = ""
+    """Another learner for the digits world: cnn or vit."""
+    seeds: int = 0
+    """Seeds per point instead of the preset's; at least 2."""
+    device: str = "cpu"
+    """Torch device for sampling and training, e.g. cuda."""
+    workers: int = 0
+    """Processes, one thread each; default: one per core."""
+    out: Path = Path("results")
+    """Where runs and figures are kept."""
+    resume: bool = True
+    """Reuse finished runs and continue interrupted ones; --no-resume deletes and repeats them."""
+    dry_run: bool = False
+    """Show configuration, runs and estimated time, and stop."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One figure to make: its experiment, the part of it for the preset, its runs."""
+
+    name: str
+    experiment: dict[str, Any]
+    settings: dict[str, Any]
+    cases: list[sweep.Case]
+
+
+def plan(name: str, options: Options) -> Plan:
+    """Read `experiments/<name>.toml` and resolve it for the options."""
+    experiment = load_toml(EXPERIMENTS / f"{name}.toml")
+    presets = experiment.pop("presets")
+    series = [s for s in experiment.pop("series", []) if options.world in ("all", s["world"])]
+    settings = {**experiment, **presets[options.preset]}
+    seeds = settings.pop("seeds", {})
+    if options.seeds:
+        require(options.seeds >= 2, "--seeds", options.seeds, "an integer >= 2", "one seed has no standard error")
+        seeds = dict.fromkeys(seeds, options.seeds)
+    overrides = {"digits": {"learner.kind": options.learner}} if options.learner else {}
+    cases = sweep.expand(series, EXPERIMENTS, options.preset, seeds, overrides)
+    return Plan(name, experiment, settings, cases)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 2 bad input, 1 failure, 130 interrupted."""
+    options = tyro.cli(Options, args=arguments, description=__doc__)
+    try:
+        return run(options)
+    except (InputError, ValueError, FloatingPointError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError | OSError) else 1
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; the same command goes on from here")
+        return 130
+
+
+def run(options: Options) -> int:
+    """Do what the options ask for."""
+    targets = options.targets
+    if targets == ["list"]:
+        return show_list(options)
+    if targets and targets[0] == "generator":
+        return train_generator(targets[1:], options)
+    for target in targets or [""]:
+        require(target in FIGURES, "figure", target, ", ".join(FIGURES), "name one or more of them, or `list`")
+    plans = [plan(name, options) for name in dict.fromkeys(targets)]
+    if options.dry_run:
+        return show_plans(plans, options)
+    start = time.monotonic()
+    make_runs(plans, options)
+    lines = Table("figure", "what it shows", "file", title=None)
+    for item in plans:
+        lines.add_row(item.name, *make_figure(item, options, start))
+    console.print(lines)
+    return 0
+
+
+def make_runs(plans: list[Plan], options: Options) -> None:
+    """Do the training runs of all plans together: they may share some."""
+    runs = [case.run for item in plans for case in item.cases]
+    if not runs:
+        return
+    root = options.out / "runs"
+    if not options.resume:
+        for one in runs:
+            shutil.rmtree(root / one.world.name / sweep.run_name(one), ignore_errors=True)
+    workers = options.workers or os.cpu_count() or 1
+    with progress_line("training runs") as report:
+        sweep.sweep(runs, root, options.device, workers, lambda done, total: report(done, total, ""))
+
+
+def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
+    """Compute, save and draw one figure; returns what it says and its picture."""
+    module = FIGURES[item.name]
+    records = sweep.results(item.cases, options.out / "runs")
+    with progress_line(item.name) as report:
+        rows = module.compute(item.settings, records, report)
+    folder = options.out / item.name
+    table.save(rows, folder / f"{item.name}.csv")
+    note = "" if options.preset == "default" else f"{options.preset} preset: few seeds and points"
+    pictures = style.save(module.draw(rows, note, module.describe(item.settings, records)), folder / item.name)
+    write_json(folder / f"{item.name}.json", {
+        "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
+        "preset": options.preset,
+        "settings": item.settings,
+        "runs": [{key: record[key] for key in ("panel", "series", "value", "seed")} | {"run": sweep.run_name(case.run)}
+                 for record, case in zip(records, item.cases, strict=True)],
+        "seeds": sorted({record["seed"] for record in records}),
+        "cost": total_cost(item, records),
+        "details": module.details(records) if hasattr(module, "details") else {},
+        "wall_s": round(time.monotonic() - start, 1),
+        **manifest(options.device),
+    })  # fmt: skip
+    return module.summary(rows), str(pictures[0])
+
+
+def total_cost(item: Plan, records: list[dict[str, Any]]) -> dict[str, float]:
+    """Cost counters summed over the figure's distinct runs."""
+    costs = {sweep.run_name(case.run): record["result"]["cost"] for case, record in zip(item.cases, records, strict=True)}
+    total: Counter[str] = Counter()
+    for cost in costs.values():
+        total.update(cost)
+    return dict(total)
+
+
+def show_list(options: Options) -> int:
+    """Every figure: what it shows and how long it takes from nothing on this machine's cores."""
+    lines = Table("name", "what it shows", "default", "quick")
+    for name in FIGURES:
+        said = (EXPERIMENTS / f"{name}.toml").read_text().splitlines()[0].lstrip("# ")
+        times = [duration(plan(name, Options(targets=[name], preset=preset)), options) for preset in ("default", "quick")]
+        lines.add_row(name, said.partition(": ")[2] or said, *(f"{seconds / 60:.1f} min" for seconds in times))
+    console.print(lines)
+    return 0
+
+
+def duration(item: Plan, options: Options) -> float:
+    """Estimated wall seconds of what is left to do of a plan."""
+    left = [case.run for case in item.cases if not sweep.is_done(case.run, options.out / "runs")]
+    workers = options.workers or os.cpu_count() or 1
+    return item.settings.get("duration_s", 10) + sweep.estimate_seconds(left, EXPERIMENTS) / workers
+
+
+def show_plans(plans: list[Plan], options: Options) -> int:
+    """The resolved configuration, the runs and the estimated time of each plan; nothing is done."""
+    for item in plans:
+        console.print_json(data={"figure": item.name, "preset": options.preset, "settings": item.settings})
+        lines = Table("panel", "series", "value", "seeds", "example: the first run's name")
+        points: dict[tuple[str, str, float], list[sweep.Case]] = {}
+        for case in item.cases:
+            points.setdefault((case.panel, case.series, case.value), []).append(case)
+        for (panel, series, value), cases in points.items():
+            lines.add_row(panel, series, f"{value:g}", str(len(cases)), sweep.run_name(cases[0].run))
+        if points:
+            console.print(lines)
+        console.print(f"{item.name}: {len(item.cases)} points x seeds, about {duration(item, options) / 60:.1f} min to do")
+    return 0
+
+
+@contextmanager
+def progress_line(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal; elsewhere a plain line at most every ten seconds. Called as (done, total, what comes next)."""
+    if console.is_terminal:
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(what, total=None, note="")
+            yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)
+        return
+    last = -10.0
+
+    def report(done: int, total: int, note: str) -> None:
+        nonlocal last
+        if done == total or time.monotonic() - last >= 10:
+            last = time.monotonic()
+            print(f"{what}: {done} of {total} {note}".rstrip(), flush=True)
+
+    yield report
+
+
+if __name__ == "__main__":
+    sys.exit(main())
