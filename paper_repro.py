@@ -1,14 +1,13 @@
 """Reproduce the figures of "Improving the Scaling Laws of Synthetic Data with Deliberate Practice".
 
-    python paper_repro.py list                      what there is, and how long it takes
-    python paper_repro.py fig3 fig4 fig5            make figures, under results/
-    python paper_repro.py fig4 --dry-run            show what would be done
-    python paper_repro.py generator digits          train the digits generator anew
+python paper_repro.py list                      what there is, and how long it takes
+python paper_repro.py fig3 fig4 fig5            make figures, under results/
+python paper_repro.py fig4 --dry-run            show what would be done
+python paper_repro.py generator digits          train the digits generator anew
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -18,17 +17,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from empirical import sweep
+from empirical import quality, sweep
 from empirical.checkpoint import write_json
-from empirical.config import load_toml, merged
+from empirical.config import from_dict, load_toml
 from empirical.errors import InputError, require
+from empirical.generator import GeneratorTraining
 from empirical.run import manifest
 from figures import fig3, fig4, fig5, style, table
 
@@ -145,29 +145,47 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     folder = options.out / item.name
     table.save(rows, folder / f"{item.name}.csv")
     note = "" if options.preset == "default" else f"{options.preset} preset: few seeds and points"
-    pictures = style.save(module.draw(rows, note, module.describe(item.settings, records)), folder / item.name)
-    write_json(folder / f"{item.name}.json", {
-        "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
-        "preset": options.preset,
-        "settings": item.settings,
-        "runs": [{key: record[key] for key in ("panel", "series", "value", "seed")} | {"run": sweep.run_name(case.run)}
-                 for record, case in zip(records, item.cases, strict=True)],
-        "seeds": sorted({record["seed"] for record in records}),
-        "cost": total_cost(item, records),
-        "details": module.details(records) if hasattr(module, "details") else {},
-        "wall_s": round(time.monotonic() - start, 1),
-        **manifest(options.device),
-    })  # fmt: skip
+    pictures = style.save(module.draw(rows, note, module.describe(item.settings)), folder / item.name)
+    write_json(
+        folder / f"{item.name}.json",
+        {
+            "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
+            "preset": options.preset,
+            "settings": item.settings,
+            "runs": [
+                {key: record[key] for key in ("panel", "series", "value", "seed")} | {"run": sweep.run_name(case.run)}
+                for record, case in zip(records, item.cases, strict=True)
+            ],
+            "seeds": sorted({record["seed"] for record in records}),
+            "cost": total_cost(item, records),
+            "details": module.details(records) if hasattr(module, "details") else {},
+            "wall_s": round(time.monotonic() - start, 1),
+            **manifest(options.device),
+        },
+    )
     return module.summary(rows), str(pictures[0])
 
 
 def total_cost(item: Plan, records: list[dict[str, Any]]) -> dict[str, float]:
     """Cost counters summed over the figure's distinct runs."""
-    costs = {sweep.run_name(case.run): record["result"]["cost"] for case, record in zip(item.cases, records, strict=True)}
+    costs = {
+        sweep.run_name(case.run): record["result"]["cost"] for case, record in zip(item.cases, records, strict=True)
+    }
     total: Counter[str] = Counter()
     for cost in costs.values():
         total.update(cost)
     return dict(total)
+
+
+def train_generator(worlds: list[str], options: Options) -> int:
+    """Train the generator of a world anew, under <out>/generator, with a check of its quality."""
+    require(worlds == ["digits"], "generator", " ".join(worlds), "digits", "the linear world's score is exact")
+    recipe, _ = sweep.recipe(EXPERIMENTS, "digits")
+    with progress_line("generator") as report:
+        record = quality.train_generator(from_dict(recipe), GeneratorTraining(), options.out / "generator", report)
+    for name, value in record["checks"].items():
+        console.print(f"{name.replace('_', ' ')}: {value:.4f}")
+    return 0
 
 
 def show_list(options: Options) -> int:
@@ -175,7 +193,9 @@ def show_list(options: Options) -> int:
     lines = Table("name", "what it shows", "default", "quick")
     for name in FIGURES:
         said = (EXPERIMENTS / f"{name}.toml").read_text().splitlines()[0].lstrip("# ")
-        times = [duration(plan(name, Options(targets=[name], preset=preset)), options) for preset in ("default", "quick")]
+        times = [
+            duration(plan(name, Options(targets=[name], preset=preset)), options) for preset in ("default", "quick")
+        ]
         lines.add_row(name, said.partition(": ")[2] or said, *(f"{seconds / 60:.1f} min" for seconds in times))
     console.print(lines)
     return 0
@@ -200,15 +220,23 @@ def show_plans(plans: list[Plan], options: Options) -> int:
             lines.add_row(panel, series, f"{value:g}", str(len(cases)), sweep.run_name(cases[0].run))
         if points:
             console.print(lines)
-        console.print(f"{item.name}: {len(item.cases)} points x seeds, about {duration(item, options) / 60:.1f} min to do")
+        console.print(
+            f"{item.name}: {len(item.cases)} points x seeds, about {duration(item, options) / 60:.1f} min to do"
+        )
     return 0
 
 
 @contextmanager
 def progress_line(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on a terminal; elsewhere a plain line at most every ten seconds. Called as (done, total, what comes next)."""
+    """A bar on a terminal, else a line at most every ten seconds; called with (done, total, what comes next)."""
     if console.is_terminal:
-        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(what, total=None, note="")
             yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)

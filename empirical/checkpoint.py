@@ -30,7 +30,10 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise InputError(
-            str(path), error.strerror, "a writable folder with free space", "free space or choose another --out, then rerun"
+            str(path),
+            error.strerror,
+            "a writable folder with free space",
+            "free space or choose another --out, then rerun",
         ) from None
 
 
@@ -44,7 +47,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(str(path), f"damaged JSON ({error})", "the file as written", f"delete {path.parent} and rerun") from None
+        raise InputError(
+            str(path), f"damaged JSON ({error})", "the file as written", f"delete {path.parent} and rerun"
+        ) from None
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
@@ -90,8 +95,12 @@ def link_tree(source: Path, target: Path) -> None:
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if not target.exists():  # otherwise another process was first, with the same contents
-            raise InputError(str(target), error.strerror, "a writable folder with free space",
-                             "free space or choose another --out, then rerun") from None  # fmt: skip
+            raise InputError(
+                str(target),
+                error.strerror,
+                "a writable folder with free space",
+                "free space or choose another --out, then rerun",
+            ) from None
 
 
 def _link(source: str, target: str) -> None:

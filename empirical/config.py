@@ -53,8 +53,12 @@ class Training:
         for name in ("warmup", "cooldown", "label_smoothing", "ema_decay"):
             value = getattr(self, name)
             require(0 <= value < 1, f"training.{name}", value, "a number in [0, 1)")
-        require(self.warmup + self.cooldown <= 1, "training.warmup + training.cooldown", self.warmup + self.cooldown,
-                "a sum of at most 1")  # fmt: skip
+        require(
+            self.warmup + self.cooldown <= 1,
+            "training.warmup + training.cooldown",
+            self.warmup + self.cooldown,
+            "a sum of at most 1",
+        )
         mixes = self.mixup > 0 or self.cutmix > 0
         require(not mixes or self.batch % 2 == 0, "training.batch", self.batch, "an even number with Mixup or CutMix")
 
@@ -74,7 +78,7 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """Algorithm 1's clock: N = `initial`, P = `addition`, k = `additions`, tau = `evaluate_every`, T_max = `patience`."""
+    """Algorithm 1's clock: N = initial, P = addition, k = additions, tau = evaluate_every, T_max = patience."""
 
     initial: int
     addition: int = 0
@@ -87,11 +91,19 @@ class Growth:
     def __post_init__(self) -> None:
         require_positive("growth", initial=self.initial, evaluate_every=self.evaluate_every, patience=self.patience)
         require_non_negative("growth", addition=self.addition, additions=self.additions)
-        require(self.additions == 0 or self.addition > 0, "growth.addition", self.addition,
-                "an integer > 0 when growth.additions > 0")  # fmt: skip
+        require(
+            self.additions == 0 or self.addition > 0,
+            "growth.addition",
+            self.addition,
+            "an integer > 0 when growth.additions > 0",
+        )
         if self.add_at is not None:
-            require(self.add_at > 0 and self.add_at % self.evaluate_every == 0, "growth.add_at", self.add_at,
-                    f"a positive multiple of growth.evaluate_every = {self.evaluate_every}")  # fmt: skip
+            require(
+                self.add_at > 0 and self.add_at % self.evaluate_every == 0,
+                "growth.add_at",
+                self.add_at,
+                f"a positive multiple of growth.evaluate_every = {self.evaluate_every}",
+            )
             require(self.additions <= 1, "growth.additions", self.additions, "0 or 1 with growth.add_at")
 
 
@@ -145,8 +157,12 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint == tuple[int, int]:
-        require(isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value),
-                where, value, "a pair of integers")  # fmt: skip
+        require(
+            isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value),
+            where,
+            value,
+            "a pair of integers",
+        )
         return tuple(value)
     if hint in (int, float, str, bool):
         require(type(value) is hint, where, value, f"a value of type {hint.__name__}")
@@ -165,8 +181,13 @@ def from_dict(values: Mapping[str, Any]) -> Run:
     name = world.pop("name", None)
     require(name in WORLDS, "world.name", name, f"one of {', '.join(WORLDS)}")
     sections: dict[str, Any] = {"world": build(WORLDS[name], world, f"world ({name})")}
-    for key, cls in {"learner": Learner, "training": Training, "sampling": Sampling, "growth": Growth,
-                     "acquire": Acquire}.items():  # fmt: skip
+    for key, cls in {
+        "learner": Learner,
+        "training": Training,
+        "sampling": Sampling,
+        "growth": Growth,
+        "acquire": Acquire,
+    }.items():
         section = values.pop(key, {})
         require(isinstance(section, Mapping), key, section, "a table of settings")
         sections[key] = build(cls, section, key)

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
+from empirical.data import Split
 from empirical.learner import Learner
-
-
-class Split(NamedTuple):
-    """Real images (n, ...) with labels (n,)."""
-
-    images: Tensor
-    labels: Tensor
 
 
 @torch.no_grad()

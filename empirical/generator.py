@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from diffusers import DDIMScheduler, UNet2DModel
 from timm.utils import ModelEmaV3
-from torch import Tensor, nn
+from torch import nn
 
 from empirical.checkpoint import digest, load_tensors, save_tensors
+from empirical.data import Split
 from empirical.errors import require_non_negative, require_positive
-from empirical.evaluate import Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,23 +32,31 @@ class GeneratorTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_positive("generator", base_channels=self.base_channels, iterations=self.iterations, batch=self.batch,
-                         lr=self.lr)  # fmt: skip
+        require_positive(
+            "generator", base_channels=self.base_channels, iterations=self.iterations, batch=self.batch, lr=self.lr
+        )
         require_non_negative("generator", weight_decay=self.weight_decay, class_dropout=self.class_dropout)
 
 
-def scheduler() -> DDIMScheduler:
+def scheduler() -> Any:
     """The noise schedule that generators of this project are trained and sampled with: 1,000 levels, linear betas."""
     return DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="leading", steps_offset=1)
 
 
-def unet(base_channels: int, classes: int, channels: int, size: int) -> UNet2DModel:
+def unet(base_channels: int, classes: int, channels: int, size: int) -> Any:
     """A two-level UNet; label `classes` stands for "no class"."""
     return UNet2DModel(
-        sample_size=size, in_channels=channels, out_channels=channels, layers_per_block=1,
-        block_out_channels=(base_channels, 2 * base_channels), down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2, num_class_embeds=classes + 1, norm_num_groups=8, add_attention=False,
-    )  # fmt: skip
+        sample_size=size,
+        in_channels=channels,
+        out_channels=channels,
+        layers_per_block=1,
+        block_out_channels=(base_channels, 2 * base_channels),
+        down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+        num_class_embeds=classes + 1,
+        norm_num_groups=8,
+        add_attention=False,
+    )
 
 
 def _rate(step: int, total: int) -> float:
@@ -90,14 +98,16 @@ def train(corpus: Split, classes: int, settings: GeneratorTraining, report: Call
     return averaged.module
 
 
-def save(path: Path, model: nn.Module, settings: GeneratorTraining, shape: dict[str, int], manifest: dict[str, Any]) -> None:  # fmt: skip  # noqa: E501
+def save(
+    path: Path, model: nn.Module, settings: GeneratorTraining, shape: dict[str, int], manifest: dict[str, Any]
+) -> None:
     """Write the weights, with all that is needed to rebuild the network and to know where it came from."""
     values = {"unet": {"base_channels": settings.base_channels, **shape}, "training": asdict(settings), **manifest}
     save_tensors(path, model.state_dict(), values)
 
 
-def load(path: Path) -> tuple[Callable[[Tensor, int, Tensor], Tensor], dict[str, Any]]:
-    """The noise estimator eps(x, t, labels) of a weights file, and the values stored with it."""
+def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a weights file, ready to use, and the values stored with it, the weights' "sha256" too."""
     tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
     model = unet(**values["unet"])
     model.load_state_dict(tensors)

@@ -18,6 +18,7 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from empirical.config import Training
+from empirical.data import Split
 from empirical.pool import Pool
 from empirical.schedule import wsd
 
@@ -47,18 +48,22 @@ class Learner(Protocol):
 def small_cnn(channels: int, size: int, classes: int) -> nn.Module:
     """Three 3x3 convolutions, the second with stride 2, and a linear layer; 19k parameters for 8x8 grey digits."""
     return nn.Sequential(
-        nn.Conv2d(channels, 16, 3, padding=1), nn.GELU(),
-        nn.Conv2d(16, 32, 3, padding=1, stride=2), nn.GELU(),
-        nn.Conv2d(32, 32, 3, padding=1), nn.GELU(),
+        nn.Conv2d(channels, 16, 3, padding=1),
+        nn.GELU(),
+        nn.Conv2d(16, 32, 3, padding=1, stride=2),
+        nn.GELU(),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.GELU(),
         nn.Flatten(),
         nn.Linear(32 * (size // 2) ** 2, classes),
-    )  # fmt: skip
+    )
 
 
 def tiny_vit(channels: int, size: int, classes: int) -> nn.Module:
-    """A timm ViT of width 64 and depth 2 on 2 x 2 patches of the image, Xavier-initialised: timm's own init trails at this size."""
-    model = timm.models.VisionTransformer(img_size=size, patch_size=size // 2, in_chans=channels, num_classes=classes,
-                                          embed_dim=64, depth=2, num_heads=4)  # fmt: skip
+    """A timm ViT of width 64 and depth 2 with 2 x 2 patches, Xavier-initialised: timm's init trails at this size."""
+    model = timm.models.VisionTransformer(
+        img_size=size, patch_size=size // 2, in_chans=channels, num_classes=classes, embed_dim=64, depth=2, num_heads=4
+    )
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
@@ -91,15 +96,24 @@ class NetworkLearner:
         vectors = [p for p in model.parameters() if p.dim() <= 1]
         self.optimizer = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=training.lr, fused=True,
-        )  # fmt: skip
+            lr=training.lr,
+            fused=True,
+        )
         self.loss = nn.CrossEntropyLoss(label_smoothing=training.label_smoothing)
         mixes = training.mixup > 0 or training.cutmix > 0
-        self.mixup = Mixup(mixup_alpha=training.mixup, cutmix_alpha=training.cutmix, num_classes=classes,
-                           label_smoothing=training.label_smoothing) if mixes else None  # fmt: skip
+        self.mixup = (
+            Mixup(
+                mixup_alpha=training.mixup,
+                cutmix_alpha=training.cutmix,
+                num_classes=classes,
+                label_smoothing=training.label_smoothing,
+            )
+            if mixes
+            else None
+        )
         self.target_loss = nn.CrossEntropyLoss()  # Mixup makes smoothed target distributions itself
 
-    def fit(self, pool: Pool, start: int, stop: int) -> float:
+    def fit(self, pool: Pool | Split, start: int, stop: int) -> float:
         total = 0.0
         for step in range(start, stop):
             images, labels = pool.batch(self.seed, step, self.training.batch)

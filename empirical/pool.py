@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from empirical.checkpoint import load_tensors, save_tensors
+from empirical.data import Split
 from empirical.sampler import Cost, Samples
 
 
@@ -47,16 +48,22 @@ class Pool:
         """Add a round and write its shard (unless it is there already)."""
         path = self.path(len(self.shards))
         if not path.exists():
-            values = {"round": shard.round, "omega": shard.omega, "step": shard.step, "replaces": shard.replaces,
-                      "cost": vars(shard.cost)}  # fmt: skip
+            values = {
+                "round": shard.round,
+                "omega": shard.omega,
+                "step": shard.step,
+                "replaces": shard.replaces,
+                "cost": vars(shard.cost),
+            }
             save_tensors(path, {**shard.samples._asdict(), "entropy": shard.entropy}, values)
         self._take(shard)
 
     def _take(self, shard: Shard) -> None:
         self.shards.append(shard)
         since = max((i for i, s in enumerate(self.shards) if s.replaces), default=0)
-        self.images = torch.cat([s.samples.images for s in self.shards[since:]]).to(self.device)
-        self.labels = torch.cat([s.samples.labels for s in self.shards[since:]]).to(self.device)
+        images = torch.cat([s.samples.images for s in self.shards[since:]])
+        labels = torch.cat([s.samples.labels for s in self.shards[since:]])
+        self.active = Split(images.to(self.device), labels.to(self.device))
 
     def _load(self, round_: int) -> Shard:
         path = self.path(round_)
@@ -66,7 +73,7 @@ class Pool:
         return Shard(samples=Samples(**tensors), entropy=entropy, **values)
 
     def __len__(self) -> int:
-        return len(self.labels) if self.shards else 0
+        return len(self.active.labels) if self.shards else 0
 
     @property
     def generated(self) -> int:
@@ -74,12 +81,20 @@ class Pool:
         return sum(shard.cost.images for shard in self.shards)
 
     def batch(self, seed: int, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """The mini-batch of iteration `step`: uniform over the active rows, with replacement."""
-        generator = torch.Generator().manual_seed((seed << 32) ^ step)
-        rows = torch.randint(len(self), (size,), generator=generator)
-        return self.images[rows], self.labels[rows]
+        """The mini-batch of iteration `step`, over the active rows."""
+        return self.active.batch(seed, step, size)
 
     def summary(self) -> list[dict[str, Any]]:
-        """One line per round: size, mean entropy when added, omega, learner step."""
-        return [{"round": s.round, "added": len(s.entropy), "entropy": s.entropy.mean().item(), "omega": s.omega,
-                 "step": s.step} for s in self.shards]  # fmt: skip
+        """One line per round: size, images generated for it and their cost, mean entropy when added, omega, step."""
+        return [
+            {
+                "round": s.round,
+                "added": len(s.entropy),
+                "images": s.cost.images,
+                "gflop": s.cost.sampling_gflop,
+                "entropy": s.entropy.mean().item(),
+                "omega": s.omega,
+                "step": s.step,
+            }
+            for s in self.shards
+        ]

@@ -1,10 +1,10 @@
 """Algorithm 1: deliberate practice. Static training, oversample-then-prune and the controls are the same loop.
 
-    static                      growth.additions = 0
-    deliberate practice         acquire.omega > 0
-    dynamic, omega = 0          acquire.omega = 0
-    random-direction control    acquire.direction = "random"
-    oversample-then-prune       acquire.ratio > 1
+static                      growth.additions = 0
+deliberate practice         acquire.omega > 0
+dynamic, omega = 0          acquire.omega = 0
+random-direction control    acquire.direction = "random"
+oversample-then-prune       acquire.ratio > 1
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class Event:
     values: dict[str, Any]
 
 
-def practice(run: Run, learner: Learner, pool: Pool, source: Source, score: Callable[[Learner], float],
-             progress: Progress) -> Iterator[Event]:  # fmt: skip
+def practice(
+    run: Run, learner: Learner, pool: Pool, source: Source, score: Callable[[Learner], float], progress: Progress
+) -> Iterator[Event]:
     """Train `learner` on a pool that grows when its score plateaus; yields after each change, so a caller can save.
 
     Parameters follow the paper: N = growth.initial, P = growth.addition, tau = growth.evaluate_every and
@@ -94,7 +95,13 @@ def add(run: Run, learner: Learner, pool: Pool, source: Source, progress: Progre
                     yield samples, entropy(learner.logits(samples.images.to(learner.device))).cpu()
 
         samples, uncertainty = hardest(blocks(), count)
-        shard = Shard(samples=samples, entropy=uncertainty, round=len(pool.shards),
-                      omega=0.0 if guide.kind == "plain" else run.acquire.omega, step=progress.step,
-                      replaces=bool(pool.shards) and run.acquire.replace, cost=cost)  # fmt: skip
+        shard = Shard(
+            samples=samples,
+            entropy=uncertainty,
+            round=len(pool.shards),
+            omega=0.0 if guide.kind == "plain" else run.acquire.omega,
+            step=progress.step,
+            replaces=bool(pool.shards) and run.acquire.replace,
+            cost=cost,
+        )
     pool.append(shard)

@@ -1,13 +1,13 @@
 """One run on disk: resolved config, manifest, metrics, checkpoint, pool, result; resumed wherever it was stopped.
 
-    <root>/<world>/<name>/config.json         the resolved configuration; <name> is its digest
-                          manifest.json       versions, revision, hardware, start
-                          metrics.jsonl       one line per event of the loop
-                          checkpoint.safetensors
-                          pool/round_*.safetensors
-                          result.json         written last: the run is finished
-    <root>/<world>/prefix-<digest>/           the state of a run just before an addition, for runs that share it
-    <root>/<world>/plain-<digest>/            unguided images, shared by the runs of one seed
+<root>/<world>/<name>/config.json         the resolved configuration; <name> is its digest
+                      manifest.json       versions, revision, hardware, start
+                      metrics.jsonl       one line per event of the loop
+                      checkpoint.safetensors
+                      pool/round_*.safetensors
+                      result.json         written last: the run is finished
+<root>/<world>/prefix-<digest>/           the state of a run just before an addition, for runs that share it
+<root>/<world>/plain-<digest>/            unguided images, shared by the runs of one seed
 """
 
 from __future__ import annotations
@@ -56,15 +56,21 @@ def prefix_name(run: Run, additions: int) -> str:
 def manifest(device: str) -> dict[str, Any]:
     """Versions, git revision and hardware: what numbers may depend on besides the configuration."""
     here = Path(__file__).parent
-    git = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    git = subprocess.run(
+        ["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
     packages = ("deliberate-practice", "numpy", "scipy", "torch", "diffusers", "timm", "scikit-learn")
     return {
         "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
         "git_revision": git.stdout.strip() or "unknown",
-        "hardware": {"machine": platform.machine(), "system": platform.system(), "device": device,
-                     "device_name": torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor()},
+        "hardware": {
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "device": device,
+            "device_name": torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor(),
+        },
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -79,8 +85,12 @@ def _locked(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(str(directory), "a run directory in use by another process", "one process per run",
-                             "wait for it, or stop it") from None  # fmt: skip
+            raise InputError(
+                str(directory),
+                "a run directory in use by another process",
+                "one process per run",
+                "wait for it, or stop it",
+            ) from None
         yield
 
 
@@ -100,16 +110,28 @@ class _State:
             self.progress = Progress(values["step"], values["additions"], Plateau(values["best"], values["waited"]))
             self.learner_cpu_s, rounds = values["learner_cpu_s"], values["rounds"]
             self.lines = (directory / "metrics.jsonl").read_text().splitlines()[: values["lines"]]
-            require(len(self.lines) == values["lines"], str(directory / "metrics.jsonl"), f"{len(self.lines)} lines",
-                    f"the {values['lines']} lines that the checkpoint counted", f"delete {directory} and rerun")  # fmt: skip
+            require(
+                len(self.lines) == values["lines"],
+                str(directory / "metrics.jsonl"),
+                f"{len(self.lines)} lines",
+                f"the {values['lines']} lines that the checkpoint counted",
+                f"delete {directory} and rerun",
+            )
         self.pool = Pool(directory / "pool", rounds, device)
 
     def save(self) -> None:
         """Record everything the rest of the run depends on; the metrics first, since the checkpoint counts them."""
         write_bytes(self.directory / "metrics.jsonl", "".join(line + "\n" for line in self.lines).encode())
         p = self.progress
-        values = {"step": p.step, "additions": p.additions, "best": p.plateau.best, "waited": p.plateau.waited,
-                  "learner_cpu_s": self.learner_cpu_s, "rounds": len(self.pool.shards), "lines": len(self.lines)}  # fmt: skip
+        values = {
+            "step": p.step,
+            "additions": p.additions,
+            "best": p.plateau.best,
+            "waited": p.plateau.waited,
+            "learner_cpu_s": self.learner_cpu_s,
+            "rounds": len(self.pool.shards),
+            "lines": len(self.lines),
+        }
         save_tensors(self.directory / "checkpoint.safetensors", self.learner.state(), values)
 
     def log(self, event: Event) -> None:
@@ -143,8 +165,9 @@ def execute(run: Run, root: Path, device: str = "cpu", share_before: frozenset[i
         source = Stream(Sampler(run.world, run.sampling, device), base)
         split = run.world.validation_split(run.seed)
         evaluations, mark = 0, time.process_time()
-        for event in practice(run, state.learner, state.pool, source, lambda model: evaluate.accuracy(model, split),
-                              state.progress):  # fmt: skip
+        for event in practice(
+            run, state.learner, state.pool, source, lambda model: evaluate.accuracy(model, split), state.progress
+        ):
             now = time.process_time()
             if event.kind == "evaluated":
                 state.learner_cpu_s += now - mark
@@ -169,8 +192,13 @@ def _prepare(run: Run, base: Path, directory: Path, device: str) -> None:
     config = to_dict(run)
     if (directory / "config.json").exists():
         found = read_json(directory / "config.json")
-        require(digest(found) == digest(config), str(directory / "config.json"), "another configuration",
-                "the one this folder is named after", f"delete {directory} and rerun")  # fmt: skip
+        require(
+            digest(found) == digest(config),
+            str(directory / "config.json"),
+            "another configuration",
+            "the one this folder is named after",
+            f"delete {directory} and rerun",
+        )
         return
     for additions in range(run.growth.additions, -1, -1):
         shared = base / prefix_name(run, additions)

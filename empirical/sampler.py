@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-
 from empirical.config import Sampling
 from empirical.guidance import Denoiser, Guide, Predictor, Unguided, classifier_free
 
@@ -32,8 +31,8 @@ class Samples(NamedTuple):
 class Cost:
     """What a run spent; everything but the seconds is the same on every machine.
 
-    `denoiser_calls` counts evaluations per image (classifier-free guidance makes two a step), `skipped_steps` the guided
-    steps that had no usable gradient, `sampling_gflop` forward and backward matrix work in 10^9 operations.
+    `denoiser_calls` counts evaluations per image (classifier-free guidance makes two a step), `skipped_steps` the
+    guided steps that had no usable gradient, `sampling_gflop` forward and backward matrix work in 10^9 operations.
     """
 
     images: int = 0

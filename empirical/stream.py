@@ -21,7 +21,9 @@ class Stream:
     def __init__(self, sampler: Sampler, root: Path) -> None:
         settings = sampler.settings
         self.sampler, self.block = sampler, settings.batch
-        name = digest([sampler.world.name, sampler.world.identity(), sampler.world.shape, vars(settings), sampler.device])
+        name = digest(
+            [sampler.world.name, sampler.world.identity(), sampler.world.shape, vars(settings), sampler.device]
+        )
         self.directory = root / f"plain-{name}"
 
     def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:

@@ -48,8 +48,13 @@ def recipe(experiments: Path, world: str) -> tuple[dict[str, Any], Throughput]:
     return values, Throughput(**values.pop("throughput"))
 
 
-def expand(series: Sequence[Mapping[str, Any]], experiments: Path, preset: str, seeds: Mapping[str, int],
-           overrides: Mapping[str, Mapping[str, Any]]) -> list[Case]:  # fmt: skip
+def expand(
+    series: Sequence[Mapping[str, Any]],
+    experiments: Path,
+    preset: str,
+    seeds: Mapping[str, int],
+    overrides: Mapping[str, Mapping[str, Any]],
+) -> list[Case]:
     """The cases of `[[series]]` tables: every value of `vary`, at `seeds[world]` seeds.
 
     A series has `panel`, `name`, `world`, `vary` (a dotted setting), `values` (a list, or a list per preset) and `set`
@@ -58,11 +63,17 @@ def expand(series: Sequence[Mapping[str, Any]], experiments: Path, preset: str, 
     cases = []
     for entry in series:
         where = f"series {entry.get('name', '?')!r}"
-        require(set(entry) <= SERIES_KEYS and set(entry) >= SERIES_KEYS - {"set"}, where, sorted(entry),
-                f"the keys {sorted(SERIES_KEYS)}, all but `set` required")  # fmt: skip
+        require(
+            set(entry) <= SERIES_KEYS and set(entry) >= SERIES_KEYS - {"set"},
+            where,
+            sorted(entry),
+            f"the keys {sorted(SERIES_KEYS)}, all but `set` required",
+        )
         world, values = entry["world"], entry["values"]
         if isinstance(values, Mapping):
-            require(preset in values, f"{where}.values", preset, f"one of {sorted(values)}", "add values for the preset")
+            require(
+                preset in values, f"{where}.values", preset, f"one of {sorted(values)}", "add values for the preset"
+            )
             values = values[preset]
         base, _ = recipe(experiments, world)
         for value in values:
@@ -110,7 +121,7 @@ def is_done(run: Run, root: Path) -> bool:
 
 def estimate_seconds(runs: Sequence[Run], experiments: Path) -> float:
     """CPU seconds that runs will take, from the measured throughput of their worlds; plain images are counted once."""
-    seconds, plain = 0.0, defaultdict(int)
+    seconds, plain = 0.0, defaultdict[tuple[str, int], int](int)
     speeds = {run.world.name: recipe(experiments, run.world.name)[1] for run in runs}
     for group in groups(runs):
         for i, (run, _) in enumerate(group):
@@ -118,7 +129,13 @@ def estimate_seconds(runs: Sequence[Run], experiments: Path) -> float:
             share = 1.0 if i == 0 else 0.6  # of the iterations: later members start from a shared state
             seconds += share * run.training.iterations / speed.iterations[run.learner.kind]
             added = growth.additions * growth.addition
-            kind = "plain" if run.acquire.omega == 0 else "random" if run.acquire.direction == "random" else run.acquire.through
+            kind = (
+                "plain"
+                if run.acquire.omega == 0
+                else "random"
+                if run.acquire.direction == "random"
+                else run.acquire.through
+            )
             stream = (run.world.name, run.seed)
             plain[stream] = max(plain[stream], growth.initial + (added * run.acquire.ratio if kind == "plain" else 0))
             if kind != "plain":
@@ -138,7 +155,9 @@ def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: 
     if not todo:
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(todo)), context, initializer=_start_worker, initargs=(os.getpid(),)
+    ) as pool:
         futures = [pool.submit(_execute_group, group, root, device) for group in todo]
         try:
             pending = set(futures)
@@ -154,13 +173,23 @@ def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: 
 
 def results(cases: Sequence[Case], root: Path) -> list[dict[str, Any]]:
     """The records of finished cases: panel, series, value, seed and the run's result."""
-    return [{"panel": case.panel, "series": case.series, "value": case.value, "seed": case.run.seed,
-             "result": execute(case.run, root)} for case in cases]  # fmt: skip
+    return [
+        {
+            "panel": case.panel,
+            "series": case.series,
+            "value": case.value,
+            "seed": case.run.seed,
+            "result": execute(case.run, root),
+        }
+        for case in cases
+    ]
 
 
 def configs(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """The resolved configuration of every case, for manifests and dry runs."""
-    return [{"panel": case.panel, "series": case.series, "name": run_name(case.run), **to_dict(case.run)} for case in cases]
+    return [
+        {"panel": case.panel, "series": case.series, "name": run_name(case.run), **to_dict(case.run)} for case in cases
+    ]
 
 
 def _execute_group(group: list[tuple[Run, frozenset[int]]], root: Path, device: str) -> None:

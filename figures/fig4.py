@@ -4,12 +4,17 @@ Own runs on the worlds "linear" and "digits" (practice, with its controls, and t
 points for ImageNet-100 and ImageNet-1k (Tables 4 and 5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
+import rmt
 from figures import panels, scaling, style
-from figures.paper import DP, STATIC
+from figures.bootstrap import paired_gain
+from figures.paper import DP, STATIC, fig4_rows
+from figures.records import Record, average, hits, pool_size
 from figures.table import Row, select
 
 PANELS = {  # panel: (title, y label), in this order
@@ -18,6 +23,71 @@ PANELS = {  # panel: (title, y label), in this order
     "IN-100 (paper)": ("ImageNet-100: the paper's numbers (Table 4)", "accuracy on real validation set"),
     "IN-1k (paper)": ("ImageNet-1k: the paper's numbers (Table 5)", "accuracy on real validation set"),
 }
+KEEP_ALL = "Theorem 1, all kept"
+
+
+def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+    """Averages of the runs against pool size, the theorem for static data in the linear world, the paper's points."""
+    rows = average("fig4", records, pool_size)
+    static = select(rows, panel="linear", series=STATIC)
+    if static:
+        world = next(record["result"]["config"]["world"] for record in records if record["panel"] == "linear")
+        sizes = np.geomspace(static[0].x, static[-1].x, 60)
+        problem = rmt.Problem(n=sizes, d=world["dimension"], ridge=world["ridge"], rule=rmt.KeepAll(), rho=1.0)
+        accuracy = 1 - np.asarray(rmt.error_rate(problem))
+        rows += [
+            Row("fig4", "linear", KEEP_ALL, "theory", float(x), float(y)) for x, y in zip(sizes, accuracy, strict=True)
+        ]
+    return rows + fig4_rows()
+
+
+def details(records: Sequence[Record]) -> dict[str, Any]:
+    """Gains of deliberate practice over static data and its controls at equal size, paired by seed.
+
+    Each with 95 % bootstrap intervals over seeds and, where there are test images, over seeds and images; and how many
+    times more static samples it takes to match.
+    """
+    rng = np.random.default_rng(0)
+    gains = []
+    for panel in dict.fromkeys(record["panel"] for record in records):
+        by_point: dict[tuple[str, float], list[Record]] = {}
+        for record in records:
+            if record["panel"] == panel:
+                by_point.setdefault((record["series"], pool_size(record)), []).append(record)
+        static = panels.curve(
+            select(average("fig4", [r for r in records if r["panel"] == panel], pool_size), series=STATIC)
+        )
+        for (series, size), members in by_point.items():
+            if series != DP or not static.x:
+                continue
+            mine = hits(members)
+            factor = scaling.multiplier(static, scaling.Curve([size], [float(mine.mean())]), float(mine.mean()))
+            entry: dict[str, Any] = {
+                "panel": panel,
+                "size": size,
+                "accuracy": float(mine.mean()),
+                "static_multiple": str(factor),
+                "n_seeds": len(members),
+            }
+            for other, baseline in ((s, r) for (s, n), r in by_point.items() if n == size and s != DP):
+                if [r["seed"] for r in baseline] != [r["seed"] for r in members]:
+                    continue  # a seed ended at another size
+                theirs = hits(baseline)
+                entry[f"gain over {other}"] = {
+                    "seeds": paired_gain(mine, theirs, images=False, rng=rng)._asdict(),
+                    **(
+                        {"seeds and images": paired_gain(mine, theirs, images=True, rng=rng)._asdict()}
+                        if mine.shape[1] > 1
+                        else {}
+                    ),
+                }
+            gains.append(entry)
+    return {"gains": gains}
+
+
+def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The caption."""
+    return "Accuracy against the number of synthetic training samples"
 
 
 def saving(rows: Sequence[Row], panel: str) -> scaling.Multiplier | None:

@@ -5,14 +5,16 @@ c: the theorem's accuracy against 1/p, with runs of the linear world in which th
 alone. d: accuracy against the cost of an added sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+import rmt
 from figures import panels, scaling, style
+from figures.records import Record, average
 from figures.table import Row, select
 
 WORLDS = ("linear", "digits")
@@ -28,6 +30,85 @@ AXES = {  # letter: (title, x label)
     "c": ("c   theory: keep the hardest p", "oversampling ratio 1/p"),
     "d": ("d   accuracy against cost", ""),
 }
+RANDOM, INITIAL, REPLACEMENT, THEORY = "random baseline", "initial", "replacement", "Theorem 1"
+
+
+def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+    """Panels a-d from the runs, and the theorem's curve at the initial learners' own alignments.
+
+    Panel d has each guided method at config["usual_omega"][world], fixed beforehand; panels "entropy ..." are the mean
+    entropies of the samples of b when they were added, in nats.
+    """
+    by_panel: dict[str, list[Record]] = {}
+    for record in records:
+        by_panel.setdefault(record["panel"], []).append(record)
+    rows: list[Row] = []
+    for panel, members in by_panel.items():
+        letter, _, world = panel.partition(" ")
+        if letter == "a":
+            rows += average("fig5", members, _oversampling)
+            rows += _renamed(average("fig5", members, _cost), f"d {world}", {})
+        elif letter == "b":
+            rows += average("fig5", members, lambda record: record["value"])
+            rows += _renamed(average("fig5", members, lambda r: r["value"], _entropy), f"entropy {world}", {})
+            usual = [
+                r for r in members if r["value"] == config["usual_omega"][world] and r["series"] != "random direction"
+            ]
+            rows += _renamed(
+                average("fig5", usual, _cost), f"d {world}", {s: f"DP {s}" for s in ("through x0", "through denoiser")}
+            )
+        else:
+            rows += average("fig5", [r for r in members if r["series"] == REPLACEMENT], lambda record: record["value"])
+            rows += theorem(members)
+    return rows
+
+
+def theorem(records: Sequence[Record]) -> list[Row]:
+    """Theorem 1 for learners refitted on the kept samples alone: accuracy against 1/p, averaged over the seeds.
+
+    Each seed has its own rho = cos(w_initial, w_0). P samples kept of a pool of n = P/p; the learner's penalty is per
+    kept sample, the theorem's per sample of the pool: lam = p ridge.
+    """
+    rho = np.array([r["result"]["alignment"] for r in records if r["series"] == INITIAL])
+    runs = [r["result"]["config"] for r in records if r["series"] == REPLACEMENT]
+    if not len(rho) or not runs:
+        return []
+    world, kept = runs[0]["world"], runs[0]["growth"]["addition"]
+    ratios = np.geomspace(1, max(run["acquire"]["ratio"] for run in runs), 60)
+    problem = rmt.Problem(
+        n=kept * ratios[:, None],
+        d=world["dimension"],
+        ridge=world["ridge"] / ratios[:, None],
+        rule=rmt.KeepHard(1 / ratios[:, None]),
+        rho=rho,
+    )
+    accuracy = 1 - np.asarray(rmt.error_rate(problem)).mean(axis=1)
+    return [Row("fig5", "c", THEORY, "theory", float(x), float(y)) for x, y in zip(ratios, accuracy, strict=True)]
+
+
+def _renamed(rows: Sequence[Row], panel: str, names: Mapping[str, str]) -> list[Row]:
+    return [row._replace(panel=panel, series=names.get(row.series, row.series)) for row in rows]
+
+
+def _oversampling(record: Record) -> float:
+    """Samples generated for the addition, per sample that the other methods add (as many as the pool began with)."""
+    first, added = record["result"]["pool"]
+    return added["images"] / first["images"]
+
+
+def _cost(record: Record) -> float:
+    """Operations spent on the addition, per sample that the other methods add, in units of a plain sample's."""
+    first, added = record["result"]["pool"]
+    return added["gflop"] / first["gflop"]
+
+
+def _entropy(record: Record) -> float:
+    return record["result"]["pool"][-1]["entropy"]
+
+
+def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The caption."""
+    return "One addition of hard samples to a trained learner: selected (a, c) or generated (b), and the cost (d)"
 
 
 def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Multiplier]:

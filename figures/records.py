@@ -29,8 +29,18 @@ def average(
     rows = []
     for (panel, series, _), members in points.items():
         mean, stderr, n_seeds = aggregate([y(record) for record in members])
-        rows.append(Row(figure, panel, series, "practice", float(np.mean([x(r) for r in members])), float(mean),
-                        float(stderr), n_seeds))  # fmt: skip
+        rows.append(
+            Row(
+                figure,
+                panel,
+                series,
+                "practice",
+                float(np.mean([x(r) for r in members])),
+                float(mean),
+                float(stderr),
+                n_seeds,
+            )
+        )
     return rows
 
 
@@ -40,10 +50,14 @@ def pool_size(record: Record) -> float:
 
 
 def hits(records: Sequence[Record]) -> np.ndarray:
-    """Correctness (seeds, images) of runs in order of their seed; without test images, the exact accuracy (seeds, 1)."""
+    """Correctness (seeds, images) of runs in order of seed; without test images, the exact accuracy (seeds, 1)."""
     ordered = sorted(records, key=lambda record: record["seed"])
-    return np.array([[float(c) for c in result["correct"]] if (result := r["result"])["correct"] else [result["accuracy"]]
-                     for r in ordered])  # fmt: skip
+    return np.array(
+        [
+            [float(c) for c in result["correct"]] if (result := r["result"])["correct"] else [result["accuracy"]]
+            for r in ordered
+        ]
+    )
 
 
 def interval_dict(interval: Interval) -> dict[str, float]:

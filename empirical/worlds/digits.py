@@ -16,8 +16,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from empirical import generator
+from empirical.data import Split
 from empirical.errors import require
-from empirical.evaluate import Split, correct
+from empirical.evaluate import correct
 from empirical.guidance import Denoiser
 from empirical.learner import NETWORKS, Learner, NetworkLearner
 
@@ -57,17 +58,26 @@ class DigitsWorld:
             first, last = getattr(self, name)
             where = f"world (digits).{name}"
             require(0 <= first < last <= ROWS, where, [first, last], f"rows 0 <= first < last <= {ROWS}")
-            require(taken.isdisjoint(range(first, last)), where, [first, last], "rows of no other split",
-                    "make the row ranges disjoint")  # fmt: skip
+            require(
+                taken.isdisjoint(range(first, last)),
+                where,
+                [first, last],
+                "rows of no other split",
+                "make the row ranges disjoint",
+            )
             taken |= set(range(first, last))
 
     def check(self, run: Any) -> None:
         """Refuse a run this world has no learner for, or whose generator has seen rows it must not know."""
         require(run.learner.kind in self.learners, "learner.kind", run.learner.kind, f"one of {self.learners}")
         seen = self.weights_values()["corpus"]
-        require(tuple(seen) == tuple(self.corpus), "world (digits).corpus", list(self.corpus),
-                f"{seen}, the rows the generator's weights were trained on",
-                "train weights for this corpus (paper_repro.py generator digits) and name them in world.weights")  # fmt: skip
+        require(
+            tuple(seen) == tuple(self.corpus),
+            "world (digits).corpus",
+            list(self.corpus),
+            f"{seen}, the rows the generator's weights were trained on",
+            "train weights for this corpus (paper_repro.py generator digits) and name them in world.weights",
+        )
 
     @property
     def path(self) -> Path:
@@ -76,8 +86,13 @@ class DigitsWorld:
 
     def weights_values(self) -> dict[str, Any]:
         """What is stored beside the weights: network, training, corpus."""
-        require(self.path.exists(), "world (digits).weights", str(self.path), "an existing weights file",
-                "name another, or train one: paper_repro.py generator digits")  # fmt: skip
+        require(
+            self.path.exists(),
+            "world (digits).weights",
+            str(self.path),
+            "an existing weights file",
+            "name another, or train one: paper_repro.py generator digits",
+        )
         return _load_generator(self.path)[1]
 
     def identity(self) -> str:
