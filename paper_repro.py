@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from rich.table import Table
 
 from empirical import quality, sweep
 from empirical.checkpoint import write_json
-from empirical.config import from_dict, load_toml
+from empirical.config import from_dict, load_toml, to_dict
 from empirical.errors import InputError, require
 from empirical.generator import GeneratorTraining
 from empirical.run import manifest
@@ -211,19 +211,35 @@ def duration(item: Plan, options: Options) -> float:
 def show_plans(plans: list[Plan], options: Options) -> int:
     """The resolved configuration, the runs and the estimated time of each plan; nothing is done."""
     for item in plans:
-        console.print_json(data={"figure": item.name, "preset": options.preset, "settings": item.settings})
-        lines = Table("panel", "series", "value", "seeds", "example: the first run's name")
+        console.print(f"{item.name}, preset {options.preset}: {item.settings or 'no settings'}", markup=False)
+        first: dict[str, dict[str, Any]] = {}
+        lines = Table("panel", "series", "value", "seeds", "where it differs from its world's configuration")
         points: dict[tuple[str, str, float], list[sweep.Case]] = {}
         for case in item.cases:
             points.setdefault((case.panel, case.series, case.value), []).append(case)
         for (panel, series, value), cases in points.items():
-            lines.add_row(panel, series, f"{value:g}", str(len(cases)), sweep.run_name(cases[0].run))
+            config = flat(to_dict(cases[0].run))
+            world = first.setdefault(cases[0].run.world.name, config)
+            changed = ", ".join(f"{key} = {value}" for key, value in config.items() if value != world[key])
+            lines.add_row(panel, series, f"{value:g}", str(len(cases)), changed)
+        for world_name, config in first.items():
+            console.print(f"world {world_name}: " + ", ".join(f"{k} = {v}" for k, v in config.items()), markup=False)
         if points:
             console.print(lines)
+        left = sum(not sweep.is_done(case.run, options.out / "runs") for case in item.cases)
+        minutes = duration(item, options) / 60
         console.print(
-            f"{item.name}: {len(item.cases)} points x seeds, about {duration(item, options) / 60:.1f} min to do"
+            f"{item.name}: {len(item.cases)} runs, {left} of them to do, about {minutes:.1f} min", markup=False
         )
     return 0
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under dotted names."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return result
 
 
 @contextmanager

@@ -205,10 +205,26 @@ def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row], cost: str) -> panels.
     ax.set(title=title, xlabel=xlabel or cost, ylabel=f"{world or 'linear'}: test accuracy")
     if letter == "b":
         panels.strength_ticks(ax, sorted({row.x for row in here}))
+        _draw_entropy(ax, select(rows, panel=f"entropy {world}"))
         return named
     alike = here if letter == "d" else [row for row in rows if row.panel.split()[0] in ("a", "c")]  # one range
     panels.log_ticks(ax, min(row.x for row in alike), max(row.x for row in alike))
     savings = cheaper(rows, world) if letter == "d" else {}
-    for series, found in savings.items():
+    if savings:
+        series, found = max(savings.items(), key=lambda item: item[1].factor)
         panels.saving(ax, found, found.words("cheaper", "dearer"), style.SERIES[series].colour)
     return {series.removeprefix("DP "): artist for series, artist in named.items()}
+
+
+def _draw_entropy(ax: Axes, rows: Sequence[Row]) -> None:
+    """On a right-hand axis: how uncertain the learner was of the samples it was given, as thin dotted lines."""
+    if not rows:
+        return
+    right = ax.twinx()
+    for series in dict.fromkeys(row.series for row in rows):
+        line = panels.curve(select(rows, series=series))
+        right.plot(line.x, line.y, color=style.series_style(series).colour, linestyle=":", linewidth=0.9)
+    right.set_ylabel("entropy when added, nats (dotted)", fontsize=8)
+    right.grid(visible=False)
+    right.spines["right"].set_visible(True)
+    right.set_ylim(bottom=0)
