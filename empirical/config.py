@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from empirical.errors import InputError, require, require_non_negative, require_positive
+from empirical.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner:
+class LearnerChoice:
     """The trained model: `kind` is one of the learners of the world."""
 
     kind: str
@@ -128,8 +129,8 @@ class Acquire:
 class Run:
     """Everything that decides the numbers of one run."""
 
-    world: Any
-    learner: Learner
+    world: World
+    learner: LearnerChoice
     training: Training
     sampling: Sampling
     growth: Growth
@@ -182,7 +183,7 @@ def from_dict(values: Mapping[str, Any]) -> Run:
     require(name in WORLDS, "world.name", name, f"one of {', '.join(WORLDS)}")
     sections: dict[str, Any] = {"world": build(WORLDS[name], world, f"world ({name})")}
     for key, cls in {
-        "learner": Learner,
+        "learner": LearnerChoice,
         "training": Training,
         "sampling": Sampling,
         "growth": Growth,

@@ -15,6 +15,7 @@ from empirical.config import Run
 from empirical.data import Split
 from empirical.run import execute, manifest
 from empirical.sampler import Sampler
+from empirical.worlds import DigitsWorld
 
 PLENTY = 8192  # generated images, for learner and label check
 
@@ -26,7 +27,7 @@ def train_generator(
 
     Writes `<world>_generator.safetensors` and the same name with `.json`: settings, manifest and the checks.
     """
-    world = recipe.world
+    world = _digits(recipe)
     path = out / f"{world.name}_generator.safetensors"
     corpus = world.rows(world.corpus)
     model = generator.train(
@@ -53,7 +54,7 @@ def check(recipe: Run, root: Path) -> dict[str, float]:
     agreement with the labels of generated images their fidelity. A learner trained on generated images alone is then
     tested on real ones.
     """
-    world = recipe.world
+    world = _digits(recipe)
     reference = world.learner(recipe, "cpu")
     reference.fit(world.rows(world.corpus), 0, recipe.training.iterations)
     samples, _ = Sampler(world, recipe.sampling).draw(recipe.seed, 0, PLENTY)
@@ -63,8 +64,13 @@ def check(recipe: Run, root: Path) -> dict[str, float]:
     among_real = torch.cdist(real, real).fill_diagonal_(torch.inf).min(1).values.median()
     growth = replace(recipe.growth, initial=PLENTY, additions=0)
     return {
-        "reference_accuracy_on_real_test": world.test(reference)[0],
+        "reference_accuracy_on_real_test": world.test(reference).accuracy,
         "label_agreement_of_generated": evaluate.accuracy(reference, generated),
         "learner_accuracy_on_real_test": execute(replace(recipe, growth=growth), root)["accuracy"],
         "nearest_real_distance_over_real_to_real": float(nearest / among_real),
     }
+
+
+def _digits(recipe: Run) -> DigitsWorld:
+    assert isinstance(recipe.world, DigitsWorld)
+    return recipe.world

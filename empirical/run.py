@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -68,6 +69,7 @@ def manifest(device: str) -> dict[str, Any]:
             "system": platform.system(),
             "device": device,
             "device_name": torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor(),
+            "cores": os.cpu_count(),
         },
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
@@ -231,16 +233,14 @@ def _share(run: Run, state: _State, base: Path) -> None:
 
 def _result(run: Run, state: _State) -> dict[str, Any]:
     """The numbers of a finished run: what figures are made of."""
-    accuracy, hits = run.world.test(state.learner)
-    values = {
+    score = run.world.test(state.learner)
+    return {
         "config": to_dict(run),
-        "accuracy": accuracy,
+        "accuracy": score.accuracy,
         "accuracy_validation": state.last("evaluated")["accuracy_validation"],
-        "correct": None if hits is None else "".join("01"[int(hit)] for hit in hits),
+        "correct": None if score.correct is None else "".join("01"[int(hit)] for hit in score.correct),
+        "alignment": score.alignment,
         "pool": state.pool.summary(),
         "pool_size": len(state.pool),
         "cost": vars(state.cost()),
     }
-    if hasattr(run.world, "alignment"):
-        values["alignment"] = run.world.alignment(state.learner)
-    return values

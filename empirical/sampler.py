@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.config import Sampling
 from empirical.guidance import Denoiser, Guide, Predictor, Unguided, classifier_free
+from empirical.world import World
 
 
 class Samples(NamedTuple):
@@ -71,7 +72,7 @@ def ddim(predict: Predictor, scheduler: Any, x: Tensor, labels: Tensor) -> Tenso
 class Sampler:
     """The generator of a world with its sampling settings; images of any index range can be asked for."""
 
-    def __init__(self, world: Any, settings: Sampling, device: str = "cpu") -> None:
+    def __init__(self, world: World, settings: Sampling, device: str = "cpu") -> None:
         self.world, self.settings, self.device = world, settings, device
         self.denoiser: Denoiser = classifier_free(world.denoiser(device), settings.guidance_scale, world.classes)
         self.scheduler = world.scheduler()

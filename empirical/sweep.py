@@ -20,6 +20,8 @@ from empirical.errors import require
 from empirical.run import execute, prefix_name, run_name
 from empirical.worlds import WORLDS
 
+# glibc hands large blocks back to the kernel after every use; keeping them makes sampling on a CPU 1.4 times faster.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 SERIES_KEYS = {"panel", "name", "world", "vary", "values", "set"}
 
 
@@ -154,6 +156,8 @@ def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: 
     progress(total - sum(map(len, todo)), total)
     if not todo:
         return
+    for name, value in KEEP_MEMORY.items():
+        os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         min(workers, len(todo)), context, initializer=_start_worker, initargs=(os.getpid(),)

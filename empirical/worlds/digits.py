@@ -16,11 +16,13 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from empirical import generator
+from empirical.config import Run
 from empirical.data import Split
 from empirical.errors import require
 from empirical.evaluate import correct
 from empirical.guidance import Denoiser
 from empirical.learner import NETWORKS, Learner, NetworkLearner
+from empirical.world import Score
 
 ROWS = 1797
 SHIPPED = Path(__file__).with_name("digits_generator.safetensors")
@@ -67,7 +69,7 @@ class DigitsWorld:
             )
             taken |= set(range(first, last))
 
-    def check(self, run: Any) -> None:
+    def check(self, run: Run) -> None:
         """Refuse a run this world has no learner for, or whose generator has seen rows it must not know."""
         require(run.learner.kind in self.learners, "learner.kind", run.learner.kind, f"one of {self.learners}")
         seen = self.weights_values()["corpus"]
@@ -125,12 +127,12 @@ class DigitsWorld:
         """The real digits that are watched during a run."""
         return self.rows(self.validation)
 
-    def test(self, learner: Learner) -> tuple[float, Tensor]:
+    def test(self, learner: Learner) -> Score:
         """Accuracy on the real test digits, and which of them are right."""
         hits = correct(learner, self.rows(self.test_rows))
-        return hits.float().mean().item(), hits
+        return Score(hits.float().mean().item(), hits)
 
-    def learner(self, run: Any, device: str) -> NetworkLearner:
+    def learner(self, run: Run, device: str) -> NetworkLearner:
         """The CNN or the ViT; the initial weights follow from the run seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(run.seed)

@@ -17,11 +17,13 @@ from diffusers import DDIMScheduler
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from empirical.config import Run
 from empirical.data import Split
 from empirical.errors import require, require_positive
 from empirical.guidance import Denoiser
 from empirical.learner import Learner
 from empirical.pool import Pool
+from empirical.world import Score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ class LinearWorld:
         require_positive("world (linear)", ridge=self.ridge, validation=self.validation)
         require(self.dimension >= 2, "world (linear).dimension", self.dimension, "an integer >= 2")
 
-    def check(self, run: Any) -> None:
+    def check(self, run: Run) -> None:
         """Refuse a run this world has no learner for."""
         require(run.learner.kind in self.learners, "learner.kind", run.learner.kind, f"one of {self.learners}")
 
@@ -89,16 +91,13 @@ class LinearWorld:
         x = torch.randn(self.validation, self.dimension, generator=source)
         return Split(x, (x @ self.truth() > 0).long())
 
-    def test(self, learner: Learner) -> tuple[float, None]:
+    def test(self, learner: Learner) -> Score:
         """The exact accuracy on the real distribution, 1 - arccos(cos(w, w_0)) / pi; there are no test images."""
-        return 1 - math.acos(max(-1.0, min(1.0, self.alignment(learner)))) / math.pi, None
-
-    def alignment(self, learner: Learner) -> float:
-        """rho = cos(w, w_0) of a linear learner."""
         w = learner.state()["w"]
-        return float(w @ self.truth().double() / w.norm())
+        alignment = float(w @ self.truth().double() / w.norm())
+        return Score(1 - math.acos(max(-1.0, min(1.0, alignment))) / math.pi, alignment=alignment)
 
-    def learner(self, run: Any, device: str) -> LinearLearner:  # noqa: ARG002
+    def learner(self, run: Run, device: str) -> LinearLearner:  # noqa: ARG002
         """Ridge or logistic regression; it lives on the CPU."""
         return LinearLearner(self.dimension, self.ridge, run.learner.kind)
 

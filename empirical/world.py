@@ -1,0 +1,67 @@
+"""What a data world supplies. Adding one is a file in `empirical/worlds`, its name in `WORLDS`, and a TOML recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from empirical.data import Split
+
+if TYPE_CHECKING:
+    from empirical.config import Run
+    from empirical.guidance import Denoiser
+    from empirical.learner import Learner
+
+
+class Score(NamedTuple):
+    """A learner's test result."""
+
+    accuracy: float
+    correct: Tensor | None = None  # (n,) bool, where there are test images
+    alignment: float | None = None  # cos(w, w_0), where learner and truth are linear
+
+
+class World(Protocol):
+    """A frozen dataclass of the world's options with these attributes and methods."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def classes(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample, without the batch axis."""
+        ...
+
+    def check(self, run: Run) -> None:
+        """Refuse a run that does not fit this world."""
+        ...
+
+    def identity(self) -> str:
+        """What the generator is, beyond the options: a digest of its weights."""
+        ...
+
+    def scheduler(self) -> Any:
+        """A diffusers scheduler with the generator's noise levels."""
+        ...
+
+    def denoiser(self, device: str) -> Denoiser:
+        """The noise estimate eps(x_t, t, labels); the label `classes` asks for the unconditional one."""
+        ...
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Sampler output to samples, e.g. clamped to the range of the data."""
+        ...
+
+    def validation_split(self, seed: int) -> Split:
+        """Real data to watch a run with."""
+        ...
+
+    def test(self, learner: Learner) -> Score:
+        """The result on real test data."""
+        ...
+
+    def learner(self, run: Run, device: str) -> Learner:
+        """A fresh learner of the kind the run asks for."""
+        ...
