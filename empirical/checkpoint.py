@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it may never have been made
+            temporary.unlink()
         raise InputError(
             str(path),
             error.strerror,
@@ -62,24 +64,31 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return total.hexdigest()
 
 
+def text_digest(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], values: Any) -> None:
-    """Write tensors and plain `values` as one safetensors file, atomically, with a digest of the tensors."""
+    """Write tensors and plain `values` as one safetensors file, atomically, with digests of both."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"values": json.dumps(values), "sha256": digest(tensors)}
+    text = json.dumps(values)
+    metadata = {"values": text, "sha256": digest(tensors), "values_sha256": text_digest(text)}
     write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
 def load_tensors(path: Path, do: str) -> tuple[dict[str, Tensor], Any]:
-    """Read what `save_tensors` wrote and check its digest. `do` tells the user what to do about a damaged file."""
+    """Read what `save_tensors` wrote and check its digests. `do` tells the user what to do about a damaged file."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(str(path), f"an unreadable file ({error})", "a whole safetensors file", do) from None
-    if metadata.get("sha256") != digest(tensors):
+    text = metadata.get("values", "")
+    if metadata.get("sha256") != digest(tensors) or metadata.get("values_sha256") != text_digest(text):
         raise InputError(str(path), "contents that do not match their digest", "the file as written", do)
-    return tensors, json.loads(metadata["values"])
+    return tensors, json.loads(text)
 
 
 def link_tree(source: Path, target: Path) -> None:
@@ -95,9 +104,10 @@ def link_tree(source: Path, target: Path) -> None:
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if not target.exists():  # otherwise another process was first, with the same contents
+            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror  # of the first file
             raise InputError(
                 str(target),
-                error.strerror,
+                reason,
                 "a writable folder with free space",
                 "free space or choose another --out, then rerun",
             ) from None

@@ -74,6 +74,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         require_positive("sampling", steps=self.steps, batch=self.batch)
+        require(self.steps <= 1000, "sampling.steps", self.steps, "at most the 1,000 noise levels of the schedule")
         require_non_negative("sampling", guidance_scale=self.guidance_scale)
 
 
@@ -138,7 +139,7 @@ class Run:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.seed >= 0, "seed", self.seed, "an integer >= 0")
+        require(0 <= self.seed < 2**31, "seed", self.seed, "an integer >= 0 and < 2^31")
         self.world.check(self)
 
 
@@ -178,7 +179,9 @@ def from_dict(values: Mapping[str, Any]) -> Run:
     from empirical.worlds import WORLDS
 
     values = dict(values)
-    world = dict(values.pop("world", {}))
+    world = values.pop("world", {})
+    require(isinstance(world, Mapping), "world", world, "a table of settings")
+    world = dict(world)
     name = world.pop("name", None)
     require(name in WORLDS, "world.name", name, f"one of {', '.join(WORLDS)}")
     sections: dict[str, Any] = {"world": build(WORLDS[name], world, f"world ({name})")}
@@ -224,5 +227,6 @@ def merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
         target = result
         for part in path:
             target = target.setdefault(part, {})
+            require(isinstance(target, dict), dotted, value, "a setting of a section", "correct the dotted name")
         target[last] = value
     return result

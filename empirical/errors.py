@@ -11,6 +11,10 @@ class InputError(ValueError):
 
     def __init__(self, where: str, got: Any, allowed: str, do: str) -> None:
         super().__init__(f"{where}: got {got!r}; allowed {allowed}; {do}")
+        self.parts = (where, got, allowed, do)
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), self.parts  # so that a worker process can send it
 
 
 def require(condition: bool, where: str, got: Any, allowed: str, do: str = "correct the value") -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -109,13 +110,13 @@ class RandomGuide:
         self.omega = omega
 
     def __call__(self, denoiser: Denoiser, alphas: Tensor, seeds: Sequence[int]) -> Predictor:  # noqa: ARG002
-        sources = [torch.Generator().manual_seed(seed ^ 0x5DEECE66D) for seed in seeds]
+        sources = [np.random.default_rng((seed, 1)) for seed in seeds]  # not the stream of the starting point
         drawn: list[Tensor] = []  # directions of the coming steps; drawn many at a time, for speed
 
         def predict(x: Tensor, t: int, labels: Tensor) -> tuple[Tensor, Tensor]:
             if not drawn:
-                ahead = torch.stack([torch.randn(50, *x.shape[1:], generator=source) for source in sources], dim=1)
-                drawn.extend(ahead.to(x).flip(0))  # (50, B, ...), the last one is used first
+                ahead = [source.standard_normal((50, *x.shape[1:]), dtype=np.float32) for source in sources]
+                drawn.extend(torch.from_numpy(np.stack(ahead, axis=1)).to(x).flip(0))  # (50, B, ...), last used first
             return _shifted(x, drawn.pop(), self.omega)[0], denoiser(x, t, labels)
 
         return predict

@@ -67,7 +67,7 @@ class Pool:
 
     def _load(self, round_: int) -> Shard:
         path = self.path(round_)
-        tensors, values = load_tensors(path, do=f"delete the run folder {self.directory.parent} and rerun")
+        tensors, values = load_tensors(path, do=f"delete {self.directory.parent} and rerun")
         entropy = tensors.pop("entropy")
         values["cost"] = Cost(**values["cost"])
         return Shard(samples=Samples(**tensors), entropy=entropy, **values)

@@ -21,14 +21,24 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from empirical import evaluate
-from empirical.checkpoint import link_tree, load_tensors, read_json, save_tensors, write_bytes, write_json
+from empirical.checkpoint import (
+    link_tree,
+    load_tensors,
+    read_json,
+    save_tensors,
+    text_digest,
+    write_bytes,
+    write_json,
+)
 from empirical.config import Run, digest, to_dict
 from empirical.errors import InputError, require
 from empirical.pool import Pool
@@ -37,12 +47,20 @@ from empirical.sampler import Cost, Sampler
 from empirical.schedule import Plateau
 from empirical.stream import Stream
 
+VERSION = version("deliberate-practice")
 CHECKPOINT_EVERY = 20  # evaluations; data additions are recorded at once
 
 
+@lru_cache(maxsize=4096)
 def run_name(run: Run) -> str:
     """The folder name of a run: a digest of all that decides its numbers."""
-    return digest([to_dict(run), run.world.identity(), version("deliberate-practice")])
+    return digest([to_dict(run), run.world.identity(), VERSION])
+
+
+@lru_cache(maxsize=4096)
+def result_path(run: Run, root: Path) -> Path:
+    """Where the result of a run is kept; the file is there once the run is finished."""
+    return root / run.world.name / run_name(run) / "result.json"
 
 
 def prefix_name(run: Run, additions: int) -> str:
@@ -51,7 +69,7 @@ def prefix_name(run: Run, additions: int) -> str:
     del values["growth"]["additions"]
     if additions == 0:  # what the first addition will be is not known yet
         del values["acquire"], values["growth"]["addition"]
-    return "prefix-" + digest([values, run.world.identity(), version("deliberate-practice"), additions])
+    return "prefix-" + digest([values, run.world.identity(), VERSION, additions])
 
 
 def manifest(device: str) -> dict[str, Any]:
@@ -104,21 +122,12 @@ class _State:
         self.learner = run.world.learner(run, device)
         self.progress, self.learner_cpu_s = Progress(), 0.0
         self.lines: list[str] = []
-        saved = directory / "checkpoint.safetensors"
         rounds = 0
-        if saved.exists():
-            tensors, values = load_tensors(saved, do=f"delete {directory} and rerun")
+        if (directory / "checkpoint.safetensors").exists():
+            tensors, values, self.lines = _saved(directory)
             self.learner.load_state(tensors)
             self.progress = Progress(values["step"], values["additions"], Plateau(values["best"], values["waited"]))
             self.learner_cpu_s, rounds = values["learner_cpu_s"], values["rounds"]
-            self.lines = (directory / "metrics.jsonl").read_text().splitlines()[: values["lines"]]
-            require(
-                len(self.lines) == values["lines"],
-                str(directory / "metrics.jsonl"),
-                f"{len(self.lines)} lines",
-                f"the {values['lines']} lines that the checkpoint counted",
-                f"delete {directory} and rerun",
-            )
         self.pool = Pool(directory / "pool", rounds, device)
 
     def save(self) -> None:
@@ -133,6 +142,7 @@ class _State:
             "learner_cpu_s": self.learner_cpu_s,
             "rounds": len(self.pool.shards),
             "lines": len(self.lines),
+            "lines_sha256": text_digest("\n".join(self.lines)),
         }
         save_tensors(self.directory / "checkpoint.safetensors", self.learner.state(), values)
 
@@ -152,6 +162,16 @@ class _State:
         return total
 
 
+def _saved(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
+    """The tensors and values of a checkpoint, and the lines of metrics that it counted."""
+    do, metrics = f"delete {folder} and rerun", folder / "metrics.jsonl"
+    tensors, values = load_tensors(folder / "checkpoint.safetensors", do)
+    lines = metrics.read_text(errors="replace").splitlines()[: values["lines"]] if metrics.exists() else []
+    intact = text_digest("\n".join(lines)) == values["lines_sha256"]
+    require(intact, str(metrics), "lines that do not match their digest", "the file as written", do)
+    return tensors, values, lines
+
+
 def execute(run: Run, root: Path, device: str = "cpu", share_before: frozenset[int] = frozenset()) -> dict[str, Any]:
     """Do a run, or what is left of it, under `root`, and return its result; a finished run is only read.
 
@@ -160,7 +180,7 @@ def execute(run: Run, root: Path, device: str = "cpu", share_before: frozenset[i
     base = root / run.world.name
     directory = base / run_name(run)
     if (directory / "result.json").exists():
-        return read_json(directory / "result.json")
+        return _read_result(directory / "result.json")
     with _locked(directory):
         _prepare(run, base, directory, device)
         state = _State(run, directory, device)
@@ -185,7 +205,7 @@ def execute(run: Run, root: Path, device: str = "cpu", share_before: frozenset[i
             mark = time.process_time()
         state.save()
         result = _result(run, state)
-        write_json(directory / "result.json", result)
+        write_json(directory / "result.json", {**result, "sha256": digest(result)})
         return result
 
 
@@ -205,6 +225,7 @@ def _prepare(run: Run, base: Path, directory: Path, device: str) -> None:
     for additions in range(run.growth.additions, -1, -1):
         shared = base / prefix_name(run, additions)
         if shared.exists():
+            Pool(shared / "pool", _saved(shared)[1]["rounds"])  # damage is refused here, where deleting `shared` helps
             for path in shared.iterdir():
                 if path.is_dir():
                     shutil.rmtree(directory / path.name, ignore_errors=True)
@@ -223,12 +244,19 @@ def _share(run: Run, state: _State, base: Path) -> None:
         return
     staging = state.directory / "prefix"
     shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
     for name in ("checkpoint.safetensors", "metrics.jsonl"):
-        shutil.copy2(state.directory / name, staging / name)
+        write_bytes(staging / name, (state.directory / name).read_bytes())
     link_tree(state.directory / "pool", staging / "pool")
     link_tree(staging, target)
     shutil.rmtree(staging)
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    values = read_json(path)
+    found = values.pop("sha256", None) if isinstance(values, dict) else None
+    do = f"delete {path.parent} and rerun"
+    require(found == digest(values), str(path), "contents that do not match their digest", "the file as written", do)
+    return values
 
 
 def _result(run: Run, state: _State) -> dict[str, Any]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from empirical.config import Run, from_dict, load_toml, merged, to_dict
-from empirical.errors import require
-from empirical.run import execute, prefix_name, run_name
+from empirical.errors import InputError, require
+from empirical.run import execute, prefix_name, result_path, run_name
 from empirical.worlds import WORLDS
 
 # glibc hands large blocks back to the kernel after every use; keeping them makes sampling on a CPU 1.4 times faster.
@@ -118,7 +120,7 @@ def _size(run: Run) -> float:
 
 def is_done(run: Run, root: Path) -> bool:
     """Whether the run is finished under `root`."""
-    return (root / run.world.name / run_name(run) / "result.json").exists()
+    return result_path(run, root).exists()
 
 
 def estimate_seconds(runs: Sequence[Run], experiments: Path) -> float:
@@ -150,27 +152,37 @@ def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: 
 
     Runs already finished are left alone, interrupted ones go on. The first failure stops the sweep and is raised.
     """
+    require(workers >= 1, "--workers", workers, "an integer >= 1")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).partition("\n")[0]
+        raise InputError("--device", device, f"a torch device of this machine ({said})", "name another: cpu") from None
+    waiting = {path for run in runs if not (path := result_path(run, root)).exists()}
     total = len({run_name(run) for run in runs})
-    open_ = [run for run in runs if not is_done(run, root)]
-    todo = groups(open_)
-    progress(total - sum(map(len, todo)), total)
+    todo = groups([run for run in runs if not is_done(run, root)])
+    progress(total - len(waiting), total)
     if not todo:
         return
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(todo)), context, initializer=_start_worker, initargs=(os.getpid(),)
-    ) as pool:
+    stop = context.Event()
+    with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, (os.getpid(), stop)) as pool:
         futures = [pool.submit(_execute_group, group, root, device) for group in todo]
         try:
             pending = set(futures)
             while pending:
-                done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
+                done, pending = wait(pending, timeout=1.0, return_when=FIRST_EXCEPTION)
                 for future in done:
                     future.result()
-                progress(total - sum(not is_done(run, root) for group in todo for run, _ in group), total)
+                waiting = {path for path in waiting if not path.exists()}
+                progress(total - len(waiting), total)
+        except BrokenProcessPool:
+            allowed, do = "enough memory for all --workers", "rerun, perhaps with fewer: finished work is kept"
+            raise InputError("worker", "a process that was killed", allowed, do) from None
         except BaseException:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -201,13 +213,14 @@ def _execute_group(group: list[tuple[Run, frozenset[int]]], root: Path, device: 
         execute(run, root, device, share_before)
 
 
-def _start_worker(parent: int) -> None:
-    """One thread per process, and no process outlives a killed parent."""
+def _start_worker(parent: int, stop: Event) -> None:
+    """One thread per process; it ends when the sweep stops (runs can be cut off anywhere) or the parent is killed."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then stops the sweep
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
+        while os.getppid() == parent and not stop.wait(0.5):
+            pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
