@@ -1,0 +1,146 @@
+"""Series of runs: expanded, grouped by their beginnings, spread over processes."""
+
+import multiprocessing
+import pickle
+
+import pytest
+
+from empirical import sweep
+from empirical.config import to_dict
+from empirical.errors import InputError
+from empirical.run import execute, prefix_name, run_name
+
+SERIES = {"panel": "p", "name": "s", "world": "linear", "vary": "growth.additions", "values": [1, 3]}
+
+
+@pytest.fixture(scope="session")
+def expand(experiments):
+    return lambda series, preset="default", seeds=2, **overrides: sweep.expand(
+        series, experiments, preset, {"linear": seeds, "digits": seeds}, overrides
+    )
+
+
+def test_series_expand_to_every_value_and_seed(expand):
+    cases = expand([{**SERIES, "set": {"acquire.omega": 0.0}}])
+    assert [(c.panel, c.series, c.value, c.run.growth.additions, c.run.seed) for c in cases] == [
+        ("p", "s", value, value, seed) for value in (1, 3) for seed in (0, 1)
+    ]
+    assert {c.run.acquire.omega for c in cases} == {0.0}
+    (entry, *_) = sweep.configs(cases)
+    assert (entry["panel"], entry["name"]) == ("p", run_name(cases[0].run))
+    assert {key: entry[key] for key in to_dict(cases[0].run)} == to_dict(cases[0].run)
+
+
+def test_values_per_preset_and_overrides_per_world(expand):
+    series = [{**SERIES, "values": {"default": [1, 2, 3], "quick": [2]}}]
+    assert [c.value for c in expand(series, "quick", seeds=1, linear={"sampling.steps": 7})] == [2]
+    assert {c.run.sampling.steps for c in expand(series, linear={"sampling.steps": 7})} == {7}
+    assert {c.run.sampling.steps for c in expand(series, digits={"sampling.steps": 7})} == {100}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"colour": "red"}, "series"),
+        ({"values": {"quick": [1]}}, "values"),
+        ({"world": "moons"}, "world"),
+        ({"vary": "growth.number"}, "growth.number"),
+        ({"vary": "world.name.first"}, "world.name.first"),
+        ({"set": {"acquire.omega": -1.0}}, "acquire.omega"),
+    ],
+)
+def test_bad_series_are_refused(expand, complains, change, named):
+    with complains(named):
+        expand([{**SERIES, **change}])
+    with complains("series"):
+        expand([{key: value for key, value in SERIES.items() if key != "vary"}])
+
+
+def test_groups_share_each_beginning_before_it_is_needed(tiny):
+    """Replayed: every run but the first of its group finds a state to start from, as far on as there is one."""
+    plain = {"acquire.omega": 0.0}
+    runs = [
+        tiny("linear", seed=seed, **{"growth.additions": k}, **how)
+        for seed in (0, 1)
+        for k in (0, 1, 3)
+        for how in ({}, plain, {"acquire.direction": "random"})
+    ]
+    planned = sweep.groups([*runs, *runs])
+    assert sorted(run_name(run) for group in planned for run, _ in group) == sorted({run_name(run) for run in runs})
+    assert len(planned) == 2  # one a seed: all its runs start from the same initial pool
+    for group in planned:
+        there = set()
+        for i, (run, share_before) in enumerate(group):
+            if i:
+                furthest = max(
+                    (done for done in range(run.growth.additions + 1) if prefix_name(run, done) in there), default=None
+                )
+                same = [other for other, _ in group[:i] if other.acquire == run.acquire and run.growth.additions > 0]
+                assert furthest == (run.growth.additions if same else 0)
+            assert all(1 <= addition <= run.growth.additions for addition in share_before)
+            there |= {prefix_name(run, addition - 1) for addition in share_before}
+
+
+def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tiny, outcome, tmp_path):
+    """In another process, with shared beginnings; the second call finds everything done."""
+    runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
+    reports = []
+    sweep.sweep(runs, tmp_path / "swept", "cpu", 1, lambda done, total: reports.append((done, total)))
+    assert reports[0] == (0, 6)
+    assert reports[-1] == (6, 6)
+    for run in runs:
+        assert outcome(run, tmp_path / "swept") == outcome(run, tmp_path / "single")
+    again = []
+    sweep.sweep(runs, tmp_path / "swept", "cpu", 1, lambda done, total: again.append((done, total)))
+    assert again == [(6, 6)]
+    case = sweep.Case("p", "s", 3, runs[2])
+    (record,) = sweep.results([case], tmp_path / "swept")
+    assert record == {
+        "panel": "p", "series": "s", "value": 3, "seed": 0, "result": execute(runs[2], tmp_path / "swept"),
+    }  # fmt: skip
+
+
+def test_the_first_failure_ends_a_sweep_with_its_message(tiny, folder_of, tmp_path, complains):
+    bad = tiny("linear", seed=1)
+    folder = folder_of(bad, tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    with complains(folder / "config.json"):
+        sweep.sweep([bad, tiny("linear")], tmp_path, "cpu", 1, lambda *_: None)
+
+
+def test_complaints_can_be_sent_between_processes():
+    error = InputError("here", 1, "2", "do 3")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (InputError, "here: got 1; allowed 2; do 3")
+
+
+def test_a_killed_worker_is_reported(tiny, tmp_path, complains):
+    """Killed from outside, as by the system when memory runs out."""
+    runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 4000}) for seed in range(2)]
+
+    def kill_workers(*_):
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with complains("worker"):
+        sweep.sweep(runs, tmp_path, "cpu", 1, kill_workers)
+
+
+@pytest.mark.parametrize(("device", "workers", "named"), [("abacus", 1, "--device"), ("cpu", -1, "--workers")])
+def test_impossible_devices_and_workers_are_refused(tiny, tmp_path, complains, device, workers, named):
+    with complains(named):
+        sweep.sweep([tiny("linear")], tmp_path, device, workers, lambda *_: None)
+
+
+def test_the_estimate_grows_with_the_work(tiny, experiments):
+    def seconds(*runs):
+        return sweep.estimate_seconds(runs, experiments)
+
+    one = seconds(tiny("digits"))
+    assert one > 0
+    assert seconds(tiny("digits"), tiny("digits", seed=1)) == pytest.approx(2 * one)
+    assert seconds(tiny("digits", **{"acquire.through": "denoiser"})) > one
+    assert (
+        one < seconds(tiny("digits"), tiny("digits", **{"acquire.omega": 0.0})) < 2 * one
+    )  # the plain images are shared
