@@ -30,10 +30,18 @@ from empirical.config import from_dict, load_toml, to_dict
 from empirical.errors import InputError, require
 from empirical.generator import GeneratorTraining
 from empirical.run import manifest
-from figures import fig3, fig4, fig5, style, table
+from figures import curation, fig3, fig4, fig5, fig7, phase, spectra, style, table
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
-FIGURES = {"fig3": fig3, "fig4": fig4, "fig5": fig5}
+FIGURES = {
+    "fig3": fig3,
+    "fig4": fig4,
+    "fig5": fig5,
+    "fig7": fig7,
+    "curation": curation,
+    "spectra": spectra,
+    "phase": phase,
+}
 console = Console(width=None if sys.stdout.isatty() else 160)
 
 

@@ -132,6 +132,19 @@ def log_error_axis(ax: Axes, low: float, high: float) -> None:
     ax.yaxis.set_minor_locator(NullLocator())
 
 
+def log_rate_axis(ax: Axes, values: Sequence[float]) -> None:
+    """A log y axis of error rates around `values`, with plain labels at 1-2-5 numbers and a grid that fits them."""
+    low, high = min(values), max(values)
+    ax.set_yscale("log")
+    ax.set_ylim(low / 1.15, high * 1.15)
+    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if high > 8 * low else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    ticks = [m * 10.0**k for k in decades for m in steps if low / 1.15 <= m * 10.0**k <= high * 1.15]
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:.3g}" for tick in ticks]))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
 def saving(ax: Axes, found: Multiplier, text: str, colour: str) -> Artist | None:
     """An arrow at the common accuracy from the baseline's x to the method's, with `text`; nothing for an empty text.
 

@@ -25,10 +25,12 @@ def frozen(where: str, name: str, value: Any) -> float | NDArray[np.float64]:
 
 
 def require(ok: Any, where: str, name: str, value: Any, allowed: str, do: str) -> None:
-    """ValueError naming the first entry of `value` at which `ok` is false."""
+    """ValueError naming the first entry of `value` at which `ok` is false; an entry may be a row of numbers."""
     bad = ~np.atleast_1d(ok)
     if bad.any():
-        got = np.atleast_1d(value)[bad].flat[0]
+        entries = np.asarray(value)
+        entries = entries.reshape(bad.shape + entries.shape[np.ndim(ok) :])
+        got = entries[bad][0]
         raise ValueError(f"{where}: got {name}={got}; allowed {allowed}; do {do}")
 
 

@@ -8,11 +8,22 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from rmt._check import Values, plain
+from rmt.curation import coordinates, label_aware
 from rmt.marchenko_pastur import spectral
 from rmt.problem import Problem
-from rmt.pruning import sine
 
-__all__ = ["Law", "Margin", "Selection", "error_rate", "margin", "margin_moments", "selection"]
+__all__ = [
+    "Law",
+    "Margin",
+    "Selection",
+    "angle",
+    "checked",
+    "combine",
+    "error_rate",
+    "margin",
+    "margin_moments",
+    "selection",
+]
 
 Array = NDArray[np.float64]
 Law = Literal["arccos", "gaussian_margin"]
@@ -28,7 +39,7 @@ class Selection:
         p: E[q], shape (...).
         S: eigenvalues of E[q x x'] on V, shape (..., k).
         c: E[q y x] on V, shape (..., k).
-        t: w_0 / ||w_0|| on V, shape (..., k).
+        t: w_*/||w_*|| on V, shape (..., k).
     """
 
     p: Array
@@ -54,14 +65,23 @@ def margin(sel: Selection, phi: Values, lam: Values) -> Margin:
     Theorem 1 of arXiv 2502.15588 (k = 2, S = (gamma, p)) writes nu0 = p phi m' + r' - 2 phi m' r/(1 + phi m), that is
     p phi m' + c'R (I + S phi m'/(1+delta)^2) Rc - 2 phi m' c'Rc/(1+delta). Taking |Rc|^2 out leaves phi m' times
     p - 2 c'Rc/(1+delta) + c'RSRc/(1+delta)^2 = Q, and S/(1+delta) = R^{-1} - lam I gives Q its short form. Large terms
-    of opposite sign are gone. Likewise nu0 - m0^2 = |Rc - t t'Rc|^2 + phi m' Q, its first term by Lagrange's identity.
+    of opposite sign are gone.
     """
     _, m_prime, delta = spectral(sel.p, phi, lam)
     lam_, delta_ = np.asarray(lam)[..., None], delta[..., None]
     R = 1 / (sel.S / (1 + delta_) + lam_)
+    return combine(sel, R, lam_ * R, R / (1 + delta_), np.asarray(phi) * m_prime)
+
+
+def combine(sel: Selection, R: Array, lam_R: Array, shrunk_R: Array, phi_m_prime: Array) -> Margin:
+    """The margin from R, lam R, R/(1+delta) and phi m', so that `rmt.limits` may pass their limits.
+
+    nu0 - m0^2 = |Rc - t t'Rc|^2 + phi m' Q, its first term by Lagrange's identity. With R in units of k and phi m' in
+    units of k^2, m0 and nu0 come in units of k and k^2; the error rate does not change.
+    """
     Rc = R * sel.c
-    Q = sel.p - np.sum(sel.c * Rc * (1 + lam_ * R), axis=-1) / (1 + delta)
-    noise = np.asarray(phi) * m_prime * Q
+    Q = sel.p - np.sum(sel.c**2 * shrunk_R * (1 + lam_R), axis=-1)
+    noise = phi_m_prime * Q
     m0 = np.sum(sel.t * Rc, axis=-1)
     i, j = np.triu_indices(sel.t.shape[-1], 1)
     across = np.sum((Rc[..., i] * sel.t[..., j] - Rc[..., j] * sel.t[..., i]) ** 2, axis=-1)
@@ -69,15 +89,31 @@ def margin(sel: Selection, phi: Values, lam: Values) -> Margin:
 
 
 def selection(problem: Problem) -> Selection:
-    """S = diag(gamma, p), c = (beta_t, beta), t = (rho, sqrt(1-rho^2)): Theorem 1, along w_s and the rest of w_0.
+    """S, c and t along w_s, the rest of w_g and, if there is any, the rest of w_*.
+
+    With a perfect generator this is S = diag(gamma, p), c = (beta_t, beta), t = (rho, sqrt(1-rho^2)): Theorem 1. In
+    general gamma, beta and beta_t are those at the pruner-generator cosine, or label-aware, and c is 0 along the rest
+    of w_* (arXiv 2511.03492).
 
     >>> import rmt
     >>> selection(rmt.Problem(n=2, d=1, ridge=1, rule=rmt.KeepAll(), rho=0.6)).t
     array([0.6, 0.8])
     """
-    p, gamma, beta, beta_t = problem.rule.moments(problem.rho)
-    rho = np.asarray(problem.rho)
-    return Selection(p, _stack(gamma, p), _stack(beta_t, beta), _stack(rho, sine(rho)))
+    agreement = problem.cosines[2]
+    t1, t2, t3 = coordinates(*problem.cosines)
+    if problem.label_aware:
+        p, S, c, cos, sin = label_aware(problem.rule, agreement)
+        t1, t2 = cos * t1 + sin * t2, cos * t2 - sin * t1
+    else:
+        p, gamma, beta, beta_t = problem.rule.moments(agreement)
+        S, c = (gamma, p), (beta_t, beta)
+    third = bool(np.any(t3))  # else the plane of w_s and w_g holds w_*
+    return Selection(
+        p,
+        _stack(*S, p) if third else _stack(*S),
+        _stack(*c, np.asarray(0.0)) if third else _stack(*c),
+        _stack(t1, t2, t3) if third else _stack(t1, t2),
+    )
 
 
 def margin_moments(problem: Problem) -> tuple[Values, Values]:
@@ -138,16 +174,20 @@ def error_rate(problem: Problem, law: Law = "arccos") -> Values:
         raise ValueError(
             f"rmt.error_rate: got law={law!r}; allowed 'arccos', 'gaussian_margin'; do use 'arccos', the exact law"
         )
-    m0, _, excess = _margin(problem, "rmt.error_rate")
+    result = _margin(problem, "rmt.error_rate")
     if law == "arccos":
-        return plain(np.arctan2(np.sqrt(excess), m0) / np.pi)
+        return plain(angle(result))
     # nu0 - M^2 = (nu0 - m0^2) + (1 - 2/pi) m0^2
-    return plain(ndtr(-np.sqrt(2 / np.pi) * m0 / np.sqrt(excess + (1 - 2 / np.pi) * m0**2)))
+    return plain(ndtr(-np.sqrt(2 / np.pi) * result.m0 / np.sqrt(result.excess + (1 - 2 / np.pi) * result.m0**2)))
 
 
-def _margin(problem: Problem, where: str) -> Margin:
-    with np.errstate(all="ignore"):  # judged by the results
-        result = margin(selection(problem), problem.phi, problem.ridge)
+def angle(result: Margin) -> Array:
+    """arccos(m0 / sqrt(nu0)) / pi, without cancellation at small angles."""
+    return np.arctan2(np.sqrt(result.excess), result.m0) / np.pi
+
+
+def checked(result: Margin, where: str) -> Margin:
+    """The margin, unless it left the range of double precision."""
     if not all(np.isfinite(v).all() for v in result) or not (result.nu0 > 0).all():
         raise ValueError(
             f"{where}: got n, d, ridge or keep fraction so extreme that m0 or nu0 leave the range of double precision; "
@@ -156,5 +196,11 @@ def _margin(problem: Problem, where: str) -> Margin:
     return result
 
 
-def _stack(*parts: Array) -> Array:
+def _margin(problem: Problem, where: str) -> Margin:
+    sel = selection(problem)
+    with np.errstate(all="ignore"):  # judged by the results
+        return checked(margin(sel, problem.phi, problem.ridge), where)
+
+
+def _stack(*parts: Values) -> Array:
     return np.stack(np.broadcast_arrays(*parts), axis=-1)

@@ -3,67 +3,118 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rmt._check import Values, broadcast, frozen, require
+from rmt.curation import overlaps
 from rmt.pruning import Rule
 
 __all__ = ["Problem"]
+
+_ROUNDING = 1e-14  # of sines and cosines that a user computed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """A ridge classifier trained on the kept part of n Gaussian samples.
 
-    Samples x ~ N(0, I_d) carry the label y = sign(<x, w_0>) and are kept with probability q(<x, w_s>), q the `rule`,
-    ||w_s|| = 1. The classifier is w = (X'DX/n + lam I)^{-1} X'DY/n with D = diag(kept or not): the ridge is relative to
-    the **pool** size n, not to the number of kept samples (setting of Theorem 1 of arXiv 2502.15588).
+    Samples x ~ N(0, I_d) carry the label y = sign(<x, w_g>) of a generator and are kept with probability q(<x, w_s>),
+    q the `rule`, ||w_s|| = 1. The classifier is w = (X'DX/n + lam I)^{-1} X'DY/n with D = diag(kept or not): the ridge
+    is relative to the **pool** size n, not to the number of kept samples. It is tested against the truth,
+    sign(<x, w_*>). The defaults w_g = w_* = w_0 are the setting of Theorem 1 of arXiv 2502.15588; the others that of
+    arXiv 2511.03492.
 
     Args:
         n: pool size, > 0. Theory takes real values (only d/n matters), simulation whole ones.
         d: dimension of x, > 0, likewise.
         ridge: lam, the penalty, > 0.
         rule: which samples are kept, e.g. `rmt.KeepHard(0.3)`.
-        rho: cosine between the pruning direction w_s and the truth w_0, in [-1, 1].
+        rho: cosine between the pruning direction w_s and the truth w_*, in [-1, 1]. Leave it out only for
+            `rmt.covariance`, where it follows from the vectors.
+        rho_generator: cosine between the generator w_g and the truth; 1 is a perfect one.
+        rho_agreement: cosine between w_s and w_g; left out it is rho rho_generator: pruner and generator err
+            independently.
+        label_aware: keep only samples on whose label the pruner agrees, y = sign(<x, w_s>). The keep fraction inside
+            the rule is then that before this test.
 
-    All fields, and the keep fraction inside the rule, broadcast against each other like NumPy arrays; arrays are copied
-    and frozen.
+    All numbers, and the keep fraction inside the rule, broadcast against each other like NumPy arrays; arrays are
+    copied and frozen.
 
     Raises:
-        ValueError: a field is out of its range or not finite, or the shapes do not broadcast.
+        ValueError: a field is out of its range or not finite, the shapes do not broadcast, no three directions have
+            these cosines, or a label-aware pruner agrees with no label.
 
     >>> import rmt
     >>> problem = rmt.Problem(n=[1024, 2048], d=512, ridge=1e-2, rule=rmt.KeepHard(0.3), rho=0.9)
-    >>> problem.shape, problem.phi.tolist()
-    ((2,), [0.5, 0.25])
+    >>> problem.shape, problem.phi.tolist(), problem.cosines
+    ((2,), [0.5, 0.25], (0.9, 1.0, 0.9))
     """
 
     n: Values
     d: Values
     ridge: Values
     rule: Rule
-    rho: Values
+    rho: Values | None = None
+    rho_generator: Values = 1.0
+    rho_agreement: Values | None = None
+    label_aware: bool = False
 
     def __post_init__(self) -> None:
         for name in ("n", "d", "ridge"):
             value = frozen("rmt.Problem", name, getattr(self, name))
             require(value > 0, "rmt.Problem", name, value, "finite values > 0", "pass positive numbers")
             object.__setattr__(self, name, value)
-        rho = frozen("rmt.Problem", "rho", self.rho)
-        require(
-            np.abs(rho) <= 1, "rmt.Problem", "rho", rho, "cosines in [-1, 1]", "pass <w_s, w_0> / (||w_s|| ||w_0||)"
-        )
-        object.__setattr__(self, "rho", rho)
+        for name in ("rho", "rho_generator", "rho_agreement"):
+            if getattr(self, name) is None:
+                continue
+            value = frozen("rmt.Problem", name, getattr(self, name))
+            require(np.abs(value) <= 1, "rmt.Problem", name, value, "cosines in [-1, 1]", "normalise the vectors")
+            object.__setattr__(self, name, value)
         if isinstance(self.rule, type) or not isinstance(self.rule, Rule):
             raise ValueError(f"rmt.Problem: got rule={self.rule!r}; allowed keep rules; do pass e.g. rmt.KeepHard(0.3)")
-        broadcast("rmt.Problem", n=self.n, d=self.d, ridge=self.ridge, rho=self.rho, rule=self.rule.p)
+        if not isinstance(self.label_aware, bool):
+            raise ValueError(f"rmt.Problem: got label_aware={self.label_aware!r}; allowed True, False; do pass one")
+        broadcast("rmt.Problem", **self._numbers())
+        if self.rho is not None:
+            self._check_directions()
+
+    def _check_directions(self) -> None:
+        """Three unit vectors with these cosines must exist, up to rounding; and some label must be agreed on."""
+        u, v = overlaps(*self.cosines)
+        require(
+            np.abs(v) <= u + _ROUNDING,
+            "rmt.Problem",
+            "(rho, rho_generator, rho_agreement)",
+            np.stack(np.broadcast_arrays(*self.cosines), axis=-1),
+            "cosines of three directions: |rho_generator - rho rho_agreement| <= sqrt((1-rho^2)(1-rho_agreement^2))",
+            "compute all three from w_s, w_g and w_*",
+        )
+        if self.label_aware:
+            agreement, where = np.asarray(self.cosines[2]), "rmt.Problem"
+            require(agreement > -1, where, "rho_agreement", agreement, "more than -1 with label_aware", "flip w_s")
+
+    def _numbers(self) -> dict[str, Values]:
+        """Every field that broadcasts, by name."""
+        names = ("n", "d", "ridge", "rho", "rho_generator", "rho_agreement")
+        given = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in given.items() if value is not None} | {"rule": self.rule.p}
 
     @property
-    def phi(self) -> float | NDArray[np.float64]:
+    def phi(self) -> Values:
         """Dimension per pool sample, phi = d / n."""
         return self.d / self.n
 
     @property
+    def cosines(self) -> tuple[Values, Values, Values]:
+        """rho, rho_generator, rho_agreement (rho rho_generator where it was left out); ValueError without rho."""
+        if self.rho is None:
+            raise ValueError(
+                "rmt.Problem: got no rho; allowed cosines in [-1, 1]; "
+                "do pass rho=..., or use rmt.covariance, where it follows from the vectors"
+            )
+        agreement = self.rho * self.rho_generator if self.rho_agreement is None else self.rho_agreement
+        return self.rho, self.rho_generator, agreement
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the answers: that of all fields broadcast together."""
-        return np.broadcast_shapes(*(np.shape(v) for v in (self.n, self.d, self.ridge, self.rho, self.rule.p)))
+        return np.broadcast_shapes(*(np.shape(value) for value in self._numbers().values()))

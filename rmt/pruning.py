@@ -10,7 +10,7 @@ E[y | G] = 2 Phi(tau G) - 1 and E[y H | G] = 2 varphi(tau G).
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from scipy.special import erf, erfc, erfinv, gammainc, ndtri
 
 from rmt._check import Values, frozen, require
 
-__all__ = ["KeepAll", "KeepEasy", "KeepHard", "Rule", "RuleMoments", "sine"]
+__all__ = ["KeepAll", "KeepEasy", "KeepHard", "Rule", "RuleMoments", "fraction", "normal_pdf", "sine", "tangent"]
 
 Array = NDArray[np.float64]
 _PDF0 = 1 / np.sqrt(2 * np.pi)  # varphi(0)
@@ -43,8 +43,12 @@ class Rule(Protocol):
     def p(self) -> Values:
         """Fraction of samples kept, E[q(G)]."""
 
+    @property
+    def kinks(self) -> Any:
+        """The u > 0 where q jumps or bends, along the first axis; the other axes are those of `p`."""
+
     def keep_probability(self, u: Array) -> Array:
-        """q(u) in [0, 1], shape of `u`; needs a scalar rule."""
+        """q(u) in [0, 1]; the last axes of `u` broadcast against `p`."""
 
     def moments(self, rho: Values) -> RuleMoments:
         """Gaussian moments at the alignment `rho`, broadcast against `p`."""
@@ -53,6 +57,12 @@ class Rule(Protocol):
 def sine(rho: Values) -> Array:
     """sqrt(1 - rho^2) without cancellation near |rho| = 1."""
     return np.sqrt((1 - np.asarray(rho)) * (1 + np.asarray(rho)))
+
+
+def tangent(rho: Values) -> Array:
+    """tau = rho / sqrt(1 - rho^2); infinite at |rho| = 1."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(rho) / sine(rho)
 
 
 @dataclass(frozen=True)
@@ -79,12 +89,16 @@ class KeepHard:
     p: Values
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p", _fraction("rmt.KeepHard", self.p))
+        object.__setattr__(self, "p", fraction("rmt.KeepHard", self.p))
 
     @property
     def threshold(self) -> Array:
         """alpha with P(|G| <= alpha) = p; infinite at p = 1."""
         return _SQRT2 * erfinv(np.asarray(self.p))
+
+    @property
+    def kinks(self) -> Array:
+        return self.threshold[None]
 
     def keep_probability(self, u: Array) -> Array:
         return (np.abs(u) <= self.threshold).astype(np.float64)
@@ -93,7 +107,7 @@ class KeepHard:
         alpha, a = self.threshold, sine(rho)
         x, tau_alpha = _scaled(alpha, rho)
         e1, e2 = erf(x / _SQRT2), erf(tau_alpha / _SQRT2)
-        direct = 2 * (rho * _PDF0 * e1 - _pdf(alpha) * e2)
+        direct = 2 * (rho * _PDF0 * e1 - normal_pdf(alpha) * e2)
         beta_t = np.where(alpha < 1, _hard_beta_t_small(np.minimum(alpha, 1.0), rho), direct)
         gamma = gammainc(1.5, alpha**2 / 2)
         return RuleMoments(np.asarray(self.p), gamma, 2 * _PDF0 * a * e1, beta_t)
@@ -123,12 +137,16 @@ class KeepEasy:
     p: Values
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p", _fraction("rmt.KeepEasy", self.p))
+        object.__setattr__(self, "p", fraction("rmt.KeepEasy", self.p))
 
     @property
     def threshold(self) -> Array:
         """alpha with P(|G| > alpha) = p; zero at p = 1."""
         return -ndtri(np.asarray(self.p) / 2)
+
+    @property
+    def kinks(self) -> Array:
+        return self.threshold[None]
 
     def keep_probability(self, u: Array) -> Array:
         return (np.abs(u) > self.threshold).astype(np.float64)
@@ -137,8 +155,10 @@ class KeepEasy:
         alpha, a = self.threshold, sine(rho)
         x, tau_alpha = _scaled(alpha, rho)
         e1, e2 = erfc(x / _SQRT2), erf(tau_alpha / _SQRT2)
-        gamma = self.p + 2 * alpha * _pdf(alpha)
-        return RuleMoments(np.asarray(self.p), gamma, 2 * _PDF0 * a * e1, 2 * (rho * _PDF0 * e1 + _pdf(alpha) * e2))
+        gamma = self.p + 2 * alpha * normal_pdf(alpha)
+        return RuleMoments(
+            np.asarray(self.p), gamma, 2 * _PDF0 * a * e1, 2 * (rho * _PDF0 * e1 + normal_pdf(alpha) * e2)
+        )
 
 
 @dataclass(frozen=True)
@@ -154,6 +174,10 @@ class KeepAll:
         """Fraction of samples kept: 1."""
         return 1.0
 
+    @property
+    def kinks(self) -> Array:
+        return np.empty(0)
+
     def keep_probability(self, u: Array) -> Array:
         return np.ones_like(u)
 
@@ -162,13 +186,13 @@ class KeepAll:
         return RuleMoments(one, one, 2 * _PDF0 * sine(rho), 2 * _PDF0 * np.asarray(rho))
 
 
-def _fraction(where: str, p: Values) -> float | Array:
+def fraction(where: str, p: Values) -> float | Array:
     value = frozen(where, "p", p)
     require((value > 0) & (value <= 1), where, "p", value, "keep fractions in (0, 1]", "pass the share of samples kept")
     return value
 
 
-def _pdf(u: Array) -> Array:
+def normal_pdf(u: Array) -> Array:
     return _PDF0 * np.exp(-(u**2) / 2)
 
 
@@ -189,6 +213,6 @@ def _hard_beta_t_small(alpha: Array, rho: Values) -> Array:
         g1 = np.minimum(alpha, flat * sine(rho) / np.abs(rho))
     s1 = np.minimum(np.abs(_scaled(alpha, rho)[1]), flat)
     g = g1[..., None] * _NODES
-    inner = g1 * ((g * _pdf(g) * erf(s1[..., None] * _NODES / _SQRT2)) @ _WEIGHTS)
-    outer = _pdf(alpha) * np.expm1((alpha - g1) * (alpha + g1) / 2)
+    inner = g1 * ((g * normal_pdf(g) * erf(s1[..., None] * _NODES / _SQRT2)) @ _WEIGHTS)
+    outer = normal_pdf(alpha) * np.expm1((alpha - g1) * (alpha + g1) / 2)
     return np.sign(rho) * 2 * (inner + outer)

@@ -216,7 +216,7 @@ GOOD = {"n": 100, "d": 10, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
 @pytest.mark.parametrize(
     "bad",
     [{name: value} for name in ("n", "d", "ridge") for value in (0, -1, np.nan, np.inf, "many", None, True, [5, 0])]
-    + [{"rho": value} for value in (1.0000001, -2, np.nan, None, [0.5, 1.5])]
+    + [{"rho": value} for value in (1.0000001, -2, np.nan, "0.5", [0.5, 1.5])]
     + [{"rule": value} for value in (0.3, None, rmt.KeepHard, rmt.KeepAll)]
     + [{"n": [1, 2], "d": [1, 2, 3]}, {"n": [1, 2], "rule": rmt.KeepHard([0.1, 0.2, 0.3])}],
 )

@@ -1,0 +1,193 @@
+"""Keep rules without closed forms: soft selection, and any rule given as a function. Their moments are integrals.
+
+An even rule needs the half-line only. With tau = rho/sqrt(1-rho^2), varphi the normal pdf and G > 0 standard normal:
+
+    p = 2 int q varphi    gamma = 2 int q g^2 varphi    beta = 4 int q varphi(tau g) varphi
+    beta_t = 2 int q g erf(tau g/sqrt(2)) varphi
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import erf
+
+from rmt._check import Values, frozen, require
+from rmt.pruning import KeepEasy, KeepHard, Rule, RuleMoments, fraction, normal_pdf, tangent
+from rmt.quadrature import Integral, half_normal, panel_edges
+
+__all__ = ["KeepFunction", "SoftKeep", "rule_integral"]
+
+Array = NDArray[np.float64]
+_WORST = 1e-10  # relative error of an integral that is still returned
+_STRONGEST = 1000.0  # |power| of a soft rule
+_FLAT = 40.0  # Phi and varphi beyond it are 0 or 1
+
+
+def rule_integral(rule: Rule, rho: Values, integrands: Callable[[Array, Array], Array], where: str) -> Integral:
+    """int_0^inf q(g) f(g, tau g) varphi(g) dg for the stacked f of `integrands`; ValueError if it is not accurate."""
+    tau = tangent(rho)
+
+    def f(g: Array) -> Array:
+        with np.errstate(invalid="ignore"):  # 0 * inf, where g underflows
+            scaled = np.where(g == 0, 0.0, np.clip(tau * g, -_FLAT, _FLAT))
+        return rule.keep_probability(g) * integrands(g, scaled)
+
+    result = half_normal(f, panel_edges(np.asarray(rule.kinks), tau))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.where(result.error == 0, 0.0, result.error / np.max(np.abs(result.value), axis=0))
+    require(
+        relative <= _WORST,
+        where,
+        "an estimated relative error of an integral of q",
+        relative,
+        f"at most {_WORST:g}",
+        "list the points where q jumps or bends as `kinks`, or use a smoother rule",
+    )
+    return result
+
+
+def _moments(rule: Rule, rho: Values, where: str) -> Integral:
+    def integrands(g: Array, scaled: Array) -> Array:
+        one = np.ones(np.broadcast_shapes(g.shape, scaled.shape))
+        return np.stack([2 * one, 2 * g**2 * one, 4 * normal_pdf(scaled), 2 * g * erf(scaled / np.sqrt(2))])
+
+    return rule_integral(rule, rho, integrands, where)
+
+
+@dataclass(frozen=True)
+class SoftKeep:
+    """q(u) = min(1, C (sigma(u) (1 - sigma(u)))^w), sigma the logistic function, C such that E[q] = p.
+
+    The rule of Kolossov, Montanari and Tandon (2024): power w > 0 prefers hard samples, w < 0 easy ones, w = 0 keeps
+    the fraction p by coin. C grows until the fraction is p; where C (..)^w passes 1 the sample is certainly kept.
+
+    Args:
+        p: keep fraction, in (0, 1]; may be an array.
+        power: w, in [-1000, 1000].
+
+    Limits: w -> inf is not `KeepHard` unless q reaches 1 (at small p a narrower and narrower bell); p = 1 is `KeepAll`.
+    Accuracy: adaptive quadrature, about 1e-12 relative.
+
+    Raises:
+        ValueError: p outside (0, 1] or |power| > 1000.
+
+    >>> SoftKeep(0.3, power=2.0).moments(0.9).gamma.round(6), SoftKeep(0.3, power=0.0).moments(0.9).gamma.round(6)
+    (np.float64(0.158623), np.float64(0.3))
+    """
+
+    p: Values
+    power: float = field(kw_only=True)
+    _log_scale: Array = field(init=False, repr=False, compare=False)  # log C 4^-w
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", fraction("rmt.SoftKeep", self.p))
+        power = np.asarray(frozen("rmt.SoftKeep", "power", self.power))
+        require(power.ndim == 0, "rmt.SoftKeep", "power", self.power, "one number", "make one rule per power")
+        allowed = f"numbers in [-{_STRONGEST:g}, {_STRONGEST:g}]"
+        require(abs(power) <= _STRONGEST, "rmt.SoftKeep", "power", power, allowed, "use KeepHard or KeepEasy beyond")
+        object.__setattr__(self, "power", float(power))
+        object.__setattr__(self, "_log_scale", np.vectorize(lambda p: _log_scale(float(p), float(power)))(self.p))
+
+    @property
+    def kinks(self) -> Array:
+        """The point where q reaches 1, if it does, shape (1, ...)."""
+        return _reach(self._log_scale, self.power)[None]
+
+    def keep_probability(self, u: Array) -> Array:
+        return _soft(u, self._log_scale, self.power)
+
+    def moments(self, rho: Values) -> RuleMoments:
+        return RuleMoments(np.asarray(self.p), *_moments(self, rho, "rmt.SoftKeep").value[1:])
+
+
+def _log_cosh(u: Array) -> Array:
+    return np.abs(u) + np.log1p(np.exp(-2 * np.abs(u))) - np.log(2)
+
+
+def _soft(u: Array, log_scale: Array, power: float) -> Array:
+    """min(1, exp(log_scale) cosh(u/2)^(-2 power)); 4 sigma (1 - sigma) = cosh(u/2)^-2."""
+    return np.exp(np.minimum(0.0, log_scale - 2 * power * _log_cosh(u / 2)))
+
+
+def _reach(log_scale: Array, power: float) -> Array:
+    """The u > 0 with exp(log_scale) cosh(u/2)^(-2 power) = 1; 0 where there is none."""
+    if power == 0:
+        return np.zeros_like(log_scale)
+    x = np.maximum(log_scale / (2 * power), 0.0)
+    return 2 * (x + np.log1p(np.sqrt(-np.expm1(-2 * x))))  # 2 arccosh(e^x)
+
+
+def _log_scale(p: float, power: float) -> float:
+    """log C 4^-w: solves E[q] = p, increasing in it."""
+    if power == 0:
+        return float(np.log(p))
+    if p == 1:
+        return np.inf if power > 0 else 0.0
+
+    def surplus(log_scale: float) -> float:
+        scale = np.asarray(log_scale)
+        edges = panel_edges(_reach(scale, power)[None], np.asarray(0.0))
+        return float(2 * half_normal(lambda g: _soft(g, scale, power)[None], edges).value[0] / p - 1)
+
+    threshold = (KeepHard if power > 0 else KeepEasy)(p).threshold  # q = 1 up to, or from, here on alone keeps p
+    high = float(2 * power * _log_cosh(np.asarray(threshold) / 2))
+    step = 1.0
+    while surplus(high - step) > 0:
+        step *= 2
+    return float(brentq(surplus, high - step, high + 1e-9, xtol=1e-15, rtol=1e-15))
+
+
+@dataclass(frozen=True)
+class KeepFunction:
+    """Keep a sample whose projection on the pruning direction is u with the probability q(u) that a function gives.
+
+    Args:
+        q: takes an array of u and returns probabilities in [0, 1] of the same shape; even, q(-u) = q(u).
+        kinks: the u > 0 where q jumps or bends. Jumps that are not listed are found by bisection, at some cost.
+
+    `error` estimates the absolute error of p; that of all moments is refused beyond 1e-10 of the largest.
+
+    Raises:
+        ValueError: q is not even, leaves [0, 1], keeps (next to) nothing, returns another shape, or is too rough.
+
+    >>> rule = KeepFunction(lambda u: np.exp(-(u**2) / 2))  # E[q] = 1/sqrt(2)
+    >>> round(rule.p, 12), rule.error < 1e-12
+    (0.707106781187, True)
+    """
+
+    q: Callable[[Array], Array]
+    kinks: Sequence[float] = ()
+    p: float = field(init=False, compare=False)
+    error: float = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        where = "rmt.KeepFunction"
+        if not callable(self.q):
+            raise ValueError(f"{where}: got q={self.q!r}; allowed functions of an array; do pass e.g. a lambda")
+        kinks = np.atleast_1d(np.asarray(frozen(where, "kinks", list(self.kinks)), dtype=np.float64))
+        require(kinks > 0, where, "kinks", kinks, "points u > 0", "list the positive ones: q is even")
+        object.__setattr__(self, "kinks", tuple(kinks.tolist()))
+        integral = _moments(self, 0.0, where)
+        p, error = float(integral.value[0]), float(integral.error[0])
+        require(p > 1e-300, where, "keep fraction E[q]", p, "rules that keep something", "give q mass where u has some")
+        object.__setattr__(self, "p", min(p, 1.0))
+        object.__setattr__(self, "error", error)
+
+    def keep_probability(self, u: Array) -> Array:
+        """q(u), checked at every u it is asked for."""
+        right, left = (np.asarray(self.q(side), dtype=np.float64) for side in (u, -u))
+        if right.shape != np.shape(u):
+            raise ValueError(
+                f"rmt.KeepFunction: got q(u) of shape {right.shape} for u of shape {np.shape(u)}; "
+                "allowed equal shapes; do write q for arrays, e.g. with numpy.where"
+            )
+        require((right >= 0) & (right <= 1), "rmt.KeepFunction", "q(u)", right, "probabilities in [0, 1]", "rescale q")
+        even = np.isclose(left, right, rtol=1e-9, atol=1e-12)
+        require(even, "rmt.KeepFunction", "q(-u) different from q(u) at u", u, "even rules", "make q symmetric")
+        return right
+
+    def moments(self, rho: Values) -> RuleMoments:
+        return RuleMoments(*_moments(self, rho, "rmt.KeepFunction").value)

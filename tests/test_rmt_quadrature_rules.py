@@ -1,0 +1,122 @@
+"""Soft selection and user rules: against closed forms, an independent quadrature, limits; refusals by name."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import expit
+
+import rmt
+from rmt.quadrature import half_normal, panel_edges
+
+COSINES = np.array([-1.0, -0.6, 0.0, 0.9, 1 - 1e-9, 1.0])
+
+
+@pytest.mark.parametrize("name", ["KeepHard", "KeepEasy"])
+@pytest.mark.parametrize("p", [1e-6, 0.02, 0.5, 0.99])
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_function_gets_the_moments_of_its_closed_form(name, p, declared):
+    rule = getattr(rmt, name)(p)
+    if not declared and p == 1e-6:
+        pytest.skip("a jump in the far tail, or of width 1e-6, is for the user to declare")
+    own = rmt.KeepFunction(rule.keep_probability, kinks=[float(rule.threshold)] if declared else ())
+    assert own.p == pytest.approx(p, rel=1e-11)
+    assert abs(own.p - p) <= own.error + 1e-15
+    for got, exact in zip(own.moments(COSINES), rule.moments(COSINES), strict=True):
+        np.testing.assert_allclose(got, np.broadcast_to(exact, got.shape), rtol=1e-10, atol=1e-13 * p)
+
+
+def test_a_function_takes_part_in_theory_and_simulation():
+    """A rule with a hole in the middle, its jumps declared; the finite-size gap is C/d with C = 1."""
+    rule = rmt.KeepFunction(lambda u: np.where((np.abs(u) > 0.3) & (np.abs(u) < 1.5), 0.8, 0.1), kinks=[0.3, 1.5])
+    problem = rmt.Problem(n=900, d=300, ridge=0.02, rule=rule, rho=0.8)
+    estimate = rmt.simulate(problem, trials=40, rng=np.random.default_rng(0))
+    bound = 4 * estimate.stderr + 1 / 300
+    assert bound < 0.012
+    assert abs(estimate.mean - rmt.error_rate(problem)) < bound
+
+
+@pytest.mark.parametrize("power", [-3.0, -0.5, 0.0, 1.0, 4.0])
+@pytest.mark.parametrize("p", [0.01, 0.3, 0.9])
+def test_soft_rules_keep_their_fraction_and_their_shape(power, p):
+    """q / (sigma (1 - sigma))^w is constant where q < 1 and smaller where q = 1; E[q] = p by another quadrature."""
+    rule = rmt.SoftKeep(p, power=power)
+    u = np.linspace(0, 4, 400)
+    q, shape = rule.keep_probability(u), (expit(u) * expit(-u)) ** power
+    scale = (q / shape)[q < 1]
+    np.testing.assert_allclose(scale, scale[0], rtol=1e-12)
+    assert np.all((q / shape)[q == 1] <= scale[0] * (1 + 1e-12))
+    kinks = [float(k) for k in rule.kinks if 0 < k < 9]
+    mass, _ = quad(
+        lambda g: 2 * rule.keep_probability(g) * np.exp(-g * g / 2) / np.sqrt(2 * np.pi), 0, 12, points=kinks, limit=200
+    )
+    assert mass == pytest.approx(p, rel=1e-9)
+
+
+def test_soft_rules_between_hard_random_and_easy():
+    """Power 0 keeps by coin; p = 1 is keep-all; a strong power is the hard threshold where q reaches 1."""
+    coin, whole = rmt.SoftKeep(0.3, power=0.0).moments(COSINES), rmt.KeepAll().moments(COSINES)
+    for got, exact in zip(coin, whole, strict=True):
+        np.testing.assert_allclose(got, 0.3 * np.asarray(exact), rtol=1e-12, atol=1e-15)
+    for power in (-2.0, 2.0):
+        for got, exact in zip(rmt.SoftKeep(1, power=power).moments(COSINES), whole, strict=True):
+            np.testing.assert_allclose(got, exact, rtol=1e-12, atol=1e-15)
+    for power, rule in ((1000.0, rmt.KeepHard(0.5)), (-1000.0, rmt.KeepEasy(0.5))):
+        np.testing.assert_allclose(rmt.SoftKeep(0.5, power=power).moments(0.8), rule.moments(0.8), rtol=0.01)
+    order = [float(rmt.SoftKeep(0.3, power=power).moments(0.8).gamma) for power in (4.0, 1.0, 0.0, -1.0, -4.0)]
+    assert order == sorted(order)
+
+
+def test_soft_rules_broadcast():
+    rule = rmt.SoftKeep([[0.1], [1.0]], power=1.5)
+    assert rule.moments(COSINES).beta.shape == (2, 6)
+    one = rmt.SoftKeep(0.1, power=1.5).moments(0.9)
+    np.testing.assert_allclose([moment[0, 3] for moment in rule.moments(COSINES)[1:]], one[1:], rtol=1e-12)
+
+
+def test_label_aware_selection_works_for_soft_rules():
+    """Power 0 with a label check is keep-all with one, on fewer samples: p n of them, at ridge lam / p."""
+    soft = rmt.Problem(n=4000, d=100, ridge=0.01, rule=rmt.SoftKeep(0.25, power=0.0), rho=0.7, label_aware=True)
+    fewer = rmt.Problem(n=1000, d=100, ridge=0.04, rule=rmt.KeepAll(), rho=0.7, label_aware=True)
+    assert rmt.error_rate(soft) == pytest.approx(rmt.error_rate(fewer), rel=1e-12)
+
+
+def test_the_error_estimate_is_an_error_estimate():
+    """Rough integrands: the true error is below the estimate; noise is given up, not refined for ever."""
+    edges = panel_edges(np.empty(0), np.array(0.0))
+    jump = half_normal(lambda g: (g < np.pi / 3)[None] * 1.0, edges)
+    exact = quad(lambda g: np.exp(-g * g / 2) / np.sqrt(2 * np.pi), 0, np.pi / 3)[0]
+    assert abs(jump.value[0] - exact) <= jump.error[0] + 1e-15 < 1e-11
+    rng = np.random.default_rng(0)
+    assert half_normal(lambda g: rng.random(g.shape)[None], edges).error[0] > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("q", "message"),
+    [
+        (lambda u: (u > 0) * 1.0, r"got q\(-u\) different from q\(u\) at u=.*; allowed even rules; do make"),
+        (lambda u: 2 + 0 * u, r"got q\(u\)=2.0; allowed probabilities in \[0, 1\]"),
+        (lambda u: u * 0 - 0.1, r"got q\(u\)=-0.1; allowed probabilities"),
+        (lambda u: u * np.nan, r"got q\(u\)=nan; allowed probabilities"),
+        (lambda u: 0 * u, r"got keep fraction E\[q\]=0.0; allowed rules that keep something"),
+        (lambda u: (np.abs(u) > 39) * 1.0, r"got keep fraction E\[q\]=0.0"),
+        (lambda _: 0.5, r"got q\(u\) of shape \(\) for u of shape \(\d+,\); allowed equal shapes"),
+        (lambda u: np.random.default_rng(abs(hash(u.tobytes()))).random(u.shape), r"got q\(-u\) different from"),
+        (0.5, r"got q=0.5; allowed functions"),
+    ],
+)
+def test_bad_functions_are_refused_by_name(q, message):
+    with pytest.raises(ValueError, match=rf"rmt\.KeepFunction: {message}"):
+        rmt.KeepFunction(q)
+
+
+def test_what_is_too_rough_is_refused_with_its_error():
+    with pytest.raises(ValueError, match=r"estimated relative error .*; allowed at most 1e-10; do list the points"):
+        rmt.KeepFunction(lambda u: np.floor(1e9 * np.abs(u)) % 2)
+    with pytest.raises(ValueError, match=r"kinks=-1.0; allowed points u > 0"):
+        rmt.KeepFunction(lambda u: 0.5 + 0 * u, kinks=[1.0, -1.0])
+
+
+@pytest.mark.parametrize("bad", [{"power": 2000.0}, {"power": np.nan}, {"power": [1.0, 2.0]}, {"p": 0}, {"p": 1.5}])
+def test_bad_soft_rules_are_refused(bad):
+    with pytest.raises(ValueError, match=r"rmt\.SoftKeep: got (p|power)=.*; allowed .*; do .*"):
+        rmt.SoftKeep(**({"p": 0.5, "power": 1.0} | bad))
