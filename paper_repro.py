@@ -19,18 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from empirical import quality, sweep
-from empirical.checkpoint import write_json
 from empirical.config import from_dict, load_toml, to_dict
 from empirical.errors import InputError, require
 from empirical.generator import GeneratorTraining
 from empirical.run import manifest
-from figures import curation, fig3, fig4, fig5, fig7, phase, spectra, style, table
+from figures import curation, fig3, fig4, fig5, fig7, output, phase, spectra
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 FIGURES = {
@@ -50,7 +50,7 @@ class Options:
     """Make the paper's figures, theory and practice on the same axes."""
 
     targets: tyro.conf.Positional[list[str]]
-    """Figures by name; or `list`; or `generator WORLD`."""
+    """Figures by name; or `list`, `errata`, or `generator WORLD`."""
     preset: Literal["default", "quick"] = "default"
     """`quick`: the same code with fewer seeds and points, marked on the figure."""
     world: Literal["all", "linear", "digits"] = "all"
@@ -79,12 +79,13 @@ class Plan:
     experiment: dict[str, Any]
     settings: dict[str, Any]
     cases: list[sweep.Case]
+    compute_s: float  # measured on one core, training runs apart
 
 
 def plan(name: str, options: Options) -> Plan:
     """Read `experiments/<name>.toml` and resolve it for the options."""
     experiment = load_toml(EXPERIMENTS / f"{name}.toml")
-    presets = experiment.pop("presets")
+    presets, seconds = experiment.pop("presets"), experiment.pop("compute_s")
     series = [s for s in experiment.pop("series", []) if options.world in ("all", s["world"])]
     settings = {**experiment, **presets[options.preset]}
     seeds = settings.pop("seeds", {})
@@ -93,7 +94,7 @@ def plan(name: str, options: Options) -> Plan:
         seeds = dict.fromkeys(seeds, options.seeds)
     overrides = {"digits": {"learner.kind": options.learner}} if options.learner else {}
     cases = sweep.expand(series, EXPERIMENTS, options.preset, seeds, overrides)
-    return Plan(name, experiment, settings, cases)
+    return Plan(name, experiment, settings, cases, seconds[options.preset])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -114,6 +115,8 @@ def run(options: Options) -> int:
     targets = options.targets
     if targets == ["list"]:
         return show_list(options)
+    if targets == ["errata"]:
+        return show_errata()
     if targets and targets[0] == "generator":
         return train_generator(targets[1:], options)
     for target in targets or [""]:
@@ -145,33 +148,23 @@ def make_runs(plans: list[Plan], options: Options) -> None:
 
 
 def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
-    """Compute, save and draw one figure; returns what it says and its picture."""
-    module = FIGURES[item.name]
+    """Make one figure's files from its finished runs; returns what it says and its picture."""
     records = sweep.results(item.cases, options.out / "runs")
-    with progress_line(item.name) as report:
-        rows = module.compute(item.settings, records, report)
-    folder = options.out / item.name
-    table.save(rows, folder / f"{item.name}.csv")
+    about = {
+        "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
+        "preset": options.preset,
+        "cost": total_cost(item, records),
+        "wall_s": round(time.monotonic() - start, 1),
+        **manifest(options.device),
+    }
     note = "" if options.preset == "default" else f"{options.preset} preset: few seeds and points"
-    pictures = style.save(module.draw(rows, note, module.describe(item.settings)), folder / item.name)
-    write_json(
-        folder / f"{item.name}.json",
-        {
-            "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
-            "preset": options.preset,
-            "settings": item.settings,
-            "runs": [
-                {key: record[key] for key in ("panel", "series", "value", "seed")} | {"run": sweep.run_name(case.run)}
-                for record, case in zip(records, item.cases, strict=True)
-            ],
-            "seeds": sorted({record["seed"] for record in records}),
-            "cost": total_cost(item, records),
-            "details": module.details(records) if hasattr(module, "details") else {},
-            "wall_s": round(time.monotonic() - start, 1),
-            **manifest(options.device),
-        },
-    )
-    return module.summary(rows), str(pictures[0])
+    names = [sweep.run_name(case.run) for case in item.cases]
+    stem = options.out / item.name / item.name
+    with progress_line(item.name) as report:
+        said, picture = output.produce(
+            FIGURES[item.name], stem, item.settings, records, names, note, about, report, reuse=options.resume
+        )
+    return said, str(picture)
 
 
 def total_cost(item: Plan, records: list[dict[str, Any]]) -> dict[str, float]:
@@ -183,6 +176,21 @@ def total_cost(item: Plan, records: list[dict[str, Any]]) -> dict[str, float]:
     for cost in costs.values():
         total.update(cost)
     return dict(total)
+
+
+def show_errata() -> int:
+    """The paper's misprints: every derivation is run, then each formula as printed, corrected, and measured."""
+    from rmt import symbolic  # sympy takes a second to load
+
+    symbolic.prove()
+    lines = Table("where", "as printed, and what is meant", "problem", "printed", "corrected", "Monte Carlo")
+    for erratum in symbolic.errata(rng=np.random.default_rng(0)):
+        printed = "unusable" if erratum.printed is None else f"{erratum.printed:.4g}"
+        measured = f"{erratum.measured:.4g} +- {erratum.stderr:.2g}"
+        lines.add_row(erratum.where, erratum.misprint, erratum.problem, printed, f"{erratum.corrected:.4g}", measured)
+    console.print(lines)
+    console.print("Lemmas 1-3, m' and Corollary 1 were derived by sympy just now and hold as corrected.")
+    return 0
 
 
 def train_generator(worlds: list[str], options: Options) -> int:
@@ -213,7 +221,7 @@ def duration(item: Plan, options: Options) -> float:
     """Estimated wall seconds of what is left to do of a plan."""
     left = [case.run for case in item.cases if not sweep.is_done(case.run, options.out / "runs")]
     workers = options.workers or os.cpu_count() or 1
-    return item.settings.get("duration_s", 10) + sweep.estimate_seconds(left, EXPERIMENTS) / workers
+    return item.compute_s + sweep.estimate_seconds(left, EXPERIMENTS) / workers
 
 
 def show_plans(plans: list[Plan], options: Options) -> int:

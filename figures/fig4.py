@@ -66,7 +66,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
                 "panel": panel,
                 "size": size,
                 "accuracy": float(mine.mean()),
-                "static_multiple": str(factor),
+                "against static": factor.words("fewer samples", "more samples"),
                 "n_seeds": len(members),
             }
             for other, baseline in ((s, r) for (s, n), r in by_point.items() if n == size and s != DP):
@@ -138,6 +138,8 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
             named.append(panels.curves(ax, here))
             panels.log_ticks(ax, min(row.x for row in here), max(row.x for row in here))
             title, ylabel = PANELS[panel]
+            seeds = max((row.n_seeds or 0 for row in here), default=0)
+            title += f", {seeds} seeds" if seeds else ""
             ax.set(title=title, xlabel="synthetic samples in total", ylabel=ylabel)
             found = saving(rows, panel)
             if found:

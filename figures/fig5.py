@@ -30,7 +30,8 @@ AXES = {  # letter: (title, x label)
     "c": ("c   theory: keep the hardest p", "oversampling ratio 1/p"),
     "d": ("d   accuracy against cost", ""),
 }
-RANDOM, INITIAL, REPLACEMENT, THEORY = "random baseline", "initial", "replacement", "Theorem 1"
+INITIAL, REPLACEMENT, THEORY = "initial", "replacement", "Theorem 1"
+COST = "sampling work per added sample (plain: 1)"
 
 
 def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
@@ -99,7 +100,7 @@ def _oversampling(record: Record) -> float:
 def _cost(record: Record) -> float:
     """Operations spent on the addition, per sample that the other methods add, in units of a plain sample's."""
     first, added = record["result"]["pool"]
-    return added["gflop"] / first["gflop"]
+    return round(added["gflop"] / first["gflop"], 9)
 
 
 def _entropy(record: Record) -> float:
@@ -108,7 +109,10 @@ def _entropy(record: Record) -> float:
 
 def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
     """The caption."""
-    return "One addition of hard samples to a trained learner: selected (a, c) or generated (b), and the cost (d)"
+    return (
+        "One addition to a trained learner: samples selected (a, c) or generated to be hard (b), and the cost (d); "
+        "random baseline: all candidates added, unselected"
+    )
 
 
 def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Multiplier]:
@@ -167,7 +171,7 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has rows"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "", cost: str = "cost per added sample") -> Figure:
+def draw(rows: Sequence[Row], note: str = "", caption: str = "", cost: str = COST) -> Figure:
     """A row of panels per world; c stands in the first row, the legend below it (with one world: below the figure).
 
     `note` marks e.g. a quick preset, `caption` names the settings, `cost` is the x label of panel d, with its unit.
@@ -211,7 +215,7 @@ def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row], cost: str) -> panels.
     panels.log_ticks(ax, min(row.x for row in alike), max(row.x for row in alike))
     savings = cheaper(rows, world) if letter == "d" else {}
     if savings:
-        series, found = max(savings.items(), key=lambda item: item[1].factor)
+        series, found = next(iter(savings.items()))  # one arrow; the summary has both
         panels.saving(ax, found, found.words("cheaper", "dearer"), style.SERIES[series].colour)
     return {series.removeprefix("DP "): artist for series, artist in named.items()}
 

@@ -101,15 +101,15 @@ def log_ticks(ax: Axes, low: float, high: float, *, label: Literal["power", "cou
 def strength_ticks(ax: Axes, strengths: Sequence[float]) -> None:
     """An x axis of guidance strengths, 0 included: linear up to the smallest positive one, logarithmic beyond.
 
-    Every strength has a tick; those within a factor of 1.6 of the last name stay nameless.
+    Every strength has a tick; those close to the last name stay nameless.
     """
     positive = [value for value in strengths if value > 0]
     if positive:
         ax.set_xscale("symlog", linthresh=positive[0], linscale=0.6)
         ax.set_xlim(-0.15 * positive[0], positive[-1] * 1.25)
-    names, last = [], 0.0
+    names, last, apart = [], 0.0, 1.6 if len(positive) <= 6 else 3.0
     for value in strengths:
-        named = value == 0 or value >= 1.6 * last
+        named = value == 0 or value >= apart * last
         names.append(f"{value:g}" if named else "")
         last = value if named else last
     fixed_ticks(ax, strengths, names)

@@ -60,6 +60,7 @@ SERIES = {  # where points coincide, the earlier series lies on top
     "random baseline": Style(BLACK, "x", ":"),
     "replacement": Style(VERMILLION, "P"),
     "Theorem 1": Style(BLACK, "."),
+    "Theorem 1, all kept": Style(BLACK, "."),
 }
 OTHERS = (Style(SKY, "p"), Style(BLACK, "*"), Style(ORANGE, "h"), Style(GREEN, "<"), Style(VERMILLION, ">"))
 

@@ -39,6 +39,7 @@ images = {{ plain = 20000, random = 3000, x0 = 9000, denoiser = 6000 }}
 iterations = {{ ridge = 600, logistic = 20 }}
 """
 FIGURE = """# Figure 4: a small one.
+compute_s = { default = 1, quick = 1 }
 [presets.default.seeds]
 linear = 2
 [presets.quick.seeds]
@@ -191,7 +192,8 @@ def test_an_unwritable_folder_is_refused(capsys, tmp_path, target, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(paper_repro.fig3, "compute", lambda *_: [])
     if target == "fig3":
-        (paper_repro.EXPERIMENTS / "fig3.toml").write_text("# Figure 3: none.\n[presets.quick]\n")
+        empty = "# Figure 3: none.\ncompute_s = { quick = 1 }\n[presets.quick]\n"
+        (paper_repro.EXPERIMENTS / "fig3.toml").write_text(empty)
     assert paper_repro.main([target, *COMMAND[1:], "--out", str(tmp_path / "file")]) == 2
     said = capsys.readouterr().err
     assert str(tmp_path / "file") in said

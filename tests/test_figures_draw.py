@@ -56,14 +56,15 @@ def test_saving_interpolates_between_sizes():
 
 def test_fig4_says_what_it_draws():
     said = texts(fig4.draw(FIG4, note="quick preset", caption="8 seeds"))
-    assert {"quick preset", "8 seeds", "linear world", "digits", "2.8x fewer", "33x fewer", "25x fewer"} <= set(said)
+    assert {"quick preset", "8 seeds", "linear world, 8 seeds", "digits, 8 seeds"} <= set(said)
+    assert {"2.8x fewer", "33x fewer", "25x fewer"} <= set(said)
     assert [said.count(series) for series in ("static", "deliberate practice", "random direction")] == [1, 1, 1]
     assert "linear: 0.890 by static with 1,024 samples, by DP with 362 samples (2.8x fewer)" in fig4.summary(FIG4)
 
 
 def test_fig5_says_what_it_draws():
     said = texts(fig5.draw(FIG5, note="quick preset", cost="CPU seconds per added image"))
-    assert {"quick preset", "CPU seconds per added image", "3.8x cheaper", "> 8.0x cheaper"} <= set(said)
+    assert {"quick preset", "CPU seconds per added image", "3.8x cheaper"} <= set(said)
     assert [said.count(s) for s in ("oversample-then-prune", "through x0", "through denoiser", "replacement")] == [
         1
     ] * 4

@@ -32,7 +32,8 @@ SMALL = {
 
 def preset(name, **changes):
     recipe = tomllib.loads(RECIPE.read_text())
-    return {**{k: v for k, v in recipe.items() if k != "presets"}, **recipe["presets"][name], **changes}
+    presets, _ = recipe.pop("presets"), recipe.pop("compute_s")
+    return {**recipe, **presets[name], **changes}
 
 
 @pytest.fixture(scope="module")

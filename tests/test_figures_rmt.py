@@ -28,7 +28,7 @@ SMALL = {
 
 def preset(name, part):
     recipe = tomllib.loads((EXPERIMENTS / f"{name}.toml").read_text())
-    return {**{k: v for k, v in recipe.items() if k != "presets"}, **recipe["presets"][part]}
+    return {**{k: v for k, v in recipe.items() if k not in ("presets", "compute_s")}, **recipe["presets"][part]}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,67 @@
+"""A figure's files: the table, the pictures, and the manifest that says what they were made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import figures
+import rmt
+from figures import style, table
+from figures.records import Record
+
+
+def produce(
+    module: ModuleType,
+    stem: Path,
+    settings: Mapping[str, Any],
+    records: Sequence[Record],
+    runs: Sequence[str],
+    note: str,
+    about: Mapping[str, Any],
+    progress: Callable[[int, int, str], None],
+    *,
+    reuse: bool,
+) -> tuple[str, Path]:
+    """Write `stem`.csv, .png, .pdf, .svg and .json; returns the figure's one line and its picture.
+
+    With `reuse`, the table on disk is drawn again if it was made of the same settings, runs (by name, one a record) and
+    code. `about` joins the manifest as it is. Raises OSError, with what to do, where a file cannot be written.
+    """
+    cases = [{key: record[key] for key in ("panel", "series", "value", "seed")} for record in records]
+    made_of = {
+        "settings": dict(settings),
+        "code": source_digest(),
+        "runs": [case | {"run": run} for case, run in zip(cases, runs, strict=True)],
+    }
+    earlier = _earlier_manifest(stem, made_of) if reuse else None
+    if earlier is None:
+        rows = module.compute(settings, records, progress)
+        details = module.details(records) if hasattr(module, "details") else {}
+        table.save(rows, stem.with_suffix(".csv"))
+    else:
+        rows, details = table.load(stem.with_suffix(".csv")), earlier["details"]
+    pictures = style.save(module.draw(rows, note, module.describe(settings)), stem)
+    manifest = {**about, "seeds": sorted({record["seed"] for record in records}), "details": details, **made_of}
+    table.write_atomically(stem.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
+    return module.summary(rows), pictures[0]
+
+
+def _earlier_manifest(stem: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The manifest beside a table that was made of the same."""
+    try:
+        found = json.loads(stem.with_suffix(".json").read_text())
+        same = all(found[key] == json.loads(json.dumps(value)) for key, value in made_of.items())
+    except (OSError, ValueError, KeyError):
+        return None
+    return found if same and stem.with_suffix(".csv").exists() else None
+
+
+def source_digest() -> str:
+    """A digest of the code that turns settings and runs into a table."""
+    files = sorted(path for package in (rmt, figures) for path in Path(package.__path__[0]).glob("*.py"))
+    return hashlib.sha256("".join(path.read_text() for path in files).encode()).hexdigest()[:16]
