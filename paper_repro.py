@@ -73,11 +73,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """One figure to make: its experiment, the part of it for the preset, its runs."""
+    """One figure to make: its settings for the preset, its series of runs, the runs."""
 
     name: str
-    experiment: dict[str, Any]
     settings: dict[str, Any]
+    series: list[dict[str, Any]]
     cases: list[sweep.Case]
     compute_s: float  # measured on one core, training runs apart
 
@@ -94,7 +94,7 @@ def plan(name: str, options: Options) -> Plan:
         seeds = dict.fromkeys(seeds, options.seeds)
     overrides = {"digits": {"learner.kind": options.learner}} if options.learner else {}
     cases = sweep.expand(series, EXPERIMENTS, options.preset, seeds, overrides)
-    return Plan(name, experiment, settings, cases, seconds[options.preset])
+    return Plan(name, settings, series, cases, seconds[options.preset])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -153,6 +153,8 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     about = {
         "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
         "preset": options.preset,
+        "series": item.series,
+        "worlds": {name: sweep.recipe(EXPERIMENTS, name)[0] for name in sorted({s["world"] for s in item.series})},
         "cost": total_cost(item, records),
         "wall_s": round(time.monotonic() - start, 1),
         **manifest(options.device),

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from empirical.config import Run, from_dict, load_toml, merged, to_dict
+from empirical.config import Run, from_dict, load_toml, merged
 from empirical.errors import InputError, require
 from empirical.run import execute, prefix_name, result_path, run_name
 from empirical.worlds import WORLDS
@@ -198,13 +198,6 @@ def results(cases: Sequence[Case], root: Path) -> list[dict[str, Any]]:
             "result": execute(case.run, root),
         }
         for case in cases
-    ]
-
-
-def configs(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """The resolved configuration of every case, for manifests and dry runs."""
-    return [
-        {"panel": case.panel, "series": case.series, "name": run_name(case.run), **to_dict(case.run)} for case in cases
     ]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from figures.bootstrap import Interval
 from figures.scaling import aggregate
 from figures.table import Row
 
@@ -58,8 +57,3 @@ def hits(records: Sequence[Record]) -> np.ndarray:
             for r in ordered
         ]
     )
-
-
-def interval_dict(interval: Interval) -> dict[str, float]:
-    """A gain with its interval as plain values, for manifests."""
-    return {name: round(value, 5) for name, value in interval._asdict().items()}

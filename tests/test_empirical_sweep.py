@@ -6,7 +6,6 @@ import pickle
 import pytest
 
 from empirical import sweep
-from empirical.config import to_dict
 from empirical.errors import InputError
 from empirical.run import execute, prefix_name, run_name
 
@@ -26,9 +25,6 @@ def test_series_expand_to_every_value_and_seed(expand):
         ("p", "s", value, value, seed) for value in (1, 3) for seed in (0, 1)
     ]
     assert {c.run.acquire.omega for c in cases} == {0.0}
-    (entry, *_) = sweep.configs(cases)
-    assert (entry["panel"], entry["name"]) == ("p", run_name(cases[0].run))
-    assert {key: entry[key] for key in to_dict(cases[0].run)} == to_dict(cases[0].run)
 
 
 def test_values_per_preset_and_overrides_per_world(expand):
