@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +167,7 @@ def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: 
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, (os.getpid(), stop)) as pool:
+    with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, (os.getpid(),)) as pool:
         futures = [pool.submit(_execute_group, group, root, device) for group in todo]
         try:
             pending = set(futures)
@@ -182,7 +181,8 @@ def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: 
             allowed, do = "enough memory for all --workers", "rerun, perhaps with fewer: finished work is kept"
             raise InputError("worker", "a process that was killed", allowed, do) from None
         except BaseException:
-            stop.set()
+            for worker in multiprocessing.active_children():
+                worker.terminate()  # a run can be cut off anywhere
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -206,14 +206,14 @@ def _execute_group(group: list[tuple[Run, frozenset[int]]], root: Path, device: 
         execute(run, root, device, share_before)
 
 
-def _start_worker(parent: int, stop: Event) -> None:
-    """One thread per process; it ends when the sweep stops (runs can be cut off anywhere) or the parent is killed."""
+def _start_worker(parent: int) -> None:
+    """One thread per process, and no process outlives a killed parent."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then stops the sweep
 
     def watch() -> None:
-        while os.getppid() == parent and not stop.wait(0.5):
-            pass
+        while os.getppid() == parent:
+            time.sleep(0.5)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -337,7 +337,7 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(tmp_path, only_paren
     with start(folder, out) as process:
         wait_for(lambda: list(out.rglob("config.json")) or process.poll() is not None, "the first run")
         (os.kill if only_parent else os.killpg)(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=20)[1]
+        said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "goes on from here" in said
     assert "Traceback" not in said
