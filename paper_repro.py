@@ -47,7 +47,10 @@ console = Console(width=None if sys.stdout.isatty() else 160)
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Make the paper's figures, theory and practice on the same axes."""
+    """Make figures, theory and practice on the same axes, under results/: name them, or say `list` to see which.
+
+    `errata` prints the paper's misprints with numbers; `generator digits` trains the digits generator anew.
+    """
 
     targets: tyro.conf.Positional[list[str]]
     """Figures by name; or `list`, `errata`, or `generator WORLD`."""
@@ -87,6 +90,9 @@ def plan(name: str, options: Options) -> Plan:
     experiment = load_toml(EXPERIMENTS / f"{name}.toml")
     presets, seconds = experiment.pop("presets"), experiment.pop("compute_s")
     series = [s for s in experiment.pop("series", []) if options.world in ("all", s["world"])]
+    for s in series:
+        allowed = getattr(FIGURES[name], "RUN_PANELS", [s["panel"]])
+        require(s["panel"] in allowed, f"{name}.toml: panel of series {s['name']!r}", s["panel"], ", ".join(allowed))
     settings = {**experiment, **presets[options.preset]}
     seeds = settings.pop("seeds", {})
     if options.seeds:
@@ -99,7 +105,7 @@ def plan(name: str, options: Options) -> Plan:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 2 bad input, 1 failure, 130 interrupted."""
-    options = tyro.cli(Options, args=arguments, description=__doc__)
+    options = tyro.cli(Options, args=arguments)
     try:
         return run(options)
     except (InputError, ValueError, FloatingPointError, OSError) as error:
@@ -150,16 +156,22 @@ def make_runs(plans: list[Plan], options: Options) -> None:
 def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     """Make one figure's files from its finished runs; returns what it says and its picture."""
     records = sweep.results(item.cases, options.out / "runs")
-    about = {
-        "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
-        "preset": options.preset,
-        "series": item.series,
-        "worlds": {name: sweep.recipe(EXPERIMENTS, name)[0] for name in sorted({s["world"] for s in item.series})},
-        "cost": total_cost(item, records),
-        "wall_s": round(time.monotonic() - start, 1),
-        **manifest(options.device),
-    }
-    note = "" if options.preset == "default" else f"{options.preset} preset: few seeds and points"
+
+    def about() -> dict[str, Any]:
+        return {
+            "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
+            "preset": options.preset,
+            "learner": options.learner or "the recipe's",
+            "series": item.series,
+            "worlds": {name: sweep.recipe(EXPERIMENTS, name)[0] for name in sorted({s["world"] for s in item.series})},
+            "cost": total_cost(item, records),
+            "wall_s": round(time.monotonic() - start, 1),
+            **manifest(options.device),
+        }
+
+    notes = [] if options.preset == "default" else [f"{options.preset} preset: few seeds and points"]
+    notes += [f"learner on digits: {options.learner}"] if options.learner else []
+    note = "; ".join(notes)
     names = [sweep.run_name(case.run) for case in item.cases]
     stem = options.out / item.name / item.name
     with progress_line(item.name) as report:
@@ -223,7 +235,8 @@ def duration(item: Plan, options: Options) -> float:
     """Estimated wall seconds of what is left to do of a plan."""
     left = [case.run for case in item.cases if not sweep.is_done(case.run, options.out / "runs")]
     workers = options.workers or os.cpu_count() or 1
-    return item.compute_s + sweep.estimate_seconds(left, EXPERIMENTS) / workers
+    starting = 8 if left else 4  # imports, in this process and in the workers
+    return starting + item.compute_s + sweep.estimate_seconds(left, EXPERIMENTS) / workers
 
 
 def show_plans(plans: list[Plan], options: Options) -> int:

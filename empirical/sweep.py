@@ -74,6 +74,7 @@ def expand(
             f"the keys {sorted(SERIES_KEYS)}, all but `set` required",
         )
         world, values = entry["world"], entry["values"]
+        require(world in seeds, f"{where}.world", world, f"a world with a number of seeds: {sorted(seeds)}", "add it")
         if isinstance(values, Mapping):
             require(
                 preset in values, f"{where}.values", preset, f"one of {sorted(values)}", "add values for the preset"

@@ -186,7 +186,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
                 series, found = saving
                 panels.saving(ax, found, found.words("fewer", "more"), colours[series])
         panels.log_error_axis(axes[0], 0.5, 1 - 0.8 * min(1 - row.y for row in rows))
-        axes[0].set_ylabel("test accuracy (scale of log error)")
+        axes[0].set_ylabel("test accuracy (axis of log error)")
         key = {s: Line2D([], [], color=colour) for s, colour in colours.items()}
         key["Monte Carlo"] = Line2D([], [], color=style.GREY, marker="o", markersize=3.2, linestyle="none")
         key["law of arXiv v1, where it differs"] = Line2D([], [], color=style.GREY, linestyle=":")

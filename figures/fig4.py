@@ -24,6 +24,7 @@ PANELS = {  # panel: (title, y label), in this order
     "IN-1k (paper)": ("ImageNet-1k: the paper's numbers (Table 5)", "accuracy on real validation set"),
 }
 KEEP_ALL = "Theorem 1, all kept"
+RUN_PANELS = ("linear", "digits")  # where series of runs can go
 
 
 def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001

@@ -30,6 +30,7 @@ AXES = {  # letter: (title, x label)
     "c": ("c   theory: keep the hardest p", "oversampling ratio 1/p"),
     "d": ("d   accuracy against cost", ""),
 }
+RUN_PANELS = (*(f"{letter} {world}" for letter in "ab" for world in WORLDS), "c")  # where series of runs can go
 INITIAL, REPLACEMENT, THEORY = "initial", "replacement", "Theorem 1"
 COST = "sampling work per added sample (plain: 1)"
 

@@ -22,7 +22,7 @@ def produce(
     records: Sequence[Record],
     runs: Sequence[str],
     note: str,
-    about: Mapping[str, Any],
+    about: Callable[[], Mapping[str, Any]],
     progress: Callable[[int, int, str], None],
     *,
     reuse: bool,
@@ -30,7 +30,8 @@ def produce(
     """Write `stem`.csv, .png, .pdf, .svg and .json; returns the figure's one line and its picture.
 
     With `reuse`, the table on disk is drawn again if it was made of the same settings, runs (by name, one a record) and
-    code. `about` joins the manifest as it is. Raises OSError, with what to do, where a file cannot be written.
+    code, and keeps its manifest. What `about()` says once the table is made joins a new manifest. Raises OSError, with
+    what to do, where a file cannot be written.
     """
     cases = [{key: record[key] for key in ("panel", "series", "value", "seed")} for record in records]
     made_of = {
@@ -38,27 +39,27 @@ def produce(
         "code": source_digest(),
         "runs": [case | {"run": run} for case, run in zip(cases, runs, strict=True)],
     }
-    earlier = _earlier_manifest(stem, made_of) if reuse else None
-    if earlier is None:
+    if reuse and _made_of(stem, made_of):
+        rows = table.load(stem.with_suffix(".csv"))
+    else:
         rows = module.compute(settings, records, progress)
         details = module.details(records) if hasattr(module, "details") else {}
+        stem.with_suffix(".json").unlink(missing_ok=True)  # never beside a table it does not describe
         table.save(rows, stem.with_suffix(".csv"))
-    else:
-        rows, details = table.load(stem.with_suffix(".csv")), earlier["details"]
+        manifest = {**about(), "seeds": sorted({record["seed"] for record in records}), "details": details, **made_of}
+        table.write_atomically(stem.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     pictures = style.save(module.draw(rows, note, module.describe(settings)), stem)
-    manifest = {**about, "seeds": sorted({record["seed"] for record in records}), "details": details, **made_of}
-    table.write_atomically(stem.with_suffix(".json"), (json.dumps(manifest, indent=1) + "\n").encode())
     return module.summary(rows), pictures[0]
 
 
-def _earlier_manifest(stem: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The manifest beside a table that was made of the same."""
+def _made_of(stem: Path, parts: Mapping[str, Any]) -> bool:
+    """Whether there is a table at `stem` whose manifest says that it was made of these parts."""
     try:
         found = json.loads(stem.with_suffix(".json").read_text())
-        same = all(found[key] == json.loads(json.dumps(value)) for key, value in made_of.items())
+        same = all(found[key] == json.loads(json.dumps(value)) for key, value in parts.items())
     except (OSError, ValueError, KeyError):
-        return None
-    return found if same and stem.with_suffix(".csv").exists() else None
+        return False
+    return same and stem.with_suffix(".csv").exists()
 
 
 def source_digest() -> str:
