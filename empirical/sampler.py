@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.config import Sampling
+from empirical.errors import require
 from empirical.guidance import Denoiser, Guide, Predictor, Unguided, classifier_free
 from empirical.world import World
 
@@ -81,6 +82,10 @@ class Sampler:
         self.denoiser: Denoiser = classifier_free(world.denoiser(device), settings.guidance_scale, world.classes)
         self.scheduler = world.scheduler()
         self.scheduler.set_timesteps(settings.steps)
+        top, levels = int(self.scheduler.timesteps[0]), self.scheduler.config.num_train_timesteps
+        reaches = top >= levels - 2 * (levels // settings.steps)  # "leading" spacing rounds the stride down
+        allowed = f"numbers whose first level is near {levels}, not {top}: divisors of {levels}, or small ones"
+        require(reaches, "sampling.steps", settings.steps, allowed, "else sampling starts from too little noise")
         self._gflop: dict[str, float] = {}
 
     @torch.no_grad()

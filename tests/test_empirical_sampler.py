@@ -5,11 +5,13 @@ from itertools import pairwise
 import pytest
 import torch
 
-from empirical.config import Acquire
+from empirical.config import Acquire, Sampling
 from empirical.entropy import entropy
+from empirical.errors import InputError
 from empirical.guidance import EntropyGuide, RandomGuide, Unguided, make_guide
 from empirical.sampler import Cost, Sampler, ddim, image_seed, noise
 from empirical.stream import Stream
+from empirical.worlds import LinearWorld
 
 
 def with_learner(run):
@@ -219,3 +221,14 @@ def test_guided_samples_stay_at_the_scale_of_the_data(trained, world):
     norms = [sampler.draw(1, 0, run.sampling.batch, guide)[0].images.flatten(1).norm(dim=1)
              for guide in (None, make_guide(learner.logits, run.acquire))]  # fmt: skip
     assert norms[1].max() < 1.5 * norms[0].max()
+
+
+@pytest.mark.parametrize("steps", [300, 400, 600])
+def test_steps_that_would_start_from_too_little_noise_are_refused(steps):
+    with pytest.raises(InputError, match=rf"sampling.steps: got {steps}; allowed .* not \d+: divisors of 1000"):
+        Sampler(LinearWorld(), Sampling(steps=steps))
+
+
+@pytest.mark.parametrize("steps", [1, 4, 7, 15, 40, 100, 200, 500, 1000])
+def test_steps_from_near_pure_noise_are_taken(steps):
+    Sampler(LinearWorld(), Sampling(steps=steps))
