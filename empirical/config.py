@@ -124,6 +124,9 @@ class Acquire:
         require(self.ratio >= 1, "acquire.ratio", self.ratio, "an integer >= 1")
         require(self.through in ("x0", "denoiser"), "acquire.through", self.through, "'x0' or 'denoiser'")
         require(self.direction in ("entropy", "random"), "acquire.direction", self.direction, "'entropy' or 'random'")
+        if self.omega == 0:  # plain sampling, however it would be guided: equal runs are to have equal names
+            object.__setattr__(self, "through", "x0")
+            object.__setattr__(self, "direction", "entropy")
 
 
 @dataclass(frozen=True, kw_only=True)
