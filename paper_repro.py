@@ -30,7 +30,7 @@ from empirical.config import from_dict, load_toml, to_dict
 from empirical.errors import InputError, require
 from empirical.generator import GeneratorTraining
 from empirical.run import manifest
-from figures import curation, fig3, fig4, fig5, fig7, output, phase, spectra
+from figures import adaptive, curation, exponent, fig3, fig4, fig5, fig7, loss, output, phase, spectra
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 FIGURES = {
@@ -41,6 +41,9 @@ FIGURES = {
     "curation": curation,
     "spectra": spectra,
     "phase": phase,
+    "adaptive": adaptive,
+    "loss": loss,
+    "exponent": exponent,
 }
 console = Console(width=None if sys.stdout.isatty() else 160)
 

@@ -95,7 +95,7 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
         progress(done, len(points), f"{panel}: {series} {share:g}")
         tuned = best_ridge(problem, series.removesuffix(CHECKED), share)
         rng = np.random.default_rng([settings.seed, *stream, round(1e9 * share)])
-        found = rmt.simulate(tuned, trials=settings.trials, rng=rng)
+        found = rmt.simulate(tuned, trials=settings.trials, method="dense", rng=rng)
         x = float(selection(tuned).p)
         rows.append(Row("curation", panel, series, "simulation", x, found.mean, found.stderr, settings.trials))
     return rows

@@ -101,7 +101,7 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
         progress(done, len(points), f"keep {p:g}: {size} samples")
         trials = max(settings.least_trials, min(settings.trials, settings.simulated_samples // size))
         rng = np.random.default_rng([settings.seed, round(1e9 * p), size])
-        estimate = rmt.simulate(best_ridge(settings, p, np.rint(size / p)), trials=trials, rng=rng)
+        estimate = rmt.simulate(best_ridge(settings, p, np.rint(size / p)), trials=trials, method="dense", rng=rng)
         measured = (1 - estimate.mean, estimate.stderr, trials)
         for panel, x in (("kept", size), ("pool", size / p)):
             rows.append(Row("fig3", panel, series_name(p), "simulation", float(x), *measured))

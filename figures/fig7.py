@@ -97,7 +97,8 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
         progress(done, len(points), f"{panel}: {name} {p:g}")
         problem = rmt.Problem(n=n, d=settings.d, ridge=ridge, rule=RULES[name](p), rho=settings.rho)
         code = [n, round(1e12 * ridge), list(RULES).index(name), round(1e9 * p)]
-        found = rmt.simulate(problem, trials=settings.trials, rng=np.random.default_rng([settings.seed, *code]))
+        rng = np.random.default_rng([settings.seed, *code])
+        found = rmt.simulate(problem, trials=settings.trials, method="dense", rng=rng)
         rows.append(Row("fig7", panel, name, "simulation", p, found.mean, found.stderr, settings.trials))
         z = (found.mean - float(np.asarray(rmt.error_rate(problem)))) / found.stderr
         rows.append(Row("fig7", "z", f"{name}, {panel}", "simulation", n * p / settings.d, z, 1.0, settings.trials))

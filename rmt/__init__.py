@@ -30,10 +30,16 @@ Notation, used inside every formula of this package:
     u, v, t  w_s, its partner and w_0 in white coordinates Sigma^{-1/2} x     covariance
     T, A     (p Sigma/(1+delta) + lam I)^{-1}, tr(Sigma T Sigma T)/n          covariance
     kappa    p A/(1+delta)^2, slope of the fixed point's right-hand side      covariance
+    l        loss of the margin m = y <x, w>                                  losses
+    omega, u score of a sample left out of the training, and trained on       convex
+    f, t     force -y l'(u) of a sample on w; E[q l''(u)/(1+V l''(u))]        convex
+    V        shift of a score per unit of force, u = prox(omega, V)           convex
+    A, Q, R  kept rows [g h y] = QR; [R; 0] with a normal matrix M            reduced
 """
 
-from rmt import covariance, limits
+from rmt import convex, covariance, limits
 from rmt.generalization import error_rate, margin_moments
+from rmt.losses import Loss, smoothed_hinge
 from rmt.monte_carlo import Estimate, simulate
 from rmt.problem import Problem
 from rmt.pruning import KeepAll, KeepEasy, KeepHard, Rule, RuleMoments
@@ -45,13 +51,16 @@ __all__ = [
     "KeepEasy",
     "KeepFunction",
     "KeepHard",
+    "Loss",
     "Problem",
     "Rule",
     "RuleMoments",
     "SoftKeep",
+    "convex",
     "covariance",
     "error_rate",
     "limits",
     "margin_moments",
     "simulate",
+    "smoothed_hinge",
 ]

@@ -25,10 +25,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rmt import dense
 from rmt._check import Values, frozen, plain, require
 from rmt.generalization import Margin, angle, checked
-from rmt.monte_carlo import Estimate, Setting, draws, estimate, whole_setting
-from rmt.problem import Problem
+from rmt.monte_carlo import Estimate, draws, estimate, require_memory, whole_setting
+from rmt.problem import Problem, squared_only
 
 __all__ = ["Solution", "error_rate", "power_law", "simulate", "solve"]
 
@@ -159,9 +160,11 @@ def simulate(
     """
     where = "rmt.covariance.simulate"
     n, d, lam = whole_setting(problem, where)
+    need = dense.bytes_needed(n, d, float(problem.rule.p), all_rows=False)
+    require_memory(need, n, d, where, "lower n or d, or free memory")
     s, u, v, t, rho = _geometry(problem, eigenvalues, w0, ws, where)
     scale = np.sqrt(s)
-    setting = Setting(
+    setting = dense.Setting(
         n=n,
         d=d,
         lam=lam,
@@ -172,11 +175,12 @@ def simulate(
         shape=lambda rows: _turn(rows, u, v) * scale,
         scale=scale,
     )
-    along, across = draws(setting, trials, rng, where).T
+    along, across = draws(dense.trial, setting, trials, rng, where).T
     return estimate(np.arctan2(across, along) / np.pi)
 
 
 def _geometry(problem: Problem, eigenvalues: Any, w0: Any, ws: Any, where: str) -> _Geometry:
+    squared_only(problem, where)
     if problem.rho is not None or problem.rho_agreement is not None:
         raise ValueError(
             f"{where}: got rho={problem.rho}, rho_agreement={problem.rho_agreement}; allowed neither; "

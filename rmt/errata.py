@@ -10,10 +10,11 @@ from threadpoolctl import threadpool_limits
 from rmt import covariance
 from rmt.generalization import error_rate, margin_moments
 from rmt.marchenko_pastur import spectral
-from rmt.monte_carlo import Estimate, Setting, draws, estimate, simulate
+from rmt.monte_carlo import Estimate, draws, estimate, simulate
 from rmt.problem import Problem
 from rmt.pruning import KeepHard, sine
 from rmt.quadrature_rules import SoftKeep
+from rmt.reduced import Case, trial
 
 __all__ = ["Erratum", "errata"]
 
@@ -113,10 +114,9 @@ def _pieces(problem: Problem) -> _Pieces:
 def _weights(problem: Problem, trials: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """(1+delta) <w, w_0> and (1+delta)^2 |w|^2 of each trial: what m0 and nu0 are the limits of."""
     n, d, lam, rho = (float(np.asarray(v)) for v in (problem.n, problem.d, problem.ridge, problem.cosines[2]))
-    plane = np.array([rho, float(sine(rho))])
-    truth = np.concatenate([plane, np.zeros(int(d) - 2)])
-    setting = Setting(n=int(n), d=int(d), lam=lam, rule=problem.rule, label_aware=False, label=plane, truth=truth)
-    along, across = draws(setting, trials, rng, "rmt.errata").T * (1 + _pieces(problem).delta)
+    label = rho, float(sine(rho))
+    case = Case(n=int(n), d=int(d), lam=lam, rule=problem.rule, label_aware=False, label=label, truth=(*label, 0.0))
+    along, across = draws(trial, case, trials, rng, "rmt.errata").T * (1 + _pieces(problem).delta)
     return along, along**2 + across**2
 
 

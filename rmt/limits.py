@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from rmt._check import Values, plain
 from rmt.generalization import angle, checked, combine, error_rate, selection
-from rmt.problem import Problem
+from rmt.losses import LOSSES, find
+from rmt.problem import Problem, squared_only
 from rmt.pruning import KeepHard, Rule
 
 __all__ = ["Optimum", "infinite_data", "optimal_keep_fraction", "optimal_ridge", "ridgeless"]
@@ -50,6 +51,7 @@ def ridgeless(problem: Problem) -> Values:
     >>> round(ridgeless(problem), 4)
     0.0325
     """
+    _ridgeless_exists(problem)
     sel = selection(problem)
     phi, p = np.broadcast_arrays(np.asarray(problem.phi), sel.p)
     gap = (p - phi)[..., None]
@@ -63,6 +65,14 @@ def ridgeless(problem: Problem) -> Values:
     return plain(values)
 
 
+def _ridgeless_exists(problem: Problem) -> None:
+    if find(problem.loss, "rmt.limits.ridgeless") is not LOSSES["squared"]:
+        raise ValueError(
+            f"rmt.limits.ridgeless: got loss={problem.loss!r}; allowed 'squared'; do keep a ridge > 0: labels are "
+            "sign <x, w_g>, so the kept data are separable, and as lam -> 0 |w| diverges and no minimiser exists"
+        )
+
+
 def infinite_data(problem: Problem) -> Values:
     """lim_{phi -> 0} of `rmt.error_rate` at fixed ridge: the angle of the population's ridge regression to the truth.
 
@@ -74,6 +84,7 @@ def infinite_data(problem: Problem) -> Values:
     >>> infinite_data(problem) < 1e-12
     True
     """
+    squared_only(problem, "rmt.limits.infinite_data")
     sel = selection(problem)
     lam = np.asarray(problem.ridge)[..., None]
     with np.errstate(all="ignore"):

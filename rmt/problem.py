@@ -6,22 +6,23 @@ import numpy as np
 
 from rmt._check import Values, broadcast, frozen, require
 from rmt.curation import overlaps
+from rmt.losses import LOSSES, Loss, find
 from rmt.pruning import Rule
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "squared_only"]
 
 _ROUNDING = 1e-14  # of sines and cosines that a user computed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A ridge classifier trained on the kept part of n Gaussian samples.
+    """A linear classifier with ridge penalty trained on the kept part of n Gaussian samples.
 
     Samples x ~ N(0, I_d) carry the label y = sign(<x, w_g>) of a generator and are kept with probability q(<x, w_s>),
     q the `rule`, ||w_s|| = 1. The classifier is w = (X'DX/n + lam I)^{-1} X'DY/n with D = diag(kept or not): the ridge
-    is relative to the **pool** size n, not to the number of kept samples. It is tested against the truth,
-    sign(<x, w_*>). The defaults w_g = w_* = w_0 are the setting of Theorem 1 of arXiv 2502.15588; the others that of
-    arXiv 2511.03492.
+    is relative to the **pool** size n, not to the number of kept samples. With another `loss` l it is the minimiser of
+    (1/n) sum over kept samples of l(y <x, w>), plus lam/2 ||w||^2. It is tested against the truth, sign(<x, w_*>). The
+    defaults w_g = w_* = w_0 are the setting of Theorem 1 of arXiv 2502.15588; the others that of arXiv 2511.03492.
 
     Args:
         n: pool size, > 0. Theory takes real values (only d/n matters), simulation whole ones.
@@ -35,6 +36,7 @@ class Problem:
             independently.
         label_aware: keep only samples on whose label the pruner agrees, y = sign(<x, w_s>). The keep fraction inside
             the rule is then that before this test.
+        loss: "squared", l(m) = (1-m)^2/2; "logistic", log(1 + e^-m), the cross-entropy; "smoothed hinge"; or a `Loss`.
 
     All numbers, and the keep fraction inside the rule, broadcast against each other like NumPy arrays; arrays are
     copied and frozen.
@@ -57,6 +59,7 @@ class Problem:
     rho_generator: Values = 1.0
     rho_agreement: Values | None = None
     label_aware: bool = False
+    loss: str | Loss = "squared"
 
     def __post_init__(self) -> None:
         for name in ("n", "d", "ridge"):
@@ -73,6 +76,7 @@ class Problem:
             raise ValueError(f"rmt.Problem: got rule={self.rule!r}; allowed keep rules; do pass e.g. rmt.KeepHard(0.3)")
         if not isinstance(self.label_aware, bool):
             raise ValueError(f"rmt.Problem: got label_aware={self.label_aware!r}; allowed True, False; do pass one")
+        find(self.loss, "rmt.Problem")
         broadcast("rmt.Problem", **self._numbers())
         if self.rho is not None:
             self._check_directions()
@@ -118,3 +122,12 @@ class Problem:
     def shape(self) -> tuple[int, ...]:
         """Shape of the answers: that of all fields broadcast together."""
         return np.broadcast_shapes(*(np.shape(value) for value in self._numbers().values()))
+
+
+def squared_only(problem: Problem, where: str) -> None:
+    """ValueError unless the loss is the squared one."""
+    if find(problem.loss, where) is not LOSSES["squared"]:
+        raise ValueError(
+            f"{where}: got loss={problem.loss!r}; allowed 'squared', for which it has a closed form; "
+            "do use rmt.error_rate or rmt.convex.solve for other losses"
+        )

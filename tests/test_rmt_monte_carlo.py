@@ -5,14 +5,14 @@ import pytest
 from scipy.stats import ks_2samp
 
 import rmt
-from rmt import monte_carlo
+from rmt import dense, reduced
 
 FINITE_SIZE = 1.0  # C in C/d, fixed before looking: the gap of correct formulas is .76/d at phi = .5, lam = .1
 
 
-def assert_agrees(problem, *, trials, resolution, seed=0, law="arccos"):
+def assert_agrees(problem, *, trials, resolution, seed=0, law="arccos", method=None):
     """|mean - theory| <= 4 stderr + C/d, and that bound is itself below `resolution`."""
-    estimate = rmt.simulate(problem, trials=trials, rng=np.random.default_rng(seed))
+    estimate = rmt.simulate(problem, trials, method, rng=np.random.default_rng(seed))
     gap, bound = abs(estimate.mean - rmt.error_rate(problem, law=law)), 4 * estimate.stderr + FINITE_SIZE / problem.d
     assert bound <= resolution, f"the test cannot see: bound {bound:.4f} above resolution {resolution}"
     assert gap <= bound, f"gap {gap:.4f} above 4 stderr + C/d = {bound:.4f} at {problem}"
@@ -20,11 +20,21 @@ def assert_agrees(problem, *, trials, resolution, seed=0, law="arccos"):
 
 @pytest.mark.parametrize("rule", [rmt.KeepHard(0.3), rmt.KeepEasy(0.4), rmt.KeepAll()])
 @pytest.mark.parametrize("rho", [1.0, 0.9, -0.5, 0.0])
-@pytest.mark.parametrize(("n", "ridge"), [(150, 0.1), (1500, 1e-2), (3000, 1e-6)])
-def test_theory_and_simulation_agree(rule, rho, n, ridge):
+@pytest.mark.parametrize(
+    ("n", "ridge", "method"), [(150, 0.1, "dense"), (1500, 1e-2, "dense"), (3000, 1e-6, "reduced")]
+)
+def test_theory_and_simulation_agree(rule, rho, n, ridge, method):
     """Kept samples below and above the dimension, ridge to nothing."""
     problem = rmt.Problem(n=n, d=300, ridge=ridge, rule=rule, rho=rho)
-    assert_agrees(problem, trials=40, resolution=0.016)
+    assert_agrees(problem, trials=40, resolution=0.016, method=method)
+
+
+@pytest.mark.parametrize("rule", [rmt.KeepHard(0.3), rmt.KeepEasy(0.4), rmt.KeepAll(), rmt.SoftKeep(0.5, power=1.0)])
+@pytest.mark.parametrize(("n", "rho"), [(500, 0.9), (5000, 0.9), (500_000, 1.0)])
+def test_reduced_simulation_reaches_sizes_that_no_matrix_could(rule, n, rho):
+    """d = 4000 leaves C/d = 2.5e-4; no data matrix of 5 * 10^5 x 4000 numbers could be drawn here."""
+    problem = rmt.Problem(n=n, d=4000, ridge=1e-3, rule=rule, rho=rho)
+    assert_agrees(problem, trials=6, resolution={500: 0.03, 5000: 0.014, 500_000: 0.001}[n], method="reduced")
 
 
 def test_sharp_agreement_and_its_power():
@@ -67,8 +77,9 @@ def test_same_law_as_the_obvious_simulation(rule, n):
     problem = rmt.Problem(n=n, d=25, ridge=0.05, rule=rule, rho=0.8)
     rng = np.random.default_rng(1)
     slow = [obvious_trial(problem, rng) for _ in range(400)]
-    fast = rmt.simulate(problem, trials=400, rng=np.random.default_rng(2)).samples
-    assert ks_2samp(slow, fast).pvalue > 1e-3
+    for method in ("dense", "reduced"):
+        fast = rmt.simulate(problem, 400, method, rng=np.random.default_rng(2)).samples
+        assert ks_2samp(slow, fast).pvalue > 1e-3
 
 
 class KeepRandom:
@@ -98,16 +109,18 @@ def test_primal_and_dual_solve_the_same_equations():
     rng = np.random.default_rng(0)
     plane, y = rng.standard_normal((60, 2)), rng.choice([-1.0, 1.0], 60)
     X = np.hstack([plane, rng.standard_normal((60, 58))])
-    ways = monte_carlo._solve_primal(X.__getitem__, y, 60, 0.3), monte_carlo._solve_dual(X.__getitem__, y, 0.3)
+    ways = dense._solve_primal(X.__getitem__, y, 60, 0.3), dense._solve_dual(X.__getitem__, y, 0.3)
     np.testing.assert_allclose(*ways, rtol=1e-9, atol=1e-12)
 
 
-def test_vanishing_ridge_stays_well_conditioned():
+@pytest.mark.parametrize("method", ["dense", "reduced"])
+def test_vanishing_ridge_stays_well_conditioned(method):
     """With fewer kept rows than dimensions lam = 1e-12 and 1e-9 are the same minimum-norm interpolation."""
     samples = [
         rmt.simulate(
             rmt.Problem(n=150, d=100, ridge=ridge, rule=rmt.KeepHard(0.4), rho=0.9),
-            trials=4,
+            4,
+            method,
             rng=np.random.default_rng(0),
         ).samples
         for ridge in (1e-12, 1e-9)
@@ -115,36 +128,60 @@ def test_vanishing_ridge_stays_well_conditioned():
     np.testing.assert_allclose(*samples, atol=1e-7)
 
 
-def test_huge_ridge_does_not_underflow():
+@pytest.mark.parametrize("method", ["dense", "reduced"])
+def test_huge_ridge_does_not_underflow(method):
     """lam -> inf leaves w proportional to X'DY whatever its size."""
     samples = [
         rmt.simulate(
-            rmt.Problem(n=150, d=100, ridge=ridge, rule=rmt.KeepAll(), rho=0.9), trials=4, rng=np.random.default_rng(0)
+            rmt.Problem(n=150, d=100, ridge=ridge, rule=rmt.KeepAll(), rho=0.9),
+            4,
+            method,
+            rng=np.random.default_rng(0),
         ).samples
         for ridge in (1e9, 1e250)
     ]
     np.testing.assert_allclose(*samples, rtol=1e-6)
 
 
-def test_a_trial_depends_neither_on_their_number_nor_on_blocks(monkeypatch):
-    problem = rmt.Problem(n=500, d=40, ridge=0.1, rule=rmt.KeepHard(0.5), rho=0.9)
-    many = rmt.simulate(problem, trials=6, rng=np.random.default_rng(3))
-    few = rmt.simulate(problem, trials=2, rng=np.random.default_rng(3))
+@pytest.mark.parametrize(("method", "module"), [("dense", dense), ("reduced", reduced)])
+@pytest.mark.parametrize("rule", [rmt.KeepHard(0.5), rmt.SoftKeep(0.5, power=1.0)])
+def test_a_trial_depends_neither_on_their_number_nor_on_blocks(monkeypatch, method, module, rule):
+    problem = rmt.Problem(n=500, d=40, ridge=0.1, rule=rule, rho=0.9, label_aware=True)
+    many = rmt.simulate(problem, 6, method, rng=np.random.default_rng(3))
+    few = rmt.simulate(problem, 2, method, rng=np.random.default_rng(3))
     np.testing.assert_array_equal(few.samples, many.samples[:2])
-    monkeypatch.setattr(monte_carlo, "_BLOCK", 17)
+    monkeypatch.setattr(module, "_BLOCK", 17)
     np.testing.assert_allclose(
-        rmt.simulate(problem, trials=6, rng=np.random.default_rng(3)).samples, many.samples, rtol=1e-9
+        rmt.simulate(problem, 6, method, rng=np.random.default_rng(3)).samples, many.samples, rtol=1e-9
     )
     rng = np.random.default_rng(3)
-    first, second = (rmt.simulate(problem, trials=2, rng=rng).samples for _ in range(2))
+    first, second = (rmt.simulate(problem, 2, method, rng=rng).samples for _ in range(2))
     assert (first != second).all()
     assert many.mean == pytest.approx(np.mean(many.samples))
     assert many.stderr == pytest.approx(np.std(many.samples, ddof=1) / np.sqrt(6))
 
 
-def test_a_trial_that_keeps_nothing_is_a_coin_toss():
+def test_workers_change_nothing():
+    problem = rmt.Problem(n=200, d=20, ridge=0.1, rule=rmt.KeepHard(0.5), rho=0.9)
+    alone, shared = (rmt.simulate(problem, 5, workers=k, rng=np.random.default_rng(0)).samples for k in (1, 2))
+    np.testing.assert_array_equal(alone, shared)
+    unnamed = rmt.Problem(n=200, d=20, ridge=0.1, rule=rmt.KeepFunction(lambda u: np.exp(-(u**2))), rho=0.9)
+    with pytest.raises(ValueError, match=r"got workers=2 with a rule .* cannot be pickled .*; do define it there"):
+        rmt.simulate(unnamed, 5, workers=2, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("method", ["dense", "reduced"])
+def test_a_trial_that_keeps_nothing_is_a_coin_toss(method):
     problem = rmt.Problem(n=1, d=5, ridge=0.1, rule=rmt.KeepHard(1e-6), rho=0.9)
-    assert rmt.simulate(problem, trials=3, rng=np.random.default_rng(0)).samples.tolist() == [0.5] * 3
+    assert rmt.simulate(problem, 3, method, rng=np.random.default_rng(0)).samples.tolist() == [0.5] * 3
+
+
+def test_memory_that_is_not_there_is_not_taken():
+    """The dense method names the reduced one, which does the same in 2 GiB."""
+    problem = rmt.Problem(n=10**8, d=10**6, ridge=0.1, rule=rmt.KeepAll(), rho=0.9)
+    with pytest.raises(ValueError, match=r"which needs .* GiB; allowed .*; do pass method='reduced'"):
+        rmt.simulate(problem, method="dense", rng=np.random.default_rng(0))
+    assert reduced.bytes_needed(10**6) < 2**31
 
 
 GOOD = {"n": 100, "d": 10, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
@@ -158,7 +195,11 @@ GOOD = {"n": 100, "d": 10, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
         ({"d": 1}, {}),
         ({"rho": [0.1, 0.2]}, {}),
         ({"rule": rmt.KeepHard([0.5])}, {}),
-        ({"d": 10**7}, {}),
+        ({"d": 10**12}, {}),
+        ({"d": 10**7}, {"method": "dense"}),
+        ({"d": 10**7, "loss": "logistic"}, {}),
+        ({"loss": "logistic"}, {"method": "reduced"}),
+        ({}, {"workers": 0}),
         ({}, {"trials": 1}),
         ({}, {"trials": 2.5}),
         ({}, {"trials": True}),

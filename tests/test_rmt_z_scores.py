@@ -36,7 +36,7 @@ def random_case(seed):
 
     def ask(d, rng):
         problem = rmt.Problem(n=round(ratio * D) * d // D, d=d, **fields)
-        return rmt.simulate(problem, TRIALS, rng=rng), rmt.error_rate(problem)
+        return rmt.simulate(problem, TRIALS, "dense", rng=rng), rmt.error_rate(problem)
 
     return ask
 

@@ -1,0 +1,202 @@
+"""The law of any convex loss: closed forms, its own equations by other means, Newton's method on data, bad input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.integrate import dblquad
+from scipy.special import expit, ndtr
+
+import rmt
+from rmt import convex, limits, newton
+from rmt.curation import coordinates
+from rmt.losses import LOSSES
+from rmt.plane_quadrature import Case, Point, forces
+
+FINITE_SIZE = 1.0  # C in C/d, as in test_rmt_monte_carlo
+
+
+def squared_again(**fields):
+    """The squared loss as a loss of one's own: it then goes through the four equations."""
+    loss = rmt.Loss(slope=lambda m: m - 1, curvature=np.ones_like, prox=lambda o, V: (o + V) / (1 + V))
+    return rmt.Problem(**fields, loss=loss)
+
+
+@pytest.mark.parametrize("rule", [rmt.KeepHard(0.3), rmt.KeepEasy(0.6), rmt.KeepAll(), rmt.SoftKeep(0.4, power=1.5)])
+@pytest.mark.parametrize("rho", [1.0, 0.9, 0.0, -0.5])
+@pytest.mark.parametrize(("phi", "ridge"), [(0.1, 0.01), (0.5, 1e-3), (2.0, 0.1), (1e-4, 1.0)])
+def test_squared_loss_is_theorem_1(rule, rho, phi, ridge):
+    fields = {"n": 1 / phi, "d": 1, "ridge": ridge, "rule": rule, "rho": rho}
+    assert convex.error_rate(squared_again(**fields)) == pytest.approx(rmt.error_rate(rmt.Problem(**fields)), rel=1e-9)
+
+
+@pytest.mark.parametrize("label_aware", [False, True])
+def test_squared_loss_with_three_directions(label_aware):
+    rule = rmt.KeepEasy(np.array([0.3, 0.7]))
+    fields = {"n": 10, "d": 1, "ridge": 0.01, "rule": rule, "rho": 0.9, "rho_generator": 0.7, "rho_agreement": 0.6}
+    problem = rmt.Problem(**fields, label_aware=label_aware)
+    found = convex.solve(problem)
+    np.testing.assert_allclose(found.value, rmt.error_rate(problem), rtol=1e-9)
+    assert found.converged.all()
+    again = squared_again(**fields, label_aware=label_aware)
+    np.testing.assert_allclose(rmt.error_rate(again), rmt.error_rate(problem), rtol=1e-9)
+
+
+def test_v_is_delta():
+    from rmt.marchenko_pastur import spectral
+
+    found = convex.solve(rmt.Problem(n=4, d=1, ridge=0.05, rule=rmt.KeepHard(0.5), rho=0.8))
+    assert pytest.approx(float(spectral(0.5, 0.25, 0.05).delta), rel=1e-9) == found.V
+
+
+@pytest.mark.parametrize("loss", ["logistic", "smoothed hinge"])
+def test_multiplying_the_equation_by_w(loss):
+    """lam sigma^2 = E[q f (u - y (a1 g + a2 h))], by samples: an identity that is not solved for."""
+    problem = rmt.Problem(n=4, d=1, ridge=0.02, rule=rmt.KeepHard(0.5), rho=0.8, loss=loss)
+    found = convex.solve(problem)
+    rng = np.random.default_rng(0)
+    g, h, Z = rng.standard_normal((3, 2_000_000))
+    y = np.sign(0.8 * g + 0.6 * h)
+    plane = y * (found.a1 * g + found.a2 * h)
+    omega = plane + found.sigma * Z
+    u = LOSSES[loss].prox(omega, found.V)
+    f = (u - omega) / found.V
+    terms = problem.rule.keep_probability(g) * f * (u - plane)
+    assert abs(terms.mean() - 0.02 * found.sigma**2) < 4 * terms.std() / np.sqrt(len(terms)) < 0.01
+    for name, x in ((found.a1, g), (found.a2, h)):
+        pull = problem.rule.keep_probability(g) * f * y * x
+        assert abs(pull.mean() - 0.02 * name) < 4 * pull.std() / np.sqrt(len(pull)) < 0.005
+
+
+def test_expectations_against_adaptive_quadrature():
+    """E[q f g] and t, written down in g and the whole score, by scipy."""
+    at, rho, alpha = Point(1.2, 0.7, 0.8, 0.6), 0.8, 0.5244
+    keep = lambda g: (np.abs(g) <= alpha).astype(float)  # noqa: E731
+    case = Case(0.3, 0.1, keep, np.array([alpha]), rho, False, LOSSES["logistic"])
+    s, tau = np.hypot(at.a2, at.sigma), rho / 0.6
+    kappa, nu = at.a2 / s, at.sigma / s
+
+    def integral(weight):
+        def f(W, g):
+            u = LOSSES["logistic"].prox(np.array([at.a1 * g + s * W]), at.V)[0]
+            normal = np.exp(-(g * g + W * W) / 2) / (2 * np.pi)
+            return 2 * weight(g, u) * ndtr((tau * g + kappa * W) / nu) * normal
+
+        return dblquad(f, -alpha, alpha, -8, 8, epsabs=1e-10, epsrel=1e-10)[0]
+
+    found = forces(at, case, 10)
+    assert found.fg == pytest.approx(integral(lambda g, u: g * expit(-u)), rel=1e-7)
+    bent = lambda u: expit(u) * expit(-u)  # noqa: E731
+    assert found.t == pytest.approx(integral(lambda _, u: bent(u) / (1 + at.V * bent(u))), rel=1e-7)
+
+
+SEEN = {  # Newton's method on data against the law: d, ridge, rho, rule, loss, resolution
+    "logistic, hard": (4, 150, 0.01, 0.9, rmt.KeepHard(0.4), "logistic", 0.03),
+    "logistic, all": (4, 150, 0.01, 0.9, rmt.KeepAll(), "logistic", 0.02),
+    "logistic, N < d": (1, 150, 0.1, 0.7, rmt.KeepHard(0.5), "logistic", 0.03),
+    "hinge": (4, 150, 0.01, 0.9, rmt.KeepEasy(0.5), "smoothed hinge", 0.03),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_simulation_agrees(name):
+    ratio, d, ridge, rho, rule, loss, resolution = SEEN[name]
+    problem = rmt.Problem(n=ratio * d, d=d, ridge=ridge, rule=rule, rho=rho, loss=loss)
+    found = rmt.simulate(problem, trials=16, rng=np.random.default_rng(1))
+    bound = 4 * found.stderr + FINITE_SIZE / d
+    gap = abs(found.mean - rmt.error_rate(problem))
+    assert gap < bound < resolution
+    wrong = rmt.error_rate(replace(problem, loss="squared"))
+    if name == "logistic, hard":
+        assert abs(found.mean - wrong) > 2 * abs(found.mean - rmt.error_rate(problem))
+
+
+def test_label_aware_logistic_with_a_weak_generator():
+    fields = {"n": 900, "d": 150, "ridge": 0.02, "rule": rmt.KeepEasy(0.6), "rho": 0.9, "rho_generator": 0.7}
+    problem = rmt.Problem(**fields, rho_agreement=0.6, label_aware=True, loss="logistic")
+    found = rmt.simulate(problem, trials=16, rng=np.random.default_rng(1))
+    assert abs(found.mean - rmt.error_rate(problem)) < 4 * found.stderr + FINITE_SIZE / 150 < 0.03
+
+
+def test_limits_of_the_logistic_law():
+    """lam -> inf: the sum of signed samples, whatever the loss; rho -> -rho turns the pruner around."""
+    fields = {"n": 5, "d": 1, "rule": rmt.KeepHard(0.4), "rho": 0.7}
+    strong = [rmt.error_rate(rmt.Problem(**fields, ridge=1e6, loss=loss)) for loss in ("logistic", "squared")]
+    assert strong[0] == pytest.approx(strong[1], rel=1e-5)
+    signs = [rmt.error_rate(rmt.Problem(**fields | {"rho": r}, ridge=0.01, loss="logistic")) for r in (0.7, -0.7)]
+    assert signs[0] == pytest.approx(signs[1], rel=1e-9)
+    grid = rmt.Problem(n=[2, 5], d=1, ridge=0.01, rule=rmt.KeepHard([[0.4], [0.8]]), rho=0.7, loss="logistic")
+    table = rmt.error_rate(grid)
+    one = rmt.error_rate(rmt.Problem(n=5, d=1, ridge=0.01, rule=rmt.KeepHard(0.8), rho=0.7, loss="logistic"))
+    assert table.shape == (2, 2)
+    assert table[1, 1] == pytest.approx(one, rel=1e-9)
+
+
+def test_an_own_prox_equals_newtons():
+    logistic = LOSSES["logistic"]
+    plain = rmt.Loss(slope=logistic.slope, curvature=logistic.curvature, bends=logistic.bends)
+    fields = {"n": 5, "d": 1, "ridge": 0.01, "rule": rmt.KeepHard(0.4), "rho": 0.7}
+    ways = [rmt.error_rate(rmt.Problem(**fields, loss=loss)) for loss in (plain, "logistic")]
+    assert ways[0] == pytest.approx(ways[1], rel=1e-9)
+    omega = np.linspace(-300, 300, 2001)
+    for name, loss in LOSSES.items():
+        for V in (1e-9, 0.3, 40.0, 1e5):
+            u = loss.prox(omega, V)
+            np.testing.assert_allclose(u + V * loss.slope(u), omega, rtol=1e-12, atol=1e-12 * (1 + V), err_msg=name)
+
+
+GOOD = {"n": 5, "d": 1, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (
+            lambda: rmt.Problem(**GOOD, loss="hinge"),
+            r"got loss='hinge'; allowed 'squared', 'logistic', 'smoothed hinge'",
+        ),
+        (lambda: rmt.Problem(**GOOD, loss=None), r"got loss=None; allowed"),
+        (
+            lambda: rmt.error_rate(rmt.Problem(**GOOD | {"ridge": 1e-30}, loss="logistic")),
+            r"ridge=1e-30; allowed ridge >= 1e-24 .*; do raise it: w_g separates the labels, .* no minimiser exists",
+        ),
+        (lambda: limits.ridgeless(rmt.Problem(**GOOD, loss="logistic")), r"the kept data are separable"),
+        (lambda: limits.infinite_data(rmt.Problem(**GOOD, loss="logistic")), r"allowed 'squared'"),
+        (lambda: rmt.margin_moments(rmt.Problem(**GOOD, loss="logistic")), r"allowed 'squared'"),
+        (lambda: rmt.error_rate(rmt.Problem(**GOOD, loss="logistic"), law="gaussian_margin"), r"allowed 'squared'"),
+        (lambda: rmt.Loss(slope=np.cos, curvature=np.ones_like), r"l' decreasing at m=.*; allowed convex losses"),
+        (lambda: rmt.Loss(slope=np.tanh, curvature=lambda m: -np.ones_like(m)), r"l''=-1.0; allowed numbers >= 0"),
+        (lambda: rmt.Loss(slope=np.tanh, curvature=np.ones_like, prox=lambda o, _: o), r"do check `prox`"),
+        (lambda: rmt.smoothed_hinge(0.0), r"got width=0.0; allowed numbers > 0"),
+    ],
+)
+def test_bad_input_is_refused(act, message):
+    with pytest.raises(ValueError, match=message):
+        act()
+
+
+def test_what_is_not_solved_is_not_returned(monkeypatch):
+    monkeypatch.setattr(newton, "STEPS", 1)
+    problem = rmt.Problem(**GOOD | {"ridge": 1e-5}, loss="logistic")
+    assert not convex.solve(problem).converged
+    with pytest.raises(ArithmeticError, match=r"residual .* iterations; allowed at most .*; do use a larger ridge"):
+        rmt.error_rate(problem)
+
+
+def test_newton_on_data_says_when_it_stops(monkeypatch):
+    from rmt import dense
+
+    monkeypatch.setattr(dense, "_NEWTON", 1)
+    problem = rmt.Problem(n=50, d=5, ridge=1e-3, rule=rmt.KeepAll(), rho=0.5, loss="logistic")
+    with pytest.raises(ArithmeticError, match=r"rmt.simulate: got a gradient of .*; allowed at most .*; do"):
+        rmt.simulate(problem, trials=2, rng=np.random.default_rng(0))
+
+
+def test_directions_are_those_of_the_theorem():
+    """A weak generator's w_* has a part that the classifier cannot see: the law's angle counts it."""
+    problem = rmt.Problem(**GOOD | {"rho": 0.6}, rho_generator=0.5, rho_agreement=0.2, loss="logistic")
+    found = convex.solve(problem)
+    t = np.array([float(v) for v in coordinates(*problem.cosines)])
+    w = np.array([found.a1, found.a2, 0.0])
+    cosine = w @ t / np.sqrt(w @ w + found.sigma**2)
+    assert found.value == pytest.approx(np.arccos(cosine) / np.pi, rel=1e-12)
