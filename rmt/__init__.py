@@ -5,6 +5,8 @@
     rmt.simulate(problem, trials=50, rng=numpy.random.default_rng(0))  # the same question, drawn
     rmt.covariance.error_rate(...)    # x ~ N(0, Sigma)
     rmt.limits.ridgeless(problem)     # no ridge; endless data; best ridge and keep fraction
+    rmt.adaptive.recursion(...)       # practice round by round, its fixed points (import rmt.adaptive)
+    rmt.sweep.gradients(...)          # grids and gradients by JAX (import rmt.sweep)
     rmt.symbolic.prove()              # the algebra, by sympy (import rmt.symbolic); errata() lists the misprints
 
 Notation, used inside every formula of this package:
