@@ -179,8 +179,9 @@ def execute(run: Run, root: Path, device: str = "cpu", share_before: frozenset[i
     """
     base = root / run.world.name
     directory = base / run_name(run)
-    if (directory / "result.json").exists():
-        return _read_result(directory / "result.json")
+    finished = result_path(run, root)
+    if finished.exists():
+        return _read_result(finished)
     with _locked(directory):
         _prepare(run, base, directory, device)
         state = _State(run, directory, device)
@@ -205,7 +206,7 @@ def execute(run: Run, root: Path, device: str = "cpu", share_before: frozenset[i
             mark = time.process_time()
         state.save()
         result = _result(run, state)
-        write_json(directory / "result.json", {**result, "sha256": digest(result)})
+        write_json(finished, {**result, "sha256": digest(result)})
         return result
 
 
