@@ -54,6 +54,28 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
+def write_signed(path: Path, values: dict[str, Any]) -> None:
+    """Write plain values as JSON with their digest, atomically."""
+    write_bytes(path, _signed(values))
+
+
+def _signed(values: dict[str, Any]) -> bytes:
+    return (json.dumps({**values, "sha256": text_digest(json.dumps(values))}, indent=1) + "\n").encode()
+
+
+def read_signed(path: Path, do: str) -> dict[str, Any]:
+    """Read what `write_signed` wrote, to the byte. `do` tells the user what to do about a damaged file."""
+    try:
+        data = path.read_bytes()
+        values = json.loads(data)
+        del values["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(str(path), f"an unreadable file ({error})", "the file as written", do) from None
+    if data != _signed(values):  # also where a changed last digit still reads as the same number
+        raise InputError(str(path), "contents that do not match their digest", "the file as written", do)
+    return values
+
+
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 of named tensors: names, types, shapes and values."""
     total = hashlib.sha256()

@@ -25,6 +25,9 @@ from typing import Any, get_type_hints
 from empirical.errors import InputError, require, require_non_negative, require_positive
 from empirical.world import World
 
+SIGNALS = ("validation", "synthetic", "agreement")
+HELD_OUT_IMAGES, REFERENCE_IMAGES = 1024, 2048  # of the signals without real images, and of the judge of acquire.reject
+
 
 @dataclass(frozen=True, kw_only=True)
 class LearnerChoice:
@@ -35,14 +38,15 @@ class LearnerChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Optimiser and Warmup-Stable-Decay schedule; every count is in iterations (optimiser steps)."""
+    """Optimiser and learning-rate schedule; every count is in iterations (optimiser steps)."""
 
     iterations: int
-    batch: int = 64
+    batch: int = 64  # over all ranks
     lr: float = 3e-3
     weight_decay: float = 0.05
+    schedule: str = "wsd"  # Warmup-Stable-Decay, or "cosine": decay from the end of the warm-up on
     warmup: float = 0.1  # fraction of the iterations
-    cooldown: float = 0.2  # fraction of the iterations; no data are added from its start on
+    cooldown: float = 0.2  # fraction of the iterations; no data are added from its start on, whatever the schedule
     label_smoothing: float = 0.11
     mixup: float = 0.0  # alpha of the Beta distribution, 0 = off
     cutmix: float = 0.0
@@ -51,6 +55,7 @@ class Training:
     def __post_init__(self) -> None:
         require_positive("training", iterations=self.iterations, batch=self.batch, lr=self.lr)
         require_non_negative("training", weight_decay=self.weight_decay, mixup=self.mixup, cutmix=self.cutmix)
+        require(self.schedule in ("wsd", "cosine"), "training.schedule", self.schedule, "'wsd' or 'cosine'")
         for name in ("warmup", "cooldown", "label_smoothing", "ema_decay"):
             value = getattr(self, name)
             require(0 <= value < 1, f"training.{name}", value, "a number in [0, 1)")
@@ -89,6 +94,11 @@ class Growth:
     patience: int = 4
     incremental: bool = False  # T_max grows in proportion to the pool
     add_at: int | None = None  # add once at this iteration instead of on a plateau
+    newest_weight: int = 1  # a row of the latest addition is this many times as likely to be drawn as an older one
+    signal: str = (
+        "validation"  # what must improve: the accuracy on real images, or a signal without any (`empirical.watch`)
+    )
+    validation_share: float = 1.0  # share of the real validation images that the patience rule sees
 
     def __post_init__(self) -> None:
         require_positive("growth", initial=self.initial, evaluate_every=self.evaluate_every, patience=self.patience)
@@ -107,21 +117,35 @@ class Growth:
                 f"a positive multiple of growth.evaluate_every = {self.evaluate_every}",
             )
             require(self.additions <= 1, "growth.additions", self.additions, "0 or 1 with growth.add_at")
+        require(self.newest_weight >= 1, "growth.newest_weight", self.newest_weight, "an integer >= 1")
+        require(self.signal in SIGNALS, "growth.signal", self.signal, f"one of {', '.join(SIGNALS)}")
+        share = self.validation_share
+        require(0 < share <= 1, "growth.validation_share", share, "a number in (0, 1]")
+        require(
+            share == 1 or self.signal == "validation",
+            "growth.validation_share",
+            share,
+            f"1 with growth.signal = {self.signal!r}, which sees no real images",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Acquire:
-    """How an addition is obtained: `ratio` candidates per kept sample, each guided with strength `omega`."""
+    """How an addition is obtained: candidates guided with strength `omega`, of which some are kept."""
 
     omega: float = 0.0
     through: str = "x0"  # gradient path: "denoiser" (the paper's) or "x0" (noise estimate held constant)
     direction: str = "entropy"  # or "random": the control with steps of the same length
     ratio: int = 1  # oversampling: the 1/ratio of highest entropy is kept
-    replace: bool = False  # the addition takes the place of the pool instead of joining it
+    reject: float = 0.0  # share of the candidates dropped: those whose label an independent reference doubts most
+    retire: float = 0.0  # share of the pool, of lowest entropy, whose place the addition takes (1: the whole pool)
 
     def __post_init__(self) -> None:
         require_non_negative("acquire", omega=self.omega)
         require(self.ratio >= 1, "acquire.ratio", self.ratio, "an integer >= 1")
+        require(0 <= self.reject < 1, "acquire.reject", self.reject, "a number in [0, 1)")
+        require(self.reject == 0 or self.ratio == 1, "acquire.ratio", self.ratio, "1 with acquire.reject > 0")
+        require(0 <= self.retire <= 1, "acquire.retire", self.retire, "a number in [0, 1]")
         require(self.through in ("x0", "denoiser"), "acquire.through", self.through, "'x0' or 'denoiser'")
         require(self.direction in ("entropy", "random"), "acquire.direction", self.direction, "'entropy' or 'random'")
         if self.omega == 0:  # plain sampling, however it would be guided: equal runs are to have equal names
@@ -205,6 +229,21 @@ def to_dict(run: Run) -> dict[str, Any]:
     """The fully resolved configuration as plain values: the inverse of `from_dict`."""
     values = dataclasses.asdict(run)
     return {**values, "world": {"name": run.world.name, **values["world"]}}
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under dotted names."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return result
+
+
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Where two configurations differ, as "name = found, not wanted"; empty where they do not."""
+    one, other = (json.loads(json.dumps(flat(values))) for values in (found, wanted))
+    names = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
+    return ", ".join(f"{name} = {one.get(name)!r}, not {other.get(name)!r}" for name in names)
 
 
 def digest(values: Any) -> str:

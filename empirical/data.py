@@ -1,23 +1,54 @@
-"""Labelled images in memory, and how mini-batches are drawn from them."""
+"""Labelled images, and how mini-batches are drawn from them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from empirical.ranks import ALONE, Ranks
+
 
 class Split(NamedTuple):
-    """Images (n, ...) with labels (n,)."""
+    """Images (n, ...) with labels (n,), in memory."""
 
     images: Tensor
     labels: Tensor
 
-    def batch(self, seed: int, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """The mini-batch of iteration `step`: `size` rows, uniform, with replacement."""
-        mixed = np.random.SeedSequence((seed, step)).generate_state(1)[0]  # torch looks at the low 32 bits only
-        generator = torch.Generator().manual_seed(int(mixed))
-        rows = torch.randint(len(self.labels), (size,), generator=generator)
-        return self.images[rows], self.labels[rows]
+    @property
+    def version(self) -> int:
+        """It never changes."""
+        return 0
+
+    def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
+        """This process's share of the mini-batch of iteration `step`: `size` rows in all, uniform, with replacement."""
+        return self.take(draw(seed, step, size, len(self.labels))[ranks.index :: ranks.count])
+
+    def everything(self) -> tuple[Split, Tensor]:
+        """All rows, and how likely each is to be drawn, relative to the others."""
+        return self, torch.ones(len(self.labels))
+
+    def take(self, rows: Tensor) -> Split:
+        """Some rows."""
+        return Split(self.images[rows], self.labels[rows])
+
+
+class Data(Protocol):
+    """What learners train on: a `Split`, or the growing pool."""
+
+    @property
+    def version(self) -> int:
+        """Changes whenever the rows change."""
+        ...
+
+    def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split: ...
+    def everything(self) -> tuple[Split, Tensor]: ...
+
+
+def draw(seed: int, step: int, size: int, total: int) -> Tensor:
+    """`size` integers in [0, total), uniform with replacement: a function of (seed, step, size, total)."""
+    mixed = np.random.SeedSequence((seed, step)).generate_state(1)[0]  # torch looks at the low 32 bits only
+    generator = torch.Generator().manual_seed(int(mixed))
+    return torch.randint(total, (size,), generator=generator)

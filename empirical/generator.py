@@ -1,41 +1,90 @@
-"""The class-conditional pixel diffusion model: a small diffusers UNet, its training, its file."""
+"""The class-conditional pixel diffusion model: a diffusers UNet, its settings, its file. See `generator_training`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import DDIMScheduler, UNet2DModel
-from timm.utils import ModelEmaV3
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from empirical.checkpoint import digest, load_tensors, save_tensors
-from empirical.data import Split
-from empirical.errors import require_non_negative, require_positive
+from empirical.config import build
+from empirical.errors import require, require_non_negative, require_positive
+
+Stream = Callable[[int, int], tuple[Tensor, Tensor]]  # (step, size) -> images and labels of that iteration
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorTraining:
     """Shape of the UNet and recipe of its training; counts are in iterations."""
 
-    base_channels: int = 16  # of the full resolution; twice as many at half resolution
+    base_channels: int = 16
+    multipliers: tuple[int, ...] = (1, 2)  # channels in units of base_channels; one per resolution, each half the last
+    layers: int = 1  # residual blocks per resolution
+    attention: int = 0  # at so many of the coarsest resolutions
+    patch: int = 1  # patch x patch pixels are the channels of one position of the UNet: 2 makes it 4 times cheaper
+    prediction: str = "noise"  # what the network says: the noise, or "velocity" (see `estimate`): better above 8 x 8
     iterations: int = 5000
     batch: int = 128
     lr: float = 4e-3
     weight_decay: float = 0.01
     class_dropout: float = 0.1  # share of labels replaced by "no class", for classifier-free guidance
     ema_decay: float = 0.998
+    bf16: bool = False  # the network's arithmetic in bfloat16; weights, loss and averages stay in float32
+    checked: int = 8192  # generated images for the quality check afterwards
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_positive(
-            "generator", base_channels=self.base_channels, iterations=self.iterations, batch=self.batch, lr=self.lr
+        where = "generator"
+        sizes = self.multipliers
+        given = isinstance(sizes, list | tuple) and bool(sizes) and all(type(m) is int and m > 0 for m in sizes)
+        require(given, f"{where}.multipliers", sizes, "a list of integers > 0")
+        object.__setattr__(self, "multipliers", tuple(sizes))  # TOML has lists only
+        require(
+            self.prediction in ("noise", "velocity"), f"{where}.prediction", self.prediction, "'noise' or 'velocity'"
         )
-        require_non_negative("generator", weight_decay=self.weight_decay, class_dropout=self.class_dropout)
+        require_positive(where, base_channels=self.base_channels, layers=self.layers, patch=self.patch)
+        require_positive(where, iterations=self.iterations, batch=self.batch, lr=self.lr, checked=self.checked)
+        require_non_negative(where, weight_decay=self.weight_decay, class_dropout=self.class_dropout)
+        require(self.base_channels % 8 == 0, f"{where}.base_channels", self.base_channels, "a multiple of 8")
+        require(
+            0 <= self.attention <= len(sizes),
+            f"{where}.attention",
+            self.attention,
+            f"0 to {len(sizes)}, the resolutions",
+        )
+        require(0 <= self.ema_decay < 1, f"{where}.ema_decay", self.ema_decay, "a number in [0, 1)")
+
+    def network(self, shape: tuple[int, ...], classes: int) -> dict[str, Any]:
+        """The arguments of `unet` for images (C, H, H)."""
+        channels, size = shape[0], shape[1]
+        coarsest = self.patch * 2 ** (len(self.multipliers) - 1)
+        require(
+            size % coarsest == 0,
+            "generator.patch and multipliers",
+            (self.patch, list(self.multipliers)),
+            f"patch 2^(resolutions - 1), here {coarsest}, a divisor of the image size {size}",
+        )
+        named = {name: getattr(self, name) for name in ("base_channels", "multipliers", "layers", "attention", "patch")}
+        return {**named, "classes": classes, "channels": channels, "size": size}
+
+
+def from_table(table: Mapping[str, Any], preset: str) -> tuple[GeneratorTraining, dict[str, Any]]:
+    """The settings of a recipe's `[generator]` table, those of `[generator.presets.<preset>]` on top.
+
+    A preset's `set` holds dotted settings of the recipe for the learners that check the generator; returned apart.
+    """
+    presets = table.get("presets", {"default": {}})
+    require(preset in presets, "generator.presets", preset, f"one of {', '.join(presets)}", "add it to the recipe")
+    values = {name: value for name, value in table.items() if name != "presets"} | presets[preset]
+    learners = values.pop("set", {})
+    return build(GeneratorTraining, values, "generator"), learners
 
 
 def scheduler() -> Any:
@@ -43,66 +92,69 @@ def scheduler() -> Any:
     return DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="leading", steps_offset=1)
 
 
-def unet(base_channels: int, classes: int, channels: int, size: int) -> Any:
-    """A two-level UNet; label `classes` stands for "no class"."""
+def unet(
+    base_channels: int,
+    classes: int,
+    channels: int,
+    size: int,
+    multipliers: tuple[int, ...] = (1, 2),
+    layers: int = 1,
+    attention: int = 0,
+    patch: int = 1,
+) -> Any:
+    """A UNet for `estimate`; label `classes` stands for "no class". The defaults are the shipped digits generator's."""
+    plain = len(multipliers) - attention
     return UNet2DModel(
-        sample_size=size,
-        in_channels=channels,
-        out_channels=channels,
-        layers_per_block=1,
-        block_out_channels=(base_channels, 2 * base_channels),
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
+        sample_size=size // patch,
+        in_channels=channels * patch**2,
+        out_channels=channels * patch**2,
+        layers_per_block=layers,
+        block_out_channels=tuple(base_channels * m for m in multipliers),
+        down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
+        up_block_types=("AttnUpBlock2D",) * attention + ("UpBlock2D",) * plain,
         num_class_embeds=classes + 1,
         norm_num_groups=8,
-        add_attention=False,
+        add_attention=attention > 0,
     )
 
 
-def _rate(step: int, total: int) -> float:
-    """Linear warm-up over 2 %, constant, linear decay over the last 30 %."""
-    return min(1.0, (step + 1) / (0.02 * total)) * min(1.0, (total - step) / (0.3 * total))
+def output(model: Any, x: Tensor, t: Tensor | int, labels: Tensor) -> Tensor:
+    """What the network says of images (B, C, H, W); one with more input channels than C sees patches of pixels."""
+    patch = math.isqrt(model.config.in_channels // x.shape[1])
+    if patch == 1:
+        return model(x, t, labels).sample
+    return pixel_shuffle(model(pixel_unshuffle(x, patch), t, labels).sample, patch)
 
 
-def train(corpus: Split, classes: int, settings: GeneratorTraining, report: Callable[[int, float], None]) -> nn.Module:
-    """Fit a UNet to predict the noise in `corpus` images (n, C, H, W) in [-1, 1]; returns the averaged model.
+def estimate(model: Any, x: Tensor, t: int, labels: Tensor, prediction: str = "noise") -> Tensor:
+    """The noise estimate eps of images x_t (B, C, H, W).
 
-    `report(iteration, loss)` is called a hundred times. Raises FloatingPointError if the loss is not finite.
+    From a network of velocities v = sqrt(a) eps - sqrt(1 - a) x_0, a = alphas_cumprod[t] (Salimans & Ho 2022), it is
+    eps = sqrt(a) v + sqrt(1 - a) x_t: where x_t is nearly all noise, errors do not grow by 1 / sqrt(a) towards x_0.
     """
-    torch.manual_seed(settings.seed)  # the initial weights; everything later has its own generator
-    model = unet(settings.base_channels, classes, corpus.images.shape[1], corpus.images.shape[2])
-    averaged = ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True)
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=settings.weight_decay, fused=True)
-    alphas = scheduler().alphas_cumprod
-    source = torch.Generator().manual_seed(settings.seed)
-    for step in range(settings.iterations):
-        rows = torch.randint(len(corpus.labels), (settings.batch,), generator=source)
-        clean = corpus.images[rows]  # (B, C, H, W)
-        dropped = torch.rand(settings.batch, generator=source) < settings.class_dropout
-        labels = corpus.labels[rows].masked_fill(dropped, classes)
-        times = torch.randint(len(alphas), (settings.batch,), generator=source)
-        noise = torch.randn(clean.shape, generator=source)
-        alpha = alphas[times].view(-1, 1, 1, 1)
-        noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
-        loss = (model(noisy, times, labels).sample - noise).square().mean()
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * _rate(step, settings.iterations)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        averaged.update(model, step=step)
-        if (step + 1) % math.ceil(settings.iterations / 100) == 0:
-            if not loss.isfinite():
-                raise FloatingPointError(f"generator: the loss of iteration {step} is not finite; lower the lr")
-            report(step + 1, loss.item())
-    return averaged.module
+    said = output(model, x, t, labels)
+    if prediction == "noise":
+        return said
+    alpha = alphas_cumprod()[t]
+    return alpha.sqrt() * said + (1 - alpha).sqrt() * x
+
+
+@lru_cache(maxsize=1)
+def alphas_cumprod() -> Tensor:
+    """xi_t of the schedule, for t = 0 ... 999."""
+    return scheduler().alphas_cumprod
 
 
 def save(
-    path: Path, model: nn.Module, settings: GeneratorTraining, shape: dict[str, int], manifest: dict[str, Any]
+    path: Path,
+    model: nn.Module,
+    settings: GeneratorTraining,
+    shape: tuple[int, ...],
+    classes: int,
+    manifest: dict[str, Any],
 ) -> None:
     """Write the weights, with all that is needed to rebuild the network and to know where it came from."""
-    values = {"unet": {"base_channels": settings.base_channels, **shape}, "training": asdict(settings), **manifest}
+    values = {"unet": settings.network(shape, classes), "training": asdict(settings), **manifest}
     save_tensors(path, model.state_dict(), values)
 
 

@@ -18,9 +18,10 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from empirical.config import Training
-from empirical.data import Split
-from empirical.pool import Pool
-from empirical.schedule import wsd
+from empirical.data import Data
+from empirical.errors import require
+from empirical.ranks import ALONE, Ranks
+from empirical.schedule import rate
 
 
 class Learner(Protocol):
@@ -28,8 +29,12 @@ class Learner(Protocol):
 
     device: torch.device
 
-    def fit(self, pool: Pool, start: int, stop: int) -> float:
-        """Take iterations `start` to `stop - 1` on the pool; return the mean training loss."""
+    def fit(self, data: Data, start: int, stop: int) -> float:
+        """Take iterations `start` to `stop - 1` on the data; return the mean training loss."""
+        ...
+
+    def distribute(self, ranks: Ranks) -> None:
+        """From now on, train as one of several processes."""
         ...
 
     def logits(self, images: Tensor) -> Tensor:
@@ -42,6 +47,18 @@ class Learner(Protocol):
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Continue from what `state` returned."""
+        ...
+
+    def raw_logits(self, images: Tensor) -> Tensor:
+        """Logits of the weights that are trained, where `logits` are those of an average of them."""
+        ...
+
+    def evaluated(self) -> dict[str, Tensor]:
+        """What `logits` depends on, as named tensors."""
+        ...
+
+    def load_evaluated(self, state: dict[str, Tensor]) -> None:
+        """Make `logits` those of what `evaluated` returned."""
         ...
 
 
@@ -85,11 +102,13 @@ def _numpy_seed(seed: list[int]) -> Iterator[None]:
 
 
 class NetworkLearner:
-    """A network under the training recipe; iteration s depends on (seed, s), the weights and the pool only."""
+    """A network under the training recipe; iteration s depends on (seed, s), the weights and the data only."""
 
     def __init__(self, model: nn.Module, classes: int, training: Training, seed: int) -> None:
         self.training, self.seed = training, seed
         self.model, self.device = model, next(model.parameters()).device
+        self.trained: nn.Module = model  # the same, wrapped where several processes train it
+        self.ranks = ALONE
         self.averaged = ModelEmaV3(model, decay=training.ema_decay, use_warmup=True)
         self.averaged.module.requires_grad_(False)
         matrices = [p for p in model.parameters() if p.dim() > 1]
@@ -113,29 +132,50 @@ class NetworkLearner:
         )
         self.target_loss = nn.CrossEntropyLoss()  # Mixup makes smoothed target distributions itself
 
-    def fit(self, pool: Pool | Split, start: int, stop: int) -> float:
+    def distribute(self, ranks: Ranks) -> None:
+        batch = self.training.batch
+        require(batch % (2 * ranks.count) == 0, "training.batch", batch, f"a multiple of 2 x {ranks.count} processes")
+        self.ranks, self.trained = ranks, nn.parallel.DistributedDataParallel(self.model)
+
+    def fit(self, data: Data, start: int, stop: int) -> float:
         total = 0.0
         for step in range(start, stop):
-            images, labels = pool.batch(self.seed, step, self.training.batch)
+            images, labels = data.batch(self.seed, step, self.training.batch, self.ranks)
+            images, labels = images.to(self.device), labels.to(self.device)
             for group in self.optimizer.param_groups:
-                group["lr"] = self.training.lr * wsd(step, self.training)
+                group["lr"] = self.training.lr * rate(step, self.training)
             if self.mixup is None:
-                loss = self.loss(self.model(images), labels)
+                loss = self.loss(self.trained(images), labels)
             else:
-                with _numpy_seed([self.seed, step]):
+                with _numpy_seed([self.seed, step, *[self.ranks.index] * (self.ranks.count > 1)]):
                     mixed, targets = self.mixup(images.clone(), labels)
-                loss = self.target_loss(self.model(mixed), targets)
+                loss = self.target_loss(self.trained(mixed), targets)
             self.optimizer.zero_grad()
             loss.backward()
+            self._check(step, loss)
             self.optimizer.step()
             self.averaged.update(self.model, step=step)
             total += loss.item()
-            if not np.isfinite(total):
-                raise FloatingPointError(f"training: the loss of iteration {step} is not finite; lower training.lr")
-        return total / (stop - start)
+        return self.ranks.total(total) / (stop - start) / self.ranks.count
+
+    def _check(self, step: int, loss: Tensor) -> None:
+        """Stop at numbers that are not finite. One process's loss makes every process's gradient so: all stop."""
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        for what, value in (("loss", loss), ("gradient", nn.utils.get_total_norm(gradients))):
+            if not value.isfinite():
+                raise FloatingPointError(f"training: the {what} of iteration {step} is not finite; lower training.lr")
 
     def logits(self, images: Tensor) -> Tensor:
         return self.averaged.module(images)
+
+    def raw_logits(self, images: Tensor) -> Tensor:
+        return self.model(images)
+
+    def evaluated(self) -> dict[str, Tensor]:
+        return copy.deepcopy(self.averaged.module.state_dict())
+
+    def load_evaluated(self, state: dict[str, Tensor]) -> None:
+        self.averaged.module.load_state_dict(state)
 
     def state(self) -> dict[str, Tensor]:
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}

@@ -1,100 +1,279 @@
-"""The growing training set: immutable shards on disk, one per round, and uniform mini-batches over the active rows."""
+"""The growing training set: immutable shards on disk, a commit record per round, mini-batches over the active rows.
+
+<run>/pool/round_0001-<digest>.parquet    rows, in as many files as there are writers or as are needed (`shards`)
+           round_0001.json                written last: the round is complete; its files, cost, and the rows it retires
+
+Rows are numbered in order of (round, index), whatever the files, so that a pool made by many processes is the pool
+that one makes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.checkpoint import load_tensors, save_tensors
-from empirical.data import Split
-from empirical.sampler import Cost, Samples
+from empirical.checkpoint import read_signed, write_signed
+from empirical.data import Split, draw
+from empirical.errors import require
+from empirical.images import decode
+from empirical.ranks import ALONE, Ranks
+from empirical.sampler import Cost
+from empirical.shards import ROWS, Rows, Shard, payload, read, write
+
+MEMORY = 2**26  # bytes of decoded samples that are kept in memory; larger pools are read row by row
 
 
 @dataclass(frozen=True)
-class Shard:
-    """The rows that one round added, with what each cost; `entropy` (nats) is the learner's when they were added."""
+class Round:
+    """The rows of one addition (round 0: the initial pool), in order of their index in the run's sequence."""
 
-    samples: Samples
-    entropy: Tensor
-    round: int
+    number: int
     omega: float
     step: int  # the learner's iteration when they were added
-    replaces: bool  # the earlier rows are retired
     cost: Cost
+    files: list[Path]
+    shape: tuple[int, ...]  # of a sample
+    retired: Tensor  # rows of the pool that this round retires
+    places: np.ndarray  # (n, 3): number of the file, first byte in it, bytes
+    labels: Tensor  # (n,), as are the others
+    seeds: Tensor
+    indices: Tensor
+    entropy: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def payloads(self, rows: Tensor) -> list[bytes]:
+        """The stored bytes of some of the round's rows."""
+        return [payload(self.files[file], first, size) for file, first, size in self.places[rows.numpy()].tolist()]
+
+    def images(self, rows: Tensor) -> Tensor:
+        """Samples of some of the round's rows, (B, *shape); the unreadable ones of a file are counted and named."""
+        try:
+            return decode(self.payloads(rows), self.shape)
+        except (OSError, ValueError):
+            for number in np.unique(self.places[rows.numpy(), 0]):
+                self._name_unreadable(number)
+            raise
+
+    def _name_unreadable(self, file: int) -> None:
+        here, bad = np.flatnonzero(self.places[:, 0] == file), []
+        for row in here.tolist():
+            try:
+                decode(self.payloads(torch.tensor([row])), self.shape)
+            except (OSError, ValueError):
+                bad.append(row)
+        path = self.files[file]
+        got = (
+            f"{len(bad)} of {len(here)} samples that cannot be read (rows {', '.join(map(str, bad[:10]))} of the round)"
+        )
+        do = f"delete {path.parent.parent} and rerun"
+        require(not bad, str(path), got, f"samples of shape {self.shape}", do)
 
 
 class Pool:
-    """Append-only, versioned by its rounds: round r lives in `round_000r.safetensors` and is never rewritten."""
+    """All rounds of a run so far. `newest_weight`: how often a row of the latest addition counts in mini-batches."""
 
-    def __init__(self, directory: Path, rounds: int = 0, device: str = "cpu") -> None:
-        self.directory, self.device = directory, device
-        self.shards: list[Shard] = []
-        for round_ in range(rounds):
-            self._take(self._load(round_))
+    def __init__(
+        self, directory: Path, shape: tuple[int, ...], rounds: int = 0, device: str = "cpu", newest_weight: int = 1
+    ) -> None:
+        self.directory, self.shape, self.device, self.newest_weight = directory, shape, device, newest_weight
+        self.rounds: list[Round] = []
+        self.active = torch.empty(0, dtype=torch.long)  # numbers of the rows in use, ascending
+        self._starts: list[int] = []  # number of each round's first row
+        self._rows: Split | None = None  # the active rows, where they fit in memory
+        for _ in range(rounds):
+            self.append()
 
-    def path(self, round_: int) -> Path:
-        """Where round `round_` lives."""
-        return self.directory / f"round_{round_:04d}.safetensors"
+    # The round to come
 
-    def stored(self) -> Shard | None:
-        """The next round, if an interrupted run had already written it."""
-        return self._load(len(self.shards)) if self.path(len(self.shards)).exists() else None
+    def committed(self) -> bool:
+        """Whether the next round is complete on disk: an interrupted run may have got that far."""
+        return self._record(len(self.rounds)).exists()
 
-    def append(self, shard: Shard) -> None:
-        """Add a round and write its shard (unless it is there already)."""
-        path = self.path(len(self.shards))
-        if not path.exists():
-            values = {
-                "round": shard.round,
-                "omega": shard.omega,
-                "step": shard.step,
-                "replaces": shard.replaces,
-                "cost": vars(shard.cost),
-            }
-            save_tensors(path, {**shard.samples._asdict(), "entropy": shard.entropy}, values)
-        self._take(shard)
+    def begun(self) -> list[Shard]:
+        """The files of the next round that an interrupted run has left."""
+        return [read(path) for path in sorted(self._paths(len(self.rounds)))]
 
-    def _take(self, shard: Shard) -> None:
-        self.shards.append(shard)
-        since = max((i for i, s in enumerate(self.shards) if s.replaces), default=0)
-        images = torch.cat([s.samples.images for s in self.shards[since:]])
-        labels = torch.cat([s.samples.labels for s in self.shards[since:]])
-        self.active = Split(images.to(self.device), labels.to(self.device))
+    def writer(self, omega: float, step: int) -> Writer:
+        """Takes rows of the next round and puts them into files."""
+        return Writer(self, len(self.rounds), omega, step)
 
-    def _load(self, round_: int) -> Shard:
-        path = self.path(round_)
-        tensors, values = load_tensors(path, do=f"delete {self.directory.parent} and rerun")
-        entropy = tensors.pop("entropy")
-        values["cost"] = Cost(**values["cost"])
-        return Shard(samples=Samples(**tensors), entropy=entropy, **values)
+    def commit(self, omega: float, step: int, cost: Cost, retired: Tensor) -> None:
+        """Declare the next round complete: all files of it that there are."""
+        number = len(self.rounds)
+        values = {
+            "round": number,
+            "omega": omega,
+            "step": step,
+            "cost": vars(cost),
+            "files": sorted(path.name for path in self._paths(number)),
+            "retired": retired.tolist(),
+        }
+        write_signed(self._record(number), values)
+
+    def append(self) -> None:
+        """Take the next round, which must be committed, into use."""
+        number = len(self.rounds)
+        values = read_signed(self._record(number), f"delete {self.directory.parent} and rerun")
+        files = [read(self.directory / name) for name in values["files"]]
+        order = torch.cat([shard.indices for shard in files]).argsort()
+        places = [np.stack([np.full(len(s.offsets), i), s.offsets, s.lengths], axis=1) for i, s in enumerate(files)]
+        labels, seeds, indices, entropy = (
+            torch.cat([getattr(shard, name) for shard in files])[order]
+            for name in ("labels", "seeds", "indices", "entropy")
+        )
+        new = Round(
+            number=number,
+            omega=values["omega"],
+            step=values["step"],
+            cost=Cost(**values["cost"]),
+            files=[shard.path for shard in files],
+            shape=self.shape,
+            retired=torch.tensor(values["retired"], dtype=torch.long),
+            places=np.concatenate(places)[order.numpy()],
+            labels=labels,
+            seeds=seeds,
+            indices=indices,
+            entropy=entropy,
+        )
+        self._starts.append(sum(len(round_) for round_ in self.rounds))
+        self.rounds.append(new)
+        kept = ~torch.isin(self.active, new.retired)
+        numbers = torch.arange(self._starts[-1], self._starts[-1] + len(new))
+        before, self.active = self._rows, torch.cat([self.active[kept], numbers])
+        self._rows = None
+        if len(self.active) * math.prod(self.shape) * 4 <= MEMORY:
+            if number and before is None:
+                self._rows = self._load(self.active)
+                return
+            added = self._load(numbers)
+            self._rows = (
+                added
+                if before is None
+                else Split(
+                    torch.cat([before.images[kept], added.images]), torch.cat([before.labels[kept], added.labels])
+                )
+            )
+
+    def _paths(self, number: int) -> Iterator[Path]:
+        return self.directory.glob(f"round_{number:04d}-*.parquet")
+
+    def _record(self, number: int) -> Path:
+        return self.directory / f"round_{number:04d}.json"
+
+    # The rows in use
 
     def __len__(self) -> int:
-        return len(self.active.labels) if self.shards else 0
+        return len(self.active)
+
+    @property
+    def version(self) -> int:
+        """Changes whenever the rows in use change."""
+        return len(self.rounds)
 
     @property
     def generated(self) -> int:
         """Images generated for this pool, discarded ones included: where the next round's sequence starts."""
-        return sum(shard.cost.images for shard in self.shards)
+        return sum(round_.cost.images for round_ in self.rounds)
 
-    def batch(self, seed: int, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """The mini-batch of iteration `step`, over the active rows."""
-        return self.active.batch(seed, step, size)
+    def take(self, rows: Tensor) -> Split:
+        """Rows of the pool by number, with their labels."""
+        return self._load(rows)
+
+    def _load(self, rows: Tensor) -> Split:
+        images = torch.empty(len(rows), *self.shape)
+        labels = torch.empty(len(rows), dtype=torch.long)
+        number = np.searchsorted(self._starts, rows.numpy(), side="right") - 1
+        for i in np.unique(number):
+            here = torch.from_numpy(np.flatnonzero(number == i))
+            inside = rows[here] - self._starts[i]
+            images[here], labels[here] = self.rounds[i].images(inside), self.rounds[i].labels[inside]
+        return Split(images.to(self.device), labels.to(self.device))
+
+    def in_use(self, places: Tensor) -> Split:
+        """Rows in use, by their place among them."""
+        return self._rows.take(places) if self._rows is not None else self._load(self.active[places])
+
+    def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
+        """This process's share of iteration `step`'s mini-batch: uniform, the latest addition `newest_weight`-fold."""
+        newest = self._newest()
+        drawn = draw(seed, step, size, len(self) + (self.newest_weight - 1) * newest)
+        old = len(self) - newest
+        places = torch.where(drawn < old, drawn, old + (drawn - old) // self.newest_weight)
+        return self.in_use(places[ranks.index :: ranks.count])
+
+    def everything(self) -> tuple[Split, Tensor]:
+        """All rows in use, and how likely each is to be drawn, relative to the others."""
+        weights = torch.ones(len(self))
+        weights[len(self) - self._newest() :] = self.newest_weight
+        return self.in_use(torch.arange(len(self))), weights
+
+    def _newest(self) -> int:
+        """Rows of the latest addition; the initial pool is none."""
+        return len(self.rounds[-1]) if len(self.rounds) > 1 else 0
 
     def summary(self) -> list[dict[str, Any]]:
-        """One line per round: size, images generated for it and their cost, mean entropy when added, omega, step."""
+        """One line per round: rows, images generated for them and their cost, mean entropy when added, omega, step."""
         return [
             {
-                "round": s.round,
-                "added": len(s.entropy),
-                "images": s.cost.images,
-                "gflop": s.cost.sampling_gflop,
-                "entropy": s.entropy.mean().item(),
-                "omega": s.omega,
-                "step": s.step,
+                "round": round_.number,
+                "added": len(round_),
+                "retired": len(round_.retired),
+                "images": round_.cost.images,
+                "gflop": round_.cost.sampling_gflop,
+                "entropy": round_.entropy.mean().item(),
+                "omega": round_.omega,
+                "step": round_.step,
             }
-            for s in self.shards
+            for round_ in self.rounds
         ]
+
+
+@dataclass
+class Writer:
+    """Collects rows of one round and writes a file whenever enough have come together."""
+
+    pool: Pool
+    number: int
+    omega: float
+    step: int
+    parts: list[Rows] = field(default_factory=list)
+    cost: Cost = field(default_factory=Cost)
+
+    def add(self, rows: Rows, cost: Cost) -> None:
+        """Take rows, in order; `cost` is what they alone have cost."""
+        self.parts.append(rows)
+        self.cost.add(cost)
+        if sum(len(part.payloads) for part in self.parts) >= ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has not been written yet."""
+        if self.parts:
+            write(
+                self.pool.directory,
+                self.pool.shape,
+                self.number,
+                self.omega,
+                self.step,
+                Rows.joined(self.parts),
+                self.cost,
+            )
+        self.parts, self.cost = [], Cost()
+
+
+def covered(shards: Sequence[Shard]) -> set[int]:
+    """Indices that are in some files; refused where one is there twice."""
+    indices = [index for shard in shards for index in shard.indices.tolist()]
+    twice = len(indices) - len(set(indices))
+    where = str(shards[0].path.parent) if shards else "pool"
+    require(not twice, where, f"{twice} rows twice", "each row once", "delete the run and rerun")
+    return set(indices)

@@ -1,36 +1,36 @@
-"""Algorithm 1: deliberate practice. Static training, oversample-then-prune and the controls are the same loop.
+"""Algorithm 1: deliberate practice. Its variants, baselines and controls are the same loop.
 
 static                      growth.additions = 0
 deliberate practice         acquire.omega > 0
 dynamic, omega = 0          acquire.omega = 0
 random-direction control    acquire.direction = "random"
 oversample-then-prune       acquire.ratio > 1
+swaps in a fixed pool       acquire.retire > 0, growth.addition = retire * growth.initial
+outlier filter              acquire.reject > 0
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from empirical.config import Run
+from empirical.config import Acquire, Run
 from empirical.entropy import entropy
 from empirical.guidance import Guide, Unguided, make_guide
 from empirical.learner import Learner
-from empirical.pool import Pool, Shard
-from empirical.prune import hardest
-from empirical.sampler import Cost, Samples
+from empirical.pool import Pool, Writer, covered
+from empirical.prune import largest
+from empirical.ranks import ALONE, Ranks
+from empirical.sampler import Cost, Samples, Source
 from empirical.schedule import Plateau, due
+from empirical.shards import Rows
 
-
-class Source(Protocol):
-    """Where images come from: a `Sampler`, or one that remembers what it drew."""
-
-    def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
-        """Images `first` to `first + count - 1` of the run's sequence."""
-        ...
+BATCH = 1024  # images that the learner looks at together, where there are many
 
 
 @dataclass
@@ -50,23 +50,32 @@ class Event:
     values: dict[str, Any]
 
 
-def practice(
-    run: Run, learner: Learner, pool: Pool, source: Source, score: Callable[[Learner], float], progress: Progress
-) -> Iterator[Event]:
-    """Train `learner` on a pool that grows when its score plateaus; yields after each change, so a caller can save.
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run works with."""
+
+    source: Source
+    watch: Callable[[Learner], dict[str, float]]  # {"accuracy_validation": ..., "signal": ...}
+    judge: Callable[[Samples], Tensor] | None = None  # samples' label probabilities, where acquire.reject > 0
+    ranks: Ranks = ALONE
+
+
+def practice(run: Run, learner: Learner, pool: Pool, around: Surroundings, progress: Progress) -> Iterator[Event]:
+    """Train `learner` on a pool that grows when a signal plateaus; yields after each change, so a caller can save.
 
     Parameters follow the paper: N = growth.initial, P = growth.addition, tau = growth.evaluate_every and
-    T_max = patience(growth, len(pool)). `score` is the accuracy on real validation data. Started from a saved
-    `progress`, learner and pool, it goes on as if it had never stopped.
+    T_max = patience(growth, len(pool)). Started from a saved `progress`, learner and pool, it goes on as if it had
+    never stopped.
     """
     growth, training = run.growth, run.training
-    if not len(pool):
-        add(run, learner, pool, source, progress, growth.initial, Unguided())  # line 1: N samples without guidance
+    if not pool.rounds:
+        add(run, learner, pool, around, progress.step, growth.initial, Unguided())  # line 1: N samples, no guidance
         yield Event("started", {"pool": len(pool)})
     while True:
         if progress.additions < growth.additions and due(growth, training, progress.step, progress.plateau, len(pool)):
             yield Event("due", {"addition": progress.additions + 1})
-            add(run, learner, pool, source, progress, growth.addition, make_guide(learner.logits, run.acquire))
+            guide = make_guide(learner.logits, run.acquire)
+            add(run, learner, pool, around, progress.step, growth.addition, guide)
             progress.additions += 1
             progress.plateau = progress.plateau.reset()
             yield Event("added", {"step": progress.step, "pool": len(pool), **pool.summary()[-1]})
@@ -74,34 +83,90 @@ def practice(
             return
         stop = min(progress.step + growth.evaluate_every, training.iterations)
         loss = learner.fit(pool, progress.step, stop)
-        accuracy = score(learner)
+        scores = around.watch(learner)
         progress.step = stop
-        progress.plateau = progress.plateau.after(accuracy)
-        yield Event("evaluated", {"step": stop, "pool": len(pool), "loss": loss, "accuracy_validation": accuracy})
+        progress.plateau = progress.plateau.after(scores["signal"])
+        yield Event("evaluated", {"step": stop, "pool": len(pool), "loss": loss, **scores})
 
 
-def add(run: Run, learner: Learner, pool: Pool, source: Source, progress: Progress, count: int, guide: Guide) -> None:
-    """Append `count` samples made under `guide`; an addition keeps the hardest 1/ratio of what was made."""
-    shard = pool.stored()  # written by an interrupted run just before it could be recorded
-    if shard is None:
-        cost = Cost()
-        ratio = run.acquire.ratio if pool.shards else 1
+def add(run: Run, learner: Learner, pool: Pool, around: Surroundings, step: int, count: int, guide: Guide) -> None:
+    """Append a round of `count` samples made under `guide`, and retire what it takes the place of.
 
-        def blocks() -> Iterator[tuple[Samples, torch.Tensor]]:
-            for block in range(ratio):
-                samples, spent = source.draw(run.seed, pool.generated + block * count, count, guide)
-                cost.add(spent)
-                with torch.no_grad():
-                    yield samples, entropy(learner.logits(samples.images.to(learner.device))).cpu()
+    An interrupted round goes on where it stopped; a complete one is only taken into use.
+    """
+    ranks, omega = around.ranks, 0.0 if guide.kind == "plain" else run.acquire.omega
+    if not pool.committed():
+        wanted = candidates(run.acquire, count) if pool.rounds else count
+        make = _make if wanted == count else _choose
+        cost = make(run, learner, pool, around, pool.writer(omega, step), count, guide)
+        cost = Cost(**{name: type(value)(ranks.total(value)) for name, value in vars(cost).items()})
+        retired = doomed(run.acquire, learner, pool) if pool.rounds else torch.empty(0, dtype=torch.long)
+        if ranks.first:
+            pool.commit(omega, step, cost, retired)
+        ranks.barrier()
+    pool.append()
 
-        samples, uncertainty = hardest(blocks(), count)
-        shard = Shard(
-            samples=samples,
-            entropy=uncertainty,
-            round=len(pool.shards),
-            omega=0.0 if guide.kind == "plain" else run.acquire.omega,
-            step=progress.step,
-            replaces=bool(pool.shards) and run.acquire.replace,
-            cost=cost,
-        )
-    pool.append(shard)
+
+def candidates(acquire: Acquire, count: int) -> int:
+    """Samples made for an addition of `count`: the others are pruned, or rejected."""
+    return math.ceil(round(acquire.ratio * count / (1 - acquire.reject), 6))
+
+
+def _drawn(
+    run: Run, learner: Learner, around: Surroundings, first: int, count: int, guide: Guide, skip: set[int], cost: Cost
+) -> Iterator[tuple[Rows, Samples, Cost]]:
+    """This process's share of `count` samples of the run's sequence from `first` on, in sampling batches."""
+    batch = run.sampling.batch
+    chunks = [low for low in range(first, first + count, batch) if low not in skip]
+    for number in around.ranks.mine(len(chunks)):
+        low = chunks[number]
+        samples, spent = around.source.draw(run.seed, low, min(batch, first + count - low), guide)
+        cost.add(spent)
+        with torch.no_grad():
+            yield Rows.of(samples, entropy(learner.logits(samples.images.to(learner.device))).cpu()), samples, spent
+
+
+def _make(
+    run: Run, learner: Learner, pool: Pool, around: Surroundings, writer: Writer, count: int, guide: Guide
+) -> Cost:
+    """Write `count` samples as they come; those that an interrupted attempt has written already are left alone."""
+    cost, begun = Cost(), pool.begun()
+    around.ranks.barrier()  # before anyone writes more
+    for number in around.ranks.mine(len(begun)):
+        cost.add(begun[number].cost)
+    for rows, _, spent in _drawn(run, learner, around, pool.generated, count, guide, covered(begun), cost):
+        writer.add(rows, spent)
+    writer.flush()
+    return cost
+
+
+def _choose(
+    run: Run, learner: Learner, pool: Pool, around: Surroundings, writer: Writer, count: int, guide: Guide
+) -> Cost:
+    """Write the best `count` of the candidates: the most uncertain, or those whose labels the judge believes most."""
+    if around.ranks.first:
+        for shard in pool.begun():  # of an interrupted attempt: a selection is made whole
+            shard.path.unlink()
+    around.ranks.barrier()
+    cost, judge, wanted = Cost(), around.judge, candidates(run.acquire, count)
+    drawn = _drawn(run, learner, around, pool.generated, wanted, guide, set(), cost)
+    rows = largest(
+        ((rows, judge(samples) if judge else rows.entropy) for rows, samples, _ in drawn), count, around.ranks
+    )
+    if rows is not None:
+        writer.add(rows, Cost())
+        writer.flush()
+    return cost
+
+
+@torch.no_grad()
+def doomed(acquire: Acquire, learner: Learner, pool: Pool) -> Tensor:
+    """Rows in use that an addition retires: the share `acquire.retire` about which the learner is most certain."""
+    count = round(acquire.retire * len(pool))
+    if count == len(pool):
+        return pool.active
+    if count == 0:
+        return pool.active[:0]
+    places = torch.arange(len(pool)).split(BATCH)
+    uncertainty = torch.cat([entropy(learner.logits(pool.in_use(p).images.to(learner.device))).cpu() for p in places])
+    return pool.active[torch.sort(uncertainty, stable=True).indices[:count]].sort().values

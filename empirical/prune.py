@@ -1,4 +1,4 @@
-"""Oversample-then-prune: keep the samples about which the learner is least certain (paper, Sec. 5.3)."""
+"""Choosing among candidates, met a few at a time: oversample-then-prune (paper, Sec. 5.3) and the outlier filter."""
 
 from __future__ import annotations
 
@@ -7,20 +7,32 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from empirical.sampler import Samples
+from empirical.ranks import ALONE, Ranks
+from empirical.shards import Rows
 
 
-def hardest(blocks: Iterable[tuple[Samples, Tensor]], keep: int) -> tuple[Samples, Tensor]:
-    """The `keep` samples of highest entropy among (samples, entropy (n,)) blocks, in their order of generation.
+def largest(blocks: Iterable[tuple[Rows, Tensor]], keep: int, ranks: Ranks = ALONE) -> Rows | None:
+    """This process's rows among the `keep` rows of largest key in all processes' (rows, key (n,)) blocks.
 
-    Blocks are met one at a time, so memory is that of `keep` rows and one block. Ties keep the earlier sample.
+    In order of index; None where it has none. Memory is that of `keep` encoded rows and one block, however many blocks
+    there are. Of equal keys the lower index stays.
     """
-    kept: tuple[Samples, Tensor] | None = None
-    for samples, entropy in blocks:
+    kept: tuple[Rows, Tensor] | None = None
+    for rows, key in blocks:
         if kept is not None:
-            samples = Samples(*(torch.cat(pair) for pair in zip(kept[0], samples, strict=True)))
-            entropy = torch.cat([kept[1], entropy])
-        rows = torch.sort(entropy, descending=True, stable=True).indices[:keep].sort().values
-        kept = Samples(*(column[rows] for column in samples)), entropy[rows]
-    assert kept is not None, "no blocks"
-    return kept
+            rows, key = Rows.joined([kept[0], rows]), torch.cat([kept[1], key])
+        chosen = _first(key, rows.indices, keep)
+        kept = rows.take(chosen), key[chosen]
+    own, key = kept if kept else (None, torch.empty(0))
+    indices = own.indices if own else torch.empty(0, dtype=torch.long)
+    everybodys = ranks.gather(indices)
+    best = everybodys[_first(ranks.gather(key), everybodys, keep)]
+    mine = torch.isin(indices, best).nonzero().squeeze(1)
+    return own.take(mine) if own and len(mine) else None
+
+
+def _first(key: Tensor, indices: Tensor, keep: int) -> Tensor:
+    """Positions of the `keep` largest keys, in order of index."""
+    by_index = indices.argsort()
+    best = torch.sort(key[by_index], descending=True, stable=True).indices[:keep]
+    return by_index[best.sort().values]

@@ -1,76 +1,112 @@
-"""Training the digits generator and checking it, so that weights come with evidence."""
+"""Training the generator of a pixel world and checking it, so that weights come with evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from empirical import evaluate, generator
 from empirical.checkpoint import write_json
-from empirical.config import Run
+from empirical.config import Growth, Run, from_dict, merged
 from empirical.data import Split
-from empirical.run import execute, manifest
+from empirical.errors import require
+from empirical.generator_training import train
+from empirical.run import execute
+from empirical.rundir import manifest
 from empirical.sampler import Sampler
-from empirical.worlds import DigitsWorld
+from empirical.worlds.pixels import UNTRAINED, PixelWorld, Trainable
 
-PLENTY = 8192  # generated images, for learner and label check
+COMPARED = 8192  # real images, at most, that distances are taken to
+
+
+def plan(values: Mapping[str, Any], preset: str) -> tuple[Run, generator.GeneratorTraining]:
+    """What to give to `train_generator`, from a world's recipe as parsed: its `[generator]` table has the settings.
+
+    The run is that of the learners which check the generator; its world has no weights yet.
+    """
+    settings, learners = generator.from_table(values.get("generator", {}), preset)
+    recipe = {name: value for name, value in values.items() if name not in ("generator", "throughput")}
+    return from_dict(merged(recipe, {**learners, "world.weights": UNTRAINED})), settings
 
 
 def train_generator(
-    recipe: Run, settings: generator.GeneratorTraining, out: Path, report: Callable[[int, int, str], None]
+    recipe: Run,
+    settings: generator.GeneratorTraining,
+    out: Path,
+    report: Callable[[int, int, str], None],
+    device: str = "cpu",
 ) -> dict[str, Any]:
-    """Train a generator on the corpus of `recipe`'s digits world; write weights and manifest under `out`; check it.
+    """Train a generator for `recipe`'s world; write weights and manifest under `out`; check it; return the manifest.
 
-    Writes `<world>_generator.safetensors` and the same name with `.json`: settings, manifest and the checks.
+    Writes `<world>_generator.safetensors` and the same name with `.json`: settings, manifest and the checks. Stopped at
+    any moment, the same call goes on from `<world>_generator.checkpoint.safetensors`.
     """
-    world = _digits(recipe)
+    world = _trainable(recipe)
+    world.prepare()
     path = out / f"{world.name}_generator.safetensors"
-    corpus = world.rows(world.corpus)
-    model = generator.train(
-        corpus, world.classes, settings, lambda step, loss: report(step, settings.iterations, f"loss {loss:.4f}")
+    checkpoint = path.with_name(f"{path.stem}.checkpoint.safetensors")
+    model = train(
+        world.material(),
+        world.shape,
+        world.classes,
+        settings,
+        lambda step, loss: report(step, settings.iterations, f"loss {loss:.4f}"),
+        device=device,
+        checkpoint=checkpoint,
+        origin=world.origin(),
     )
-    shape = {"classes": world.classes, "channels": world.shape[0], "size": world.shape[1]}
-    generator.save(path, model, settings, shape, {"corpus": list(world.corpus)})
-    trained = replace(recipe, world=replace(world, weights=str(path)))
+    generator.save(path, model, settings, world.shape, world.classes, {"corpus": list(world.corpus)})
+    trained = replace(recipe, world=world.with_weights(path))
+    report(settings.iterations, settings.iterations, f"checking {settings.checked} images")
     record = {
         "training": asdict(settings),
         "corpus": list(world.corpus),
         "weights_sha256": trained.world.identity(),
-        "checks": check(trained, out / "runs"),
-        **manifest("cpu"),
+        "checks": check(trained, out / "runs", settings.checked, device),
+        **manifest(device),
     }
     write_json(path.with_suffix(".json"), record)
+    checkpoint.unlink()
     return record
 
 
-def check(recipe: Run, root: Path) -> dict[str, float]:
-    """How good the generator of `recipe` is, in fractions.
+def check(recipe: Run, root: Path, images: int, device: str = "cpu") -> dict[str, float]:
+    """How good the generator of `recipe` is, by so many generated images; in fractions.
 
     A reference classifier is trained on the real corpus: its accuracy on real test images is the yardstick, its
     agreement with the labels of generated images their fidelity. A learner trained on generated images alone is then
-    tested on real ones.
+    tested on real ones. A small distance to the nearest real image, in units of that among real ones, means copies.
     """
-    world = _digits(recipe)
-    reference = world.learner(recipe, "cpu")
-    reference.fit(world.rows(world.corpus), 0, recipe.training.iterations)
-    samples, _ = Sampler(world, recipe.sampling).draw(recipe.seed, 0, PLENTY)
+    world = _trainable(recipe)
+    corpus = world.corpus_split()
+    reference = world.learner(recipe, device)
+    reference.fit(corpus, 0, recipe.training.iterations)
+    samples, _ = Sampler(world, recipe.sampling, device).draw(recipe.seed, 0, images)
     generated = Split(samples.images, samples.labels)
-    real = world.rows(world.corpus).images.flatten(1)
-    nearest = torch.cdist(generated.images[:1024].flatten(1), real).min(1).values.median()
-    among_real = torch.cdist(real, real).fill_diagonal_(torch.inf).min(1).values.median()
-    growth = replace(recipe.growth, initial=PLENTY, additions=0)
+    real = corpus.images[:COMPARED].flatten(1)
+    growth = Growth(initial=images, evaluate_every=recipe.training.iterations)
+    to_real, among_real = _nearest(generated.images[:1024].flatten(1), real), _nearest(real[:1024], real, own=True)
     return {
         "reference_accuracy_on_real_test": world.test(reference).accuracy,
         "label_agreement_of_generated": evaluate.accuracy(reference, generated),
-        "learner_accuracy_on_real_test": execute(replace(recipe, growth=growth), root)["accuracy"],
-        "nearest_real_distance_over_real_to_real": float(nearest / among_real),
+        "learner_accuracy_on_real_test": execute(replace(recipe, growth=growth), root, device)["accuracy"],
+        "nearest_real_distance_over_real_to_real": float(to_real.median() / among_real.median()),
     }
 
 
-def _digits(recipe: Run) -> DigitsWorld:
-    assert isinstance(recipe.world, DigitsWorld)
-    return recipe.world
+def _nearest(images: Tensor, real: Tensor, *, own: bool = False) -> Tensor:
+    """The distance (n,) of each image (n, d) to the nearest real one; `own`: to another than the one of its own row."""
+    distance = torch.cdist(images, real)
+    return (distance.fill_diagonal_(torch.inf) if own else distance).min(1).values
+
+
+def _trainable(recipe: Run) -> Trainable:
+    world: Any = recipe.world
+    allowed = "a world whose generator is trained: digits, glyphs, cifar10"
+    require(isinstance(world, PixelWorld), "generator", world.name, allowed, "name one of them")
+    return world

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,11 +22,12 @@ from empirical.world import World
 
 
 class Samples(NamedTuple):
-    """Generated images (n, ...) with their labels (n,) and seeds (n,)."""
+    """Generated images (n, ...) with their labels, seeds and places in the run's sequence, each (n,)."""
 
     images: Tensor
     labels: Tensor
     seeds: Tensor
+    indices: Tensor
 
 
 @dataclass
@@ -50,6 +51,14 @@ class Cost:
         """Count what `other` counted too."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
+
+
+class Source(Protocol):
+    """Where images come from: a `Sampler`, or one that remembers what it drew."""
+
+    def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
+        """Images `first` to `first + count - 1` of the run's sequence."""
+        ...
 
 
 def image_seed(run_seed: int, label: int, index: int) -> int:
@@ -102,7 +111,9 @@ class Sampler:
             start_at = noise(seeds, self.world.shape).to(self.device)
             images = self.world.finish(ddim(predict, self.scheduler, start_at, labels)).cpu()
             size = min(batch, first + count - low)
-            parts.append(Samples(images[:size], labels[:size].cpu(), torch.tensor(seeds[:size])))
+            parts.append(
+                Samples(*(c[:size] for c in (images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))))
+            )
         steps = count * self.settings.steps
         cost = Cost(
             images=count,

@@ -13,13 +13,14 @@ def cooldown_start(training: Training) -> int:
     return training.iterations - round(training.cooldown * training.iterations)
 
 
-def wsd(step: int, training: Training) -> float:
+def rate(step: int, training: Training) -> float:
     """Learning rate of iteration `step` in [0, iterations), in units of `training.lr`.
 
-    Linear warm-up, constant, cosine cool-down (paper, App. C.5). The last step has a small rate, never zero.
+    Linear warm-up, then constant with a cosine cool-down (Warmup-Stable-Decay; paper, App. C.5), or a cosine from the
+    warm-up to the end. The last step has a small rate, never zero.
     """
     warmup = round(training.warmup * training.iterations)
-    start = cooldown_start(training)
+    start = cooldown_start(training) if training.schedule == "wsd" else warmup
     if step < warmup:
         return (step + 1) / (warmup + 1)
     if step < start:

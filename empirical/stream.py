@@ -9,6 +9,7 @@ import torch
 from empirical.checkpoint import load_tensors, save_tensors
 from empirical.config import digest
 from empirical.guidance import Guide
+from empirical.images import decode, encode
 from empirical.sampler import Cost, Sampler, Samples
 
 
@@ -22,7 +23,13 @@ class Stream:
         settings = sampler.settings
         self.sampler, self.block = sampler, settings.batch
         name = digest(
-            [sampler.world.name, sampler.world.identity(), sampler.world.shape, vars(settings), sampler.device]
+            [
+                sampler.world.name,
+                sampler.world.identity(),
+                sampler.world.shape,
+                vars(settings),
+                torch.device(sampler.device).type,
+            ]
         )
         self.directory = root / f"plain-{name}"
 
@@ -46,7 +53,11 @@ class Stream:
         path = self.directory / f"seed_{run_seed:04d}" / f"block_{number:05d}.safetensors"
         if not path.exists():
             samples, cost = self.sampler.draw(run_seed, number * self.block, self.block)
-            save_tensors(path, samples._asdict(), vars(cost))
+            payloads = encode(samples.images)
+            data = torch.frombuffer(bytearray(b"".join(payloads)), dtype=torch.uint8)
+            lengths = torch.tensor([len(payload) for payload in payloads])
+            save_tensors(path, {**samples._asdict(), "images": data, "lengths": lengths}, vars(cost))
             return samples, cost
         tensors, values = load_tensors(path, do=f"delete {path.parent} and rerun")
-        return Samples(**tensors), Cost(**values)
+        payloads = [part.numpy().tobytes() for part in tensors["images"].split(tensors.pop("lengths").tolist())]
+        return Samples(**{**tensors, "images": decode(payloads, self.sampler.world.shape)}), Cost(**values)

@@ -18,13 +18,17 @@ from typing import Any
 import torch
 
 from empirical.config import Run, from_dict, load_toml, merged
+from empirical.devices import available
 from empirical.errors import InputError, require
-from empirical.run import execute, prefix_name, result_path, run_name
+from empirical.examine import EXAMINATIONS, examination_path, examine
+from empirical.run import execute
+from empirical.rundir import prefix_name, result_path, run_name
 from empirical.worlds import WORLDS
 
 # glibc hands large blocks back to the kernel after every use; keeping them makes sampling on a CPU 1.4 times faster.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
-SERIES_KEYS = {"panel", "name", "world", "vary", "values", "set"}
+REQUIRED = {"panel", "name", "world", "vary", "values"}
+SERIES_KEYS = REQUIRED | {"set", "examine"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class Case:
     series: str
     value: float
     run: Run
+    examine: str = ""  # an examination of the finished run (`empirical.examine`)
+
+    def done(self, root: Path) -> bool:
+        """Whether everything is there under `root`."""
+        asked = not self.examine or examination_path(self.examine, self.run, root).exists()
+        return asked and result_path(self.run, root).exists()
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ def recipe(experiments: Path, world: str) -> tuple[dict[str, Any], Throughput]:
     """The default configuration of a world, and its measured throughput."""
     require(world in WORLDS, "world", world, f"one of {', '.join(WORLDS)}")
     values = load_toml(experiments / "worlds" / f"{world}.toml")
+    values.pop("generator", None)
     return values, Throughput(**values.pop("throughput"))
 
 
@@ -61,18 +72,21 @@ def expand(
 ) -> list[Case]:
     """The cases of `[[series]]` tables: every value of `vary`, at `seeds[world]` seeds.
 
-    A series has `panel`, `name`, `world`, `vary` (a dotted setting), `values` (a list, or a list per preset) and `set`
-    (dotted settings). `overrides`, by world, are settings from the command line, applied last.
+    A series has `panel`, `name`, `world`, `vary` (a dotted setting), `values` (a list, or a list per preset) and
+    perhaps `set` (dotted settings) and `examine` (a question to the finished runs). `overrides`, by world, are settings
+    from the command line, applied last.
     """
     cases = []
     for entry in series:
         where = f"series {entry.get('name', '?')!r}"
         require(
-            set(entry) <= SERIES_KEYS and set(entry) >= SERIES_KEYS - {"set"},
+            set(entry) <= SERIES_KEYS and set(entry) >= REQUIRED,
             where,
             sorted(entry),
-            f"the keys {sorted(SERIES_KEYS)}, all but `set` required",
+            f"the keys {sorted(SERIES_KEYS)}, all but `set` and `examine` required",
         )
+        asked = entry.get("examine", "")
+        require(asked in ("", *EXAMINATIONS), f"{where}.examine", asked, f"one of {', '.join(EXAMINATIONS)}")
         world, values = entry["world"], entry["values"]
         require(world in seeds, f"{where}.world", world, f"a world with a number of seeds: {sorted(seeds)}", "add it")
         if isinstance(values, Mapping):
@@ -84,7 +98,7 @@ def expand(
         for value in values:
             for seed in range(seeds[world]):
                 settings = {**entry.get("set", {}), entry["vary"]: value, "seed": seed, **overrides.get(world, {})}
-                cases.append(Case(entry["panel"], entry["name"], value, from_dict(merged(base, settings))))
+                cases.append(Case(entry["panel"], entry["name"], value, from_dict(merged(base, settings)), asked))
     return cases
 
 
@@ -119,68 +133,39 @@ def _size(run: Run) -> float:
     return run.training.iterations + run.growth.initial + run.growth.additions * run.growth.addition * run.acquire.ratio
 
 
-def is_done(run: Run, root: Path) -> bool:
-    """Whether the run is finished under `root`."""
-    return result_path(run, root).exists()
-
-
-def estimate_seconds(runs: Sequence[Run], experiments: Path) -> float:
-    """CPU seconds that runs will take, from the measured throughput of their worlds; plain images are counted once."""
-    seconds, plain = 0.0, defaultdict[tuple[str, int], int](int)
-    speeds = {run.world.name: recipe(experiments, run.world.name)[1] for run in runs}
-    for group in groups(runs):
-        for i, (run, _) in enumerate(group):
-            speed, growth = speeds[run.world.name], run.growth
-            share = 1.0 if i == 0 else 0.6  # of the iterations: later members start from a shared state
-            seconds += share * run.training.iterations / speed.iterations[run.learner.kind]
-            added = growth.additions * growth.addition
-            kind = (
-                "plain"
-                if run.acquire.omega == 0
-                else "random"
-                if run.acquire.direction == "random"
-                else run.acquire.through
-            )
-            stream = (run.world.name, run.seed)
-            plain[stream] = max(plain[stream], growth.initial + (added * run.acquire.ratio if kind == "plain" else 0))
-            if kind != "plain":
-                seconds += added * run.acquire.ratio / speed.images[kind]
-    return seconds + sum(count / speeds[world].images["plain"] for (world, _), count in plain.items())
-
-
-def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: Callable[[int, int], None]) -> None:
-    """Finish all `runs` under `root`; `progress(done, total)` is called about twice a second.
+def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress: Callable[[int, int], None]) -> None:
+    """Finish all `cases` under `root`; `progress(done, total)`, in runs, is called about twice a second.
 
     Runs already finished are left alone, interrupted ones go on. The first failure stops the sweep and is raised.
     """
     require(workers >= 1, "--workers", workers, "an integer >= 1")
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        said = str(error).partition("\n")[0]
-        raise InputError("--device", device, f"a torch device of this machine ({said})", "name another: cpu") from None
-    waiting = {path for run in runs if not (path := result_path(run, root)).exists()}
-    total = len({run_name(run) for run in runs})
-    todo = groups([run for run in runs if not is_done(run, root)])
-    progress(total - len(waiting), total)
-    if not todo:
+    available(device)
+    jobs = work(cases, root)
+    waiting = [case for case in cases if not case.done(root)]
+    total = len({run_name(case.run) for case in cases})
+
+    def report() -> None:
+        waiting[:] = [case for case in waiting if not case.done(root)]
+        progress(total - len({run_name(case.run) for case in waiting}), total)
+
+    report()
+    if not jobs:
         return
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, (os.getpid(),)) as pool:
-        futures = [pool.submit(_execute_group, group, root, device) for group in todo]
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (os.getpid(),)) as pool:
+        futures = [pool.submit(do, job, root, device) for job in jobs]
         try:
             pending = set(futures)
             while pending:
                 done, pending = wait(pending, timeout=1.0, return_when=FIRST_EXCEPTION)
                 for future in done:
                     future.result()
-                waiting = {path for path in waiting if not path.exists()}
-                progress(total - len(waiting), total)
+                report()
         except BrokenProcessPool:
-            allowed, do = "enough memory for all --workers", "rerun, perhaps with fewer: finished work is kept"
-            raise InputError("worker", "a process that was killed", allowed, do) from None
+            allowed, do_this = "enough memory for all --workers", "rerun, perhaps with fewer: finished work is kept"
+            raise InputError("worker", "a process that was killed", allowed, do_this) from None
         except BaseException:
             for worker in multiprocessing.active_children():
                 worker.terminate()  # a run can be cut off anywhere
@@ -188,8 +173,34 @@ def sweep(runs: Sequence[Run], root: Path, device: str, workers: int, progress: 
             raise
 
 
+@dataclass(frozen=True)
+class Job:
+    """What one process does in one go: runs that begin alike, and questions to them."""
+
+    runs: list[tuple[Run, frozenset[int]]]  # with the additions before which the state is kept
+    questions: list[tuple[str, Run]]
+
+
+def work(cases: Sequence[Case], root: Path) -> list[Job]:
+    """All that is left to do for `cases`, the longest first."""
+    todo = [case for case in cases if not case.done(root)]
+    asked: dict[str, list[tuple[str, Run]]] = defaultdict(list)
+    for case in todo:
+        if case.examine and (case.examine, case.run) not in asked[prefix_name(case.run, 0)]:
+            asked[prefix_name(case.run, 0)].append((case.examine, case.run))
+    return [Job(group, asked[prefix_name(group[0][0], 0)]) for group in groups([case.run for case in todo])]
+
+
+def do(job: Job, root: Path, device: str) -> None:
+    """Do the runs of a job, then answer its questions; whatever is there already is left alone."""
+    for run, share_before in job.runs:
+        execute(run, root, device, share_before)
+    for kind, run in job.questions:
+        examine(kind, run, root, device)
+
+
 def results(cases: Sequence[Case], root: Path) -> list[dict[str, Any]]:
-    """The records of finished cases: panel, series, value, seed and the run's result."""
+    """The records of finished cases: panel, series, value, seed, the run's result, and what it was "examined" for."""
     return [
         {
             "panel": case.panel,
@@ -197,20 +208,17 @@ def results(cases: Sequence[Case], root: Path) -> list[dict[str, Any]]:
             "value": case.value,
             "seed": case.run.seed,
             "result": execute(case.run, root),
+            **({"examined": examine(case.examine, case.run, root)} if case.examine else {}),
         }
         for case in cases
     ]
-
-
-def _execute_group(group: list[tuple[Run, frozenset[int]]], root: Path, device: str) -> None:
-    for run, share_before in group:
-        execute(run, root, device, share_before)
 
 
 def _start_worker(parent: int) -> None:
     """One thread per process, and no process outlives a killed parent."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then stops the sweep
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # as is SLURM's notice of the end of a job
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from torch import Tensor
-
-from empirical.data import Split
-
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from empirical.config import Run
+    from empirical.data import Split
     from empirical.guidance import Denoiser
     from empirical.learner import Learner
 
@@ -52,6 +51,10 @@ class World(Protocol):
 
     def finish(self, x: Tensor) -> Tensor:
         """Sampler output to samples, e.g. clamped to the range of the data."""
+        ...
+
+    def corpus_split(self) -> Split:
+        """Real data of the distribution that the generator learned."""
         ...
 
     def validation_split(self, seed: int) -> Split:

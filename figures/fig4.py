@@ -1,7 +1,7 @@
 """Figure 4: accuracy against the total number of synthetic samples, static against deliberate practice.
 
-Own runs on the worlds "linear" and "digits" (practice, with its controls, and theory where given), and the paper's own
-points for ImageNet-100 and ImageNet-1k (Tables 4 and 5).
+Own runs on the worlds (practice, with its controls, and theory where given), and the paper's own points for
+ImageNet-100 and ImageNet-1k (Tables 4 and 5).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +20,19 @@ from figures.table import Row, select
 PANELS = {  # panel: (title, y label), in this order
     "linear": ("linear world", "test accuracy"),
     "digits": ("digits", "accuracy on real test digits"),
+    "glyphs": ("glyphs", "accuracy on real glyphs of other fonts"),
     "IN-100 (paper)": ("ImageNet-100: the paper's numbers (Table 4)", "accuracy on real validation set"),
     "IN-1k (paper)": ("ImageNet-1k: the paper's numbers (Table 5)", "accuracy on real validation set"),
 }
 KEEP_ALL = "Theorem 1, all kept"
-RUN_PANELS = ("linear", "digits")  # where series of runs can go
+RUN_PANELS = ("linear", "digits", "glyphs")  # where series of runs can go
 
 
 def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
-    """Averages of the runs against pool size, the theorem for static data in the linear world, the paper's points."""
+    """Averages of the runs against pool size, the theorem for static data in the linear world.
+
+    With config["paper"], the paper's own points in panels of their own.
+    """
     rows = average("fig4", records, pool_size)
     static = select(rows, panel="linear", series=STATIC)
     if static:
@@ -39,7 +43,7 @@ def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Call
         rows += [
             Row("fig4", "linear", KEEP_ALL, "theory", float(x), float(y)) for x, y in zip(sizes, accuracy, strict=True)
         ]
-    return rows + fig4_rows()
+    return rows + (fig4_rows() if config["paper"] else [])
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ printed. And Table 4 says more than the headline of 7.5x on ImageNet-100: its DP
 already above the best static run, 4,000,000 samples (62.32).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from figures.table import Row
@@ -75,6 +76,16 @@ WORKSHOP_FIG2 = (  # fixed pool with swaps: (task, pool size, method, validation
     ("IN-1k", 650_000, STATIC, 32.94, 33.65),
     ("IN-1k", 650_000, DP, 41.13, 42.04),
 )
+WORKSHOP_TABLE1 = (  # IN-100, pool of 65,000: (method, schedule, patience, share of the pool swapped, validation, test)
+    (STATIC, "cosine", None, 0.0, 29.78, 31.74),
+    (STATIC, "WSD", None, 0.0, 32.96, 35.06),
+    (DP, "WSD", 10, 0.25, 42.90, 45.08),
+    (DP, "WSD", 8, 0.25, 44.14, 45.89),
+    (DP, "WSD", 8, 0.5, 45.62, 47.81),
+    (DP, "WSD", 8, 0.75, 47.58, 49.19),
+    (DP, "WSD", 8, 1.0, 47.62, 49.84),
+    ("random generation", "WSD", 8, 1.0, 43.10, 45.35),
+)
 
 
 def _row(figure: str, panel: str, series: str, x: float, per_cent: float) -> Row:
@@ -90,6 +101,36 @@ def fig4_rows() -> list[Row]:
     """
     tables = {"IN-100 (paper)": TABLE4, "IN-1k (paper)": TABLE5}
     return [_row("fig4", panel, run.method, run.samples, run.val) for panel, runs in tables.items() for run in runs]
+
+
+def table3_rows(names: Sequence[str]) -> list[Row]:
+    """Table 3 with its lines called `names`, in its order: panels "IN-100 val" and "IN-100 real train"; x is omega.
+
+    >>> table3_rows(["first", "second", "third", "fourth", "fifth", "sixth"])[2][1:6]
+    ('IN-100 val', 'second', 'paper', 0.0, 0.6158)
+    """
+    return [
+        _row("table3", panel, name, omega, value)
+        for name, (omega, _, _, val, real_train) in zip(names, TABLE3, strict=True)
+        for panel, value in (("IN-100 val", val), ("IN-100 real train", real_train))
+    ]
+
+
+def workshop_rows(names: Sequence[str]) -> list[Row]:
+    """The workshop's Table 1 with its lines called `names`, in its order (x: share swapped), and Fig. 2's IN-1k.
+
+    Fig. 2's ImageNet-100 numbers are lines of Table 1; for ImageNet-1k it does not say what share is swapped (x: the
+    size of the pool).
+    """
+    rows = [
+        _row("workshop", panel, name, swapped, value)
+        for name, (*_, swapped, val, test) in zip(names, WORKSHOP_TABLE1, strict=True)
+        for panel, value in (("IN-100 val", val), ("IN-100 test", test))
+    ]
+    thousand = [run[1:] for run in WORKSHOP_FIG2 if run[0] == "IN-1k"]
+    rows += [_row("workshop", "IN-1k val", method, pool, val) for pool, method, val, _ in thousand]
+    rows += [_row("workshop", "IN-1k test", method, pool, test) for pool, method, _, test in thousand]
+    return rows
 
 
 def table_rows() -> list[Row]:

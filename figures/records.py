@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from figures.bootstrap import paired_gain
 from figures.scaling import aggregate
 from figures.table import Row
 
@@ -57,3 +58,50 @@ def hits(records: Sequence[Record]) -> np.ndarray:
             for r in ordered
         ]
     )
+
+
+def points(
+    records: Sequence[Record], x: Callable[[Record], float] = pool_size
+) -> dict[tuple[str, str, float], list[Record]]:
+    """The runs behind every point, by (panel, series, x), each list in order of seed."""
+    found: dict[tuple[str, str, float], list[Record]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: record["seed"]):
+        found[record["panel"], record["series"], x(record)].append(record)
+    return dict(found)
+
+
+def gain(mine: Sequence[Record], theirs: Sequence[Record], rng: np.random.Generator) -> dict[str, Any] | None:
+    """mean(accuracy of `mine` - that of `theirs`), paired by seed: value, stderr, n_seeds, 95 % bootstrap intervals.
+
+    The intervals are over "seeds" and, where there are test images, over "seeds and images". None unless both have the
+    same seeds, at least two of them.
+    """
+    seeds = sorted(record["seed"] for record in mine)
+    if len(seeds) < 2 or seeds != sorted(record["seed"] for record in theirs):
+        return None
+    ours, others = hits(mine), hits(theirs)
+    value, stderr, n_seeds = aggregate((ours - others).mean(axis=1))
+    found: dict[str, Any] = {"value": float(value), "stderr": float(stderr), "n_seeds": n_seeds}
+    found["seeds"] = paired_gain(ours, others, images=False, rng=rng)._asdict()
+    if ours.shape[1] > 1:
+        found["seeds and images"] = paired_gain(ours, others, images=True, rng=rng)._asdict()
+    return found
+
+
+def gains(records: Sequence[Record], baseline: str, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """`gain` of every series over the series `baseline` at the same pool size, where both have the same seeds."""
+    by_point = points(records)
+    found = []
+    for (panel, series, size), members in by_point.items():
+        difference = gain(members, by_point.get((panel, baseline, size), []), rng) if series != baseline else None
+        if difference:
+            found.append({"panel": panel, "series": series, "over": baseline, "size": size, **difference})
+    return found
+
+
+def gap_rows(figure: str, found: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """What `gains` found, as rows of the panels "<panel> gap": paired differences and their standard errors."""
+    return [
+        Row(figure, f"{g['panel']} gap", g["series"], "practice", g["size"], g["value"], g["stderr"], g["n_seeds"])
+        for g in found
+    ]

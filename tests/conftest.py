@@ -4,17 +4,25 @@ import json
 import os
 import re
 import signal
+import socket
+import time
+import traceback
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
 
-from empirical.checkpoint import load_tensors
 from empirical.config import from_dict, merged
 from empirical.errors import InputError
-from empirical.pool import Pool, Shard
-from empirical.run import execute, run_name
-from empirical.sampler import Cost
+from empirical.evaluate import accuracy
+from empirical.pool import Pool
+from empirical.practice import Progress, Surroundings, practice
+from empirical.ranks import launched
+from empirical.run import execute
+from empirical.rundir import run_name
+from empirical.sampler import Cost, Sampler, Samples
+from empirical.shards import Rows
 from empirical.sweep import recipe
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -62,16 +70,57 @@ def tiny(run_of):
 
 
 @pytest.fixture(scope="session")
-def pool_of():
-    """A pool of one round with the given samples, in a folder."""
+def samples_of():
+    """Samples that know their number: every column says it."""
 
-    def make(samples, folder):
-        pool = Pool(folder / "pool")
-        pool.append(Shard(samples=samples, entropy=torch.zeros(len(samples.labels)), round=0, omega=0.0, step=0,
-                          replaces=False, cost=Cost(images=len(samples.labels))))  # fmt: skip
-        return pool
+    def make(first, count, shape=(3,)):
+        numbers = torch.arange(first, first + count)
+        images = numbers.float().view(-1, *[1] * len(shape)).repeat(1, *shape)
+        return Samples(images, numbers % 10, numbers * 7, numbers)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def add_round():
+    """Append a round of the given samples to a pool, written by as many writers as there are `parts` (of rows)."""
+
+    def add(pool, samples, entropy=None, parts=None, retired=(), omega=0.0, step=0, cost=None):
+        count = len(samples.labels)
+        rows = Rows.of(samples, torch.zeros(count) if entropy is None else entropy)
+        cost = cost or Cost(images=count)
+        for part in [range(count)] if parts is None else parts:
+            writer = pool.writer(omega, step)
+            writer.add(rows.take(torch.tensor(part)), Cost())
+            writer.flush()
+        pool.commit(omega, step, cost, torch.tensor(retired, dtype=torch.long))
+        pool.append()
+        return pool
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def pool_of(add_round):
+    """A pool of one round with the given samples, in a folder."""
+    return lambda samples, folder: add_round(Pool(folder / "pool", tuple(samples.images.shape[1:])), samples)
+
+
+@pytest.fixture(scope="session")
+def practise():
+    """Algorithm 1 without a run directory: its events, pool and learner."""
+
+    def go(run, folder, source=None, watch=None, judge=None):
+        learner, split = run.world.learner(run, "cpu"), run.world.validation_split(run.seed)
+        pool = Pool(folder / "pool", run.world.shape, 0, "cpu", run.growth.newest_weight)
+
+        def simply(model):
+            return dict.fromkeys(("accuracy_validation", "signal"), accuracy(model, split))
+
+        around = Surroundings(source or Sampler(run.world, run.sampling), watch or simply, judge)
+        return list(practice(run, learner, pool, around, Progress())), pool, learner
+
+    return go
 
 
 @pytest.fixture(scope="session")
@@ -80,19 +129,41 @@ def folder_of():
     return lambda run, root: Path(root) / run.world.name / run_name(run)
 
 
+def without_seconds(cost):
+    """Cost counters that are the same on every machine."""
+    return {name: value for name, value in cost.items() if not name.endswith("_cpu_s")}
+
+
 @pytest.fixture(scope="session")
 def outcome(folder_of):
-    """Everything a run leaves, CPU seconds apart: its result, its metrics and the tensors of its pool, bit for bit."""
+    """Everything a run leaves, CPU seconds apart: its result, its metrics and the files of its pool, bit for bit."""
 
     def read(run, root):
         folder = folder_of(run, root)
         result = json.loads(json.dumps(execute(run, root)))
-        result["cost"] = {name: value for name, value in result["cost"].items() if not name.endswith("_cpu_s")}
-        pool = {path.name: {name: tensor.numpy().tobytes() for name, tensor in load_tensors(path, "")[0].items()}
-                for path in sorted((folder / "pool").glob("round_*"))}  # fmt: skip
+        result["cost"] = without_seconds(result["cost"])
+        pool = {path.name: path.read_bytes() for path in sorted((folder / "pool").glob("*.parquet"))}
+        for path in sorted((folder / "pool").glob("*.json")):
+            values = json.loads(path.read_text())
+            pool[path.name] = {key: value for key, value in values.items() if key not in ("cost", "sha256")}
+            pool[path.name]["cost"] = without_seconds(values["cost"])
         return result, (folder / "metrics.jsonl").read_text(), pool
 
     return read
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tiny, outcome, tmp_path_factory):
+    """The outcome of a tiny run nobody touches, by world and changed settings; each is made once."""
+    root, made = tmp_path_factory.mktemp("undisturbed"), {}
+
+    def get(world, **changes):
+        key = (world, *sorted(changes.items()))
+        if key not in made:
+            made[key] = outcome(tiny(world, **changes), root)
+        return made[key]
+
+    return get
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +184,49 @@ def in_child():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     return call
+
+
+@pytest.fixture(scope="session")
+def two():
+    """Call `work(ranks, device)` in two processes that do it together; whatever goes wrong in one is raised here."""
+
+    def call(work, folder, seconds=90):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        place = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        children = []
+        for rank in range(2):
+            child = os.fork()
+            if child == 0:
+                try:
+                    warnings.simplefilter("ignore")  # those of accelerate and torch.distributed are not this project's
+                    os.environ.update(place, RANK=str(rank), LOCAL_RANK=str(rank), ACCELERATE_USE_CPU="true")
+                    with launched("cpu") as (ranks, device):
+                        work(ranks, device)
+                    os._exit(0)
+                except BaseException:
+                    (folder / f"error_{rank}").write_text(traceback.format_exc())
+                    os._exit(1)
+            children.append(child)
+        codes = [_wait(child, seconds) for child in children]
+        errors = [path.read_text() for path in sorted(folder.glob("error_*"))]
+        assert codes == [0, 0], "\n".join(errors) or codes
+
+    return call
+
+
+def _wait(child, seconds):
+    """Exit code of a child; it is killed if it does not end."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return "killed: it did not end"
 
 
 @pytest.fixture(scope="session")

@@ -8,76 +8,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from small_experiments import COMMAND, WORLD, members, start, wait_for, write_experiments
 
 import paper_repro
-
-WORLD = """
-[world]
-name = "linear"
-dimension = 16
-validation = 100
-[learner]
-kind = "ridge"
-[training]
-iterations = {iterations}
-[sampling]
-steps = {steps}
-batch = 16
-[growth]
-initial = 16
-addition = 16
-evaluate_every = 1
-patience = 1
-[acquire]
-omega = 0.01
-[throughput]
-images = {{ plain = 20000, random = 3000, x0 = 9000, denoiser = 6000 }}
-iterations = {{ ridge = 600, logistic = 20 }}
-"""
-FIGURE = """# Figure 4: a small one.
-compute_s = { default = 1, quick = 1 }
-[presets.default.seeds]
-linear = 2
-[presets.quick.seeds]
-linear = 2
-[[series]]
-panel = "linear"
-name = "static"
-world = "linear"
-vary = "growth.initial"
-values = [16, 32, 48]
-set = { "growth.additions" = 0 }
-[[series]]
-panel = "linear"
-name = "deliberate practice"
-world = "linear"
-vary = "growth.additions"
-values = [1, 2]
-"""
-CALL = """
-import sys, pathlib, paper_repro
-paper_repro.EXPERIMENTS = pathlib.Path(sys.argv.pop(1))
-sys.exit(paper_repro.main())
-"""
-COMMAND = ["fig4", "--world", "linear", "--preset", "quick", "--seeds", "2", "--workers", "1"]
-
-
-def write_experiments(folder, iterations=12, steps=8):
-    (folder / "worlds").mkdir(parents=True)
-    (folder / "fig4.toml").write_text(FIGURE)
-    (folder / "worlds" / "linear.toml").write_text(WORLD.format(iterations=iterations, steps=steps))
-    return folder
+from cli import plans
+from empirical import sweep
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
-    """The program with small experiments; returns where to write."""
-    monkeypatch.setattr(paper_repro, "EXPERIMENTS", write_experiments(tmp_path / "experiments"))
-    return tmp_path / "out"
+def small(tmp_path):
+    """Small experiments: where they are, where to write, and the arguments that say so."""
+    folder, out = write_experiments(tmp_path / "experiments"), tmp_path / "out"
+    return SimpleNamespace(folder=folder, out=out, places=["--experiments", str(folder), "--out", str(out)])
 
 
 @pytest.fixture
@@ -102,7 +48,7 @@ def refused(capsys):
 
 
 def test_dry_run_shows_everything_and_does_nothing(small, capsys):
-    assert paper_repro.main([*COMMAND, "--dry-run", "--out", str(small)]) == 0
+    assert paper_repro.main([*COMMAND, "--dry-run", *small.places]) == 0
     said = capsys.readouterr().out
     for expected in (
         "fig4",
@@ -111,18 +57,29 @@ def test_dry_run_shows_everything_and_does_nothing(small, capsys):
         "world.dimension = 16",
         "10 runs, 10 of them to do",
         "min",
+        # per seed 16 + 32 + 48 images in static pools, made once: 48, and 1 + 2 guided additions of 16; 8 steps each
+        "192 images, 1,536 denoiser calls, 120 iterations",
+        "on disk",
+        "'paper': False",  # the paper's panels stand beside all worlds only
     ):
         assert expected in said
-    assert not small.exists()
+    assert not small.out.exists()
 
 
 def test_list_names_every_figure_with_its_duration(capsys, tmp_path):
     assert paper_repro.main(["list", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    for name in paper_repro.FIGURES:
+    for name in plans.FIGURES:
         assert name in said
-    assert said.count(" min") >= 2 * len(paper_repro.FIGURES)
+    assert said.count(" min") >= 2 * len(plans.FIGURES)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_list_says_which_figures_are_made(capsys, tmp_path):
+    (tmp_path / "phase").mkdir()
+    (tmp_path / "phase" / "phase.json").write_text("{}")
+    assert paper_repro.main(["list", "--out", str(tmp_path)]) == 0
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines() if " yes " in line] == ["phase"]
 
 
 def test_dry_runs_of_the_real_figures_resolve_every_preset(capsys, tmp_path):
@@ -134,14 +91,45 @@ def test_dry_runs_of_the_real_figures_resolve_every_preset(capsys, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("flag", ["--help"])
-def test_help_describes_the_options_and_exits_with_0(flag, capsys):
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ([], ("--preset", "--world", "--seeds", "--device", "--out", "--resume", "--dry-run", "--slurm", "verify")),
+        (["run"], ("--set", "--device", "--out", "--tensorboard", "--dry-run", "accelerate launch")),
+        (["pool"], ("--row", "--columns", "--out")),
+        (["verify"], ("--device", "--out")),
+    ],
+)
+def test_help_describes_the_options_and_exits_with_0(command, expected, capsys):
     with pytest.raises(SystemExit) as done:
-        paper_repro.main([flag])
+        paper_repro.main([*command, "--help"])
     assert done.value.code in (0, None)
     said = capsys.readouterr().out
-    for option in ("--preset", "--world", "--seeds", "--device", "--out", "--resume", "--dry-run"):
-        assert option in said
+    assert [name for name in expected if name not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], {"torch", "numpy", "matplotlib"}),
+        (["list"], {"torch", "diffusers", "timm", "sklearn", "matplotlib"}),
+    ],
+)
+def test_help_and_list_load_no_heavy_library(arguments, heavy, tmp_path):
+    """They answer at once: the libraries that take seconds to load are not needed for them."""
+    code = (
+        "import sys, paper_repro\ntry: paper_repro.main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, *([] if "--help" in arguments else ["--out", str(tmp_path)])],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(paper_repro.__file__).parent,
+    )
+    assert "fig" in done.stdout.lower()
+    assert heavy & set(done.stderr.split()) == set()
 
 
 # What it refuses
@@ -153,11 +141,15 @@ def test_help_describes_the_options_and_exits_with_0(flag, capsys):
         (["fig99"], "fig3, fig4, fig5"),
         ([], "fig3, fig4, fig5"),
         (["fig4", "list"], "list"),
+        (["fig4", "run"], "run"),
         (["fig4", "--seeds", "1"], "--seeds"),
         (["fig4", "--seeds", "-2"], "--seeds"),
         (["fig4", "--learner", "resnet"], "resnet"),
         (["generator", "linear"], "generator"),
         (["generator"], "generator"),
+        (["generator", "digits", "glyphs"], "generator"),
+        (["fig2", "--world", "cifar10"], "--world"),
+        (["fig4", "--experiments", "nowhere"], "nowhere"),
     ],
 )
 def test_bad_arguments_are_refused_with_what_is_allowed(refused, tmp_path, arguments, named):
@@ -179,22 +171,22 @@ def test_unknown_flags_and_values_end_with_2(arguments, capsys):
 
 
 def test_impossible_devices_workers_and_folders_are_refused(small, refused):
-    assert "--device" in refused(*COMMAND, "--device", "abacus", "--out", small)
-    assert "--device" in refused(*COMMAND, "--device", "cuda:99", "--out", small)
-    assert "--workers" in refused(*COMMAND[:-1], "-1", "--out", small)
-    assert not small.exists()
+    assert "--device" in refused(*COMMAND, "--device", "abacus", *small.places)
+    assert "--device" in refused(*COMMAND, "--device", "cuda:99", *small.places)
+    assert "--workers" in refused(*COMMAND[:-1], "-1", *small.places)
+    assert not small.out.exists()
 
 
 @pytest.mark.parametrize("target", ["fig3", "fig4"])
-@pytest.mark.usefixtures("small")
-def test_an_unwritable_folder_is_refused(capsys, tmp_path, target, monkeypatch):
+def test_an_unwritable_folder_is_refused(small, capsys, tmp_path, target, monkeypatch):
     """A file is in the way: found out for theory and for training runs."""
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(paper_repro.fig3, "compute", lambda *_: [])
     if target == "fig3":
+        monkeypatch.setattr(plans.figure("fig3"), "compute", lambda *_: [])
         empty = "# Figure 3: none.\ncompute_s = { quick = 1 }\n[presets.quick]\n"
-        (paper_repro.EXPERIMENTS / "fig3.toml").write_text(empty)
-    assert paper_repro.main([target, *COMMAND[1:], "--out", str(tmp_path / "file")]) == 2
+        (small.folder / "fig3.toml").write_text(empty)
+    places = ["--experiments", str(small.folder), "--out", str(tmp_path / "file")]
+    assert paper_repro.main([target, *COMMAND[1:], *places]) == 2
     said = capsys.readouterr().err
     assert str(tmp_path / "file") in said
     assert "Traceback" not in said
@@ -204,9 +196,9 @@ def test_an_unwritable_folder_is_refused(capsys, tmp_path, target, monkeypatch):
     "damage", ["[world\n", WORLD.format(iterations=-3, steps=8), "world = 3\n[throughput]\nimages={}\niterations={}"]
 )
 def test_damaged_experiments_are_refused(small, refused, damage):
-    (paper_repro.EXPERIMENTS / "worlds" / "linear.toml").write_text(damage)
-    refused(*COMMAND, "--out", small)
-    assert not small.exists()
+    (small.folder / "worlds" / "linear.toml").write_text(damage)
+    refused(*COMMAND, *small.places)
+    assert not small.out.exists()
 
 
 # What it does
@@ -221,25 +213,25 @@ def files(out):
 def undisturbed(tmp_path_factory):
     """The program run once, with nobody in the way: its folder."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paper_repro, "EXPERIMENTS", write_experiments(folder / "experiments"))
-        assert paper_repro.main([*COMMAND, "--out", str(folder / "out")]) == 0
-    return folder
+    places = ["--experiments", str(write_experiments(folder / "experiments")), "--out", str(folder / "out")]
+    assert paper_repro.main([*COMMAND, *places]) == 0
+    return SimpleNamespace(out=folder / "out", places=places)
 
 
 def test_a_figure_leaves_pictures_table_and_manifest(undisturbed):
-    folder = undisturbed / "out" / "fig4"
+    folder = undisturbed.out / "fig4"
     assert sorted(path.name for path in folder.iterdir()) == [
         f"fig4.{kind}" for kind in ("csv", "json", "pdf", "png", "svg")
     ]
     assert all(path.stat().st_size > 100 for path in folder.iterdir())
-    lines = files(undisturbed / "out").decode().splitlines()
+    lines = files(undisturbed.out).decode().splitlines()
     assert lines[0] == "figure,panel,series,source,x,y,stderr,n_seeds"
     practice = [line.split(",") for line in lines if ",practice," in line]
     assert [(line[2], float(line[4]), line[7]) for line in practice] == [
         ("static", 16, "2"), ("static", 32, "2"), ("static", 48, "2"),
         ("deliberate practice", 32, "2"), ("deliberate practice", 48, "2"),
     ]  # fmt: skip
+    assert not [line for line in lines if ",paper," in line]
     manifest = json.loads((folder / "fig4.json").read_text())
     assert {"command", "versions", "git_revision", "hardware", "wall_s", "cost", "runs", "seeds", "preset"} <= set(
         manifest
@@ -249,12 +241,11 @@ def test_a_figure_leaves_pictures_table_and_manifest(undisturbed):
     assert "quick" in (folder / "fig4.svg").read_text()  # marked as such
 
 
-def test_a_second_call_only_redraws(undisturbed, monkeypatch, capsys):
-    out = undisturbed / "out"
-    monkeypatch.setattr(paper_repro, "EXPERIMENTS", undisturbed / "experiments")
+def test_a_second_call_only_redraws(undisturbed, capsys):
+    out = undisturbed.out
     before, table = {p: p.stat().st_mtime_ns for p in (out / "runs").rglob("*")}, files(out)
     (out / "fig4" / "fig4.csv").unlink()
-    assert paper_repro.main([*COMMAND, "--out", str(out)]) == 0
+    assert paper_repro.main([*COMMAND, *undisturbed.places]) == 0
     assert files(out) == table
     assert before == {p: p.stat().st_mtime_ns for p in (out / "runs").rglob("*")}
     said = capsys.readouterr().out
@@ -262,83 +253,103 @@ def test_a_second_call_only_redraws(undisturbed, monkeypatch, capsys):
     assert "fig4.png" in said.replace("\n", "")
 
 
-def test_a_damaged_result_is_named_and_the_rest_survives(undisturbed, refused, monkeypatch):
-    out = undisturbed / "out"
-    monkeypatch.setattr(paper_repro, "EXPERIMENTS", undisturbed / "experiments")
-    path = min((out / "runs").rglob("result.json"))
+def test_a_damaged_result_is_named_and_the_rest_survives(undisturbed, refused):
+    path = min((undisturbed.out / "runs").rglob("result.json"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     try:
-        assert str(path) in refused(*COMMAND, "--out", out)
+        assert str(path) in refused(*COMMAND, *undisturbed.places)
     finally:
         path.write_bytes(whole)
+
+
+def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, experiments, capsys):
+    """A tiny one for the digits: weights and evidence, and a run that samples from them."""
+    folder = tmp_path / "experiments" / "worlds"
+    folder.mkdir(parents=True)
+    text = (experiments / "worlds" / "digits.toml").read_text().partition("[generator]")[0]
+    small = "\n[generator]\nbase_channels = 8\nmultipliers = [1, 2]\niterations = 20\nbatch = 16\nchecked = 32\n"
+    text = text.replace("iterations = 800", "iterations = 20").partition("[throughput]")[0] + small
+    (folder / "digits.toml").write_text(text)
+    places = ["--experiments", str(folder.parent), "--out", str(tmp_path / "out")]
+    assert paper_repro.main(["generator", "digits", "--dry-run", *places]) == 0
+    assert "generator.iterations = 20" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+    assert paper_repro.main(["generator", "digits", *places]) == 0
+    said = capsys.readouterr().out
+    weights = tmp_path / "out" / "generator" / "digits_generator.safetensors"
+    assert str(weights) in said.replace("\n", "")
+    assert "label agreement of generated: " in said
+    settings = [f"world.weights='{weights}'", "growth.initial=16", "growth.additions=0", "training.iterations=8"]
+    assert (
+        paper_repro.main(["run", str(folder / "digits.toml"), "--set", *settings, "--out", str(tmp_path / "out")]) == 0
+    )
+    (result,) = (tmp_path / "out" / "runs").rglob("result.json")
+    assert json.loads(result.read_text())["config"]["world"]["weights"] == str(weights)
+
+
+def test_starting_over_heals_whatever_is_damaged(small, refused, monkeypatch):
+    """Shared states and plain images are damaged; --no-resume makes them anew, and the table is the same again."""
+    monkeypatch.setattr(sweep, "sweep", in_this_process)
+    assert paper_repro.main([*COMMAND, *small.places]) == 0
+    table, runs = files(small.out), small.out / "runs" / "linear"
+    other = runs / "plain-of-other-runs"
+    other.mkdir()
+    broken = [*runs.glob("prefix-*/checkpoint.safetensors"), *runs.glob("plain-*/*/*.safetensors")]
+    assert {path.parents[1].name == "linear" for path in broken} == {True, False}  # both kinds are there
+    for path in broken:
+        path.write_bytes(b"damage")
+    for path in runs.glob("*/result.json"):
+        path.unlink()
+        (path.parent / "config.json").unlink()  # the run begins again, from what it shares
+    refused(*COMMAND, *small.places)
+    assert paper_repro.main([*COMMAND, "--no-resume", *small.places]) == 0
+    assert files(small.out) == table
+    assert other.exists()
 
 
 # How it takes interruption
 
 
-def start(folder, out, **changes):
-    """The program in a process group of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(paper_repro.__file__).parent)}
-    return subprocess.Popen(
-        [sys.executable, "-c", CALL, str(folder), *COMMAND, "--out", str(out)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment, **changes,
-    )  # fmt: skip
-
-
-def members(group):
-    """Processes of a process group that still run."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        if int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
-def wait_for(condition, what, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.02)
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_killed_in_mid_sweep_it_leaves_no_process_and_the_rerun_the_same_table(tmp_path, monkeypatch):
     """kill -9 of the parent alone, when a few runs are done; against the undisturbed table of the same experiment."""
-    folder = write_experiments(tmp_path / "experiments", iterations=400, steps=100)
-    monkeypatch.setattr(paper_repro, "EXPERIMENTS", folder)
+    experiments = ["--experiments", str(write_experiments(tmp_path / "experiments", iterations=400, steps=100))]
     out, done = tmp_path / "killed", lambda: list((tmp_path / "killed").rglob("result.json"))
-    with start(folder, out) as process:
+    with start(*COMMAND, *experiments, "--out", out) as process:
         wait_for(lambda: len(done()) >= 3 or process.poll() is not None, "three finished runs")
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         assert len(done()) < 10, "the kill came too late to test anything"
         wait_for(lambda: not members(process.pid), "the workers to end", 10)
-    monkeypatch.setattr(paper_repro.sweep, "sweep", in_this_process)
-    assert paper_repro.main([*COMMAND, "--out", str(out)]) == 0
-    assert paper_repro.main([*COMMAND, "--out", str(tmp_path / "undisturbed")]) == 0
+    monkeypatch.setattr(sweep, "sweep", in_this_process)
+    assert paper_repro.main([*COMMAND, *experiments, "--out", str(out)]) == 0
+    assert paper_repro.main([*COMMAND, *experiments, "--out", str(tmp_path / "undisturbed")]) == 0
     assert files(out) == files(tmp_path / "undisturbed")
 
 
-def in_this_process(runs, root, device, workers, progress):  # noqa: ARG001
+def in_this_process(cases, root, device, workers, progress):  # noqa: ARG001
     """`sweep` without the start of processes: the same groups in the same order."""
-    for group in paper_repro.sweep.groups([run for run in runs if not paper_repro.sweep.is_done(run, root)]):
-        paper_repro.sweep._execute_group(group, root, device)
+    for job in sweep.work(cases, root):
+        sweep.do(job, root, device)
 
 
-@pytest.mark.parametrize("only_parent", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_interrupted_it_stops_at_once_and_says_how_to_go_on(tmp_path, only_parent):
-    """Ctrl-C, which reaches the whole group, and a SIGINT to the program alone: exit code 130, no traceback."""
+@pytest.mark.parametrize(
+    ("whom", "what", "code"),
+    [
+        (os.killpg, signal.SIGINT, 130),
+        (os.kill, signal.SIGTERM, 143),
+        pytest.param(os.kill, signal.SIGINT, 130, marks=pytest.mark.slow),
+    ],
+)
+def test_interrupted_it_stops_at_once_and_says_how_to_go_on(tmp_path, whom, what, code):
+    """Ctrl-C, which reaches the whole group, and signals to the program alone: their exit codes, no traceback."""
     folder, out = write_experiments(tmp_path / "experiments", iterations=20000, steps=100), tmp_path / "out"
-    with start(folder, out) as process:
+    with start(*COMMAND, "--experiments", folder, "--out", out) as process:
         wait_for(lambda: list(out.rglob("config.json")) or process.poll() is not None, "the first run")
-        (os.kill if only_parent else os.killpg)(process.pid, signal.SIGINT)
+        whom(process.pid, what)
         said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "goes on from here" in said
     assert "Traceback" not in said
     wait_for(lambda: not members(process.pid), "the workers to end", 10)

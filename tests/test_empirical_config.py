@@ -1,9 +1,11 @@
 """The configuration: every wrong value is refused at its name; right ones come back equal."""
 
+import json
+
 import pytest
 
-from empirical.config import digest, from_dict, load_toml, merged, to_dict
-from empirical.worlds.digits import SHIPPED
+from empirical.config import differences, digest, flat, from_dict, load_toml, merged, to_dict
+from empirical.worlds import DigitsWorld
 
 WRONG = [
     # (world, setting, values that must be refused)
@@ -23,6 +25,7 @@ WRONG = [
     ("digits", "training.ema_decay", (-0.1, 1.0)),
     ("digits", "training.mixup", (-1.0, float("inf"))),
     ("digits", "training.cutmix", (-1.0,)),
+    ("digits", "training.schedule", ("linear", "", 1, None)),
     ("digits", "training.momentum", (0.9,)),
     ("linear", "sampling.steps", (0, -1, 1001, 4.5)),
     ("linear", "sampling.batch", (0, -1)),
@@ -35,12 +38,17 @@ WRONG = [
     ("linear", "growth.patience", (0, -1)),
     ("linear", "growth.incremental", (1, "yes")),
     ("linear", "growth.add_at", (0, -2, 2.0)),
+    ("linear", "growth.newest_weight", (0, -1, 1.5, True)),
+    ("linear", "growth.signal", ("loss", "", 1, "agreement")),  # linear learners keep no average to agree with
+    ("linear", "growth.validation_share", (0.0, -0.5, 1.1, float("nan"), "all")),
     ("linear", "growth.pace", (1,)),
     ("linear", "acquire.omega", (-0.1, float("nan"), float("inf"), "big")),
     ("linear", "acquire.through", ("unet", "")),
     ("linear", "acquire.direction", ("up",)),
     ("linear", "acquire.ratio", (0, -1, 1.5)),
-    ("linear", "acquire.replace", (1,)),
+    ("linear", "acquire.reject", (-0.1, 1.0, float("nan"), "few")),
+    ("linear", "acquire.retire", (-0.1, 1.01, float("nan"), True)),
+    ("linear", "acquire.replace", (1, True)),
     ("linear", "acquire.keep", (0.5,)),
     ("linear", "seed", (-1, 2**31, 1.0, None)),
     ("digits", "world.corpus", ([1000, 0], [0, 0], [-5, 10], [0, 1798], [0], 7, [0, 1.5])),
@@ -68,7 +76,11 @@ def test_a_wrong_value_is_refused_by_name(settings, complains, world, setting, v
         ({"training.cutmix": 0.2, "training.batch": 7}, "training.batch"),
         ({"growth.additions": 2, "growth.add_at": 10}, "growth.additions"),
         ({"growth.additions": 1, "growth.add_at": 15}, "growth.add_at"),  # evaluated every 10 iterations
+        ({"growth.signal": "synthetic", "growth.validation_share": 0.5}, "growth.validation_share"),
+        ({"growth.signal": "agreement", "growth.validation_share": 0.5}, "growth.validation_share"),
+        ({"acquire.reject": 0.2, "acquire.ratio": 2}, "acquire.ratio"),
         ({"world.validation": [900, 1200]}, "validation"),
+        ({"world.validation": [1000, 1000]}, "validation"),
         ({"world.test_rows": [1199, 1797]}, "test_rows"),
         ({"world.validation": [1100, 1300]}, "test_rows"),
         ({"world.corpus": [0, 900]}, "corpus"),  # the shipped generator has seen rows 0-999
@@ -93,7 +105,37 @@ def test_missing_keys_are_named(settings, complains):
 def test_an_unknown_key_lists_the_known_ones(settings, complains):
     with complains("growth.size") as caught:
         from_dict(settings("linear", growth__size=1))
-    assert "initial, addition, additions, evaluate_every, patience, incremental, add_at" in str(caught.value)
+    known = "initial, addition, additions, evaluate_every, patience, incremental, add_at, newest_weight, signal"
+    assert known in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"growth.validation_share": 0.25},
+        {"growth.validation_share": 1.0, "growth.signal": "synthetic"},
+        {"growth.signal": "agreement"},
+        {"acquire.reject": 0.2, "acquire.retire": 0.5},
+        {"acquire.ratio": 4, "acquire.retire": 1.0},
+        {"training.schedule": "cosine", "growth.newest_weight": 2},
+    ],
+)
+def test_settings_that_go_together_are_taken(settings, change):
+    run = from_dict(merged(settings("digits"), change))
+    assert flat(to_dict(run)).items() >= change.items()
+
+
+def test_unguided_runs_are_equal_however_they_would_be_guided(run_of):
+    plain = run_of("linear", acquire__omega=0.0)
+    assert run_of("linear", acquire__omega=0.0, acquire__through="denoiser", acquire__direction="random") == plain
+    assert run_of("linear", acquire__omega=0.1, acquire__direction="random").acquire.direction == "random"
+
+
+def test_differences_are_said_by_name(run_of):
+    found, wanted = to_dict(run_of("linear", acquire__omega=0.0)), to_dict(run_of("linear", acquire__omega=0.1))
+    assert differences(found, wanted) == "acquire.omega = 0.0, not 0.1"
+    assert differences({}, {"a": {"b": 1}}) == "a.b = None, not 1"
+    assert differences(wanted, json.loads(json.dumps(wanted))) == ""
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
@@ -130,7 +172,7 @@ def test_bad_toml_files_are_named(tmp_path, complains):
 
 
 def test_damaged_generator_weights_are_refused(settings, complains, tmp_path):
-    whole = SHIPPED.read_bytes()
+    whole = DigitsWorld().path.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
     for name, data in {
@@ -147,6 +189,6 @@ def test_damaged_generator_weights_are_refused(settings, complains, tmp_path):
 
 def test_a_copy_of_the_weights_is_the_same_generator(settings, tmp_path):
     path = tmp_path / "copy.safetensors"
-    path.write_bytes(SHIPPED.read_bytes())
+    path.write_bytes(DigitsWorld().path.read_bytes())
     copy = from_dict(settings("digits", world__weights=str(path)))
     assert copy.world.identity() == from_dict(settings("digits")).world.identity()

@@ -9,30 +9,46 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from empirical import evaluate
 from empirical.config import Growth, Training
-from empirical.data import Split
 from empirical.evaluate import accuracy, correct
+from empirical.images import quantise
 from empirical.learner import NETWORKS, NetworkLearner
 from empirical.sampler import Samples
-from empirical.schedule import Plateau, cooldown_start, due, patience, wsd
+from empirical.schedule import Plateau, cooldown_start, due, patience, rate
 
 TRAINING = Training(iterations=100, warmup=0.1, cooldown=0.2)
 
 
 def test_the_learning_rate_warms_up_stays_and_ends_on_a_cosine():
-    rates = [wsd(step, TRAINING) for step in range(100)]
+    rates = [rate(step, TRAINING) for step in range(100)]
     assert rates[:10] == pytest.approx([k / 11 for k in range(1, 11)])
     assert rates[10:80] == [1.0] * 70
     assert rates[80:] == pytest.approx([(1 + math.cos(math.pi * k / 21)) / 2 for k in range(1, 21)])
     assert 0 < rates[-1] < 0.01
 
 
-@given(st.integers(1, 500), st.floats(0, 0.45), st.floats(0, 0.45))
-def test_every_step_learns_at_a_rate_between_zero_and_one(iterations, warmup, cooldown):
-    training = Training(iterations=iterations, warmup=warmup, cooldown=cooldown)
-    rates = [wsd(step, training) for step in range(iterations)]
+def test_the_cosine_falls_from_the_warm_up_to_the_end():
+    """(1 + cos(pi k / (n + 1))) / 2 for the n = 90 steps after the warm-up; data stop at the cool-down all the same."""
+    training = Training(iterations=100, warmup=0.1, cooldown=0.2, schedule="cosine")
+    rates = [rate(step, training) for step in range(100)]
+    assert rates[:10] == pytest.approx([k / 11 for k in range(1, 11)])
+    assert rates[10:] == pytest.approx([(1 + math.cos(math.pi * k / 91)) / 2 for k in range(1, 91)])
+    assert 0 < rates[-1] < 0.001
+    assert rates[54] == pytest.approx(0.5, abs=0.02)
+    growth = Growth(initial=100, addition=10, additions=9)
+    found = [step for step in range(100) if due(growth, training, step, Plateau(0.5, 99), 100)]
+    assert found == list(range(80))
+    wsd = Training(iterations=100, warmup=0.1, cooldown=0.9)
+    assert rates == [rate(step, wsd) for step in range(100)]  # a cool-down that begins at once is the same
+
+
+@given(st.integers(1, 500), st.floats(0, 0.45), st.floats(0, 0.45), st.sampled_from(["wsd", "cosine"]))
+def test_every_step_learns_at_a_rate_between_zero_and_one(iterations, warmup, cooldown, schedule):
+    training = Training(iterations=iterations, warmup=warmup, cooldown=cooldown, schedule=schedule)
+    rates = [rate(step, training) for step in range(iterations)]
     assert all(0 < rate <= 1 for rate in rates)
-    start = cooldown_start(training)
+    start = cooldown_start(training) if schedule == "wsd" else round(warmup * iterations)
     assert rates[:start] == sorted(rates[:start])
     assert rates[start:] == sorted(rates[start:], reverse=True)
 
@@ -85,7 +101,8 @@ def pool(pool_of, tmp_path_factory):
     """Sixty invented images: dark ones of class 0, bright ones of class 1, and in between."""
     labels = torch.arange(60) % 3
     images = 0.3 * torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)) + (labels - 1).view(-1, 1, 1, 1)
-    return pool_of(Samples(images, labels, torch.arange(60)), tmp_path_factory.mktemp("pool"))
+    samples = Samples(quantise(images), labels, torch.arange(60), torch.arange(60))
+    return pool_of(samples, tmp_path_factory.mktemp("pool"))
 
 
 def learner_of(kind, seed=5, model_seed=0, **changes):
@@ -164,11 +181,12 @@ def test_the_evaluated_model_is_the_moving_average(pool, kind):
             average[name] = decay * average[name] + (1 - decay) * tensor
     for name, tensor in learner.averaged.module.state_dict().items():
         assert torch.allclose(tensor, average[name], rtol=1e-4, atol=1e-6), name
-    images = pool.active.images[:4]
+    images = pool.everything()[0].images[:4]
     learner.model.requires_grad_(False)
     for parameter in learner.model.parameters():
         parameter.zero_()
     assert learner.logits(images).abs().sum() > 0  # the average answers, not the weights in training
+    assert learner.raw_logits(images).abs().sum() == 0
 
 
 @both_networks
@@ -180,10 +198,13 @@ def test_the_loss_falls_and_the_classes_are_learned(pool, kind, mix):
         learner.fit(pool, start, start + 10)
     last = learner.fit(pool, 110, 120)
     assert last < (0.3 if mix == "plain" else 0.9) * first
-    split = Split(pool.active.images, pool.active.labels)
+    split = pool.everything()[0]
     assert accuracy(learner, split) > 0.95
-    assert torch.equal(correct(learner, split, batch=7), correct(learner, split))
-    assert correct(learner, split).float().mean().item() == accuracy(learner, split)
+    with pytest.MonkeyPatch.context() as patch:
+        hits = correct(learner, split)
+        patch.setattr(evaluate, "BATCH", 7)
+        assert torch.equal(correct(learner, split), hits)
+    assert hits.double().mean().item() == pytest.approx(accuracy(learner, split), abs=1e-7)
 
 
 def test_label_smoothing_keeps_the_loss_above_the_entropy_of_its_targets(pool):
@@ -199,14 +220,13 @@ def test_label_smoothing_keeps_the_loss_above_the_entropy_of_its_targets(pool):
 @both_networks
 def test_logits_are_differentiable_and_each_image_is_on_its_own(pool, kind):
     learner = learner_of(kind)
-    images = pool.active.images[:6].clone().requires_grad_()
+    some = pool.everything()[0].images[:6]
+    images = some.clone().requires_grad_()
     learner.logits(images)[2].sum().backward()
     rows = images.grad.flatten(1).norm(dim=1)
     assert rows[2] > 0
     assert rows[[0, 1, 3, 4, 5]].max() == 0
-    assert torch.allclose(
-        learner.logits(pool.active.images[2:3])[0], learner.logits(pool.active.images[:6])[2], atol=1e-5
-    )
+    assert torch.allclose(learner.logits(some[2:3])[0], learner.logits(some)[2], atol=1e-5)
 
 
 def test_vectors_are_not_decayed():
@@ -217,9 +237,53 @@ def test_vectors_are_not_decayed():
     assert min(decays[0.05]) == 2
 
 
-def test_a_diverging_training_stops_and_says_where(pool):
-    learner = learner_of("cnn")
+@both_networks
+def test_the_evaluated_model_can_be_carried_to_another_learner(pool, kind):
+    """As when the learner that guided a round is kept; what is kept is a copy."""
+    learner, other = learner_of(kind), learner_of(kind, model_seed=1)
+    learner.fit(pool, 0, 5)
+    kept, images = learner.evaluated(), pool.everything()[0].images
+    before = learner.logits(images)
+    learner.fit(pool, 5, 8)
+    other.load_evaluated(kept)
+    assert torch.equal(other.logits(images), before)
+    assert not torch.equal(learner.logits(images), before)
+
+
+@pytest.mark.parametrize("mix", ["plain", "both"])
+def test_a_diverging_training_stops_and_says_where_and_what(pool, mix):
+    """Weights that are not finite make a loss that is not; nothing is learned from it."""
+    learner = learner_of("cnn", **MIXES[mix])
+    learner.fit(pool, 0, 3)
     with torch.no_grad():
         next(learner.model.parameters()).fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match=r"iteration 3 is not finite; lower training\.lr"):
+    before = learner.state()
+    with pytest.raises(FloatingPointError, match=r"the loss of iteration 3 is not finite; lower training\.lr"):
         learner.fit(pool, 3, 6)
+    assert all(
+        torch.equal(a, b) or a.isnan().any() for a, b in zip(before.values(), learner.state().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_stops_training_and_is_named(pool, value):
+    """The loss is as good as ever; the weights stay as they were."""
+    learner = learner_of("cnn")
+    learner.fit(pool, 0, 3)
+    before = learner.state()
+    last = list(learner.model.parameters())[-1]
+    last.register_hook(lambda gradient: gradient * value)
+    with pytest.raises(FloatingPointError, match=r"the gradient of iteration 3 is not finite; lower training\.lr"):
+        learner.fit(pool, 3, 6)
+    assert same(before, learner.state())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_training_though_its_gradient_is_good(pool, value):
+    learner = learner_of("cnn")
+    learner.fit(pool, 0, 3)
+    before, loss = learner.state(), learner.loss
+    learner.loss = lambda *pair: loss(*pair) + value
+    with pytest.raises(FloatingPointError, match=r"the loss of iteration 3 is not finite; lower training\.lr"):
+        learner.fit(pool, 3, 6)
+    assert same(before, learner.state())

@@ -9,6 +9,7 @@ from empirical.config import Acquire, Sampling
 from empirical.entropy import entropy
 from empirical.errors import InputError
 from empirical.guidance import EntropyGuide, RandomGuide, Unguided, make_guide
+from empirical.images import quantise
 from empirical.sampler import Cost, Sampler, ddim, image_seed, noise
 from empirical.stream import Stream
 from empirical.worlds import LinearWorld
@@ -78,12 +79,18 @@ def test_omega_zero_is_plain_sampling_bit_for_bit(sampler):
         assert not torch.equal(sampler.draw(5, 3, 10, guide_of(sampler, kind, 0.05))[0].images, plain.images)
 
 
-@both_worlds
+@pytest.mark.parametrize("sampler", ["linear", "digits", "vit"], indirect=True)
 def test_a_stream_gives_the_sampler_s_images_first_and_from_disk(sampler, tmp_path):
+    """Bit for bit, and so that a learner gives them the same logits, bit for bit."""
     expected, spent = sampler.draw(2, 3, 18)
+    with torch.no_grad():
+        logits = sampler.logits(expected.images)
     for _ in range(2):
         samples, cost = Stream(sampler, tmp_path).draw(2, 3, 18)
         assert all(torch.equal(a, b) for a, b in zip(samples, expected, strict=True))
+        assert samples.images.stride() == expected.images.stride()
+        with torch.no_grad():
+            assert torch.equal(sampler.logits(samples.images), logits)
         assert {k: v for k, v in vars(cost).items() if not k.endswith("_s")} == pytest.approx(
             {k: v for k, v in vars(spent).items() if not k.endswith("_s")})  # fmt: skip
         assert cost.sampling_cpu_s > 0
@@ -111,8 +118,16 @@ def test_a_damaged_stream_block_is_refused(linear, tmp_path, complains):
         Stream(linear, tmp_path).draw(0, 0, 8)
 
 
+@pytest.mark.parametrize("sampler", ["digits"], indirect=True)
+@every_guide
+def test_images_are_drawn_on_the_levels_that_are_stored(sampler, kind):
+    images = sampler.draw(1, 0, 9, guide_of(sampler, kind))[0].images
+    assert torch.equal(quantise(images), images)
+
+
 def test_classes_take_turns_and_seeds_are_distinct(digits):
     samples = digits.draw(0, 7, 40)[0]
+    assert samples.indices.tolist() == list(range(7, 47))
     assert samples.labels.tolist() == [i % 10 for i in range(7, 47)]
     assert samples.seeds.tolist() == [image_seed(0, i % 10, i // 10) for i in range(7, 47)]
     many = {

@@ -7,7 +7,9 @@ import pytest
 
 from empirical import sweep
 from empirical.errors import InputError
-from empirical.run import execute, prefix_name, run_name
+from empirical.examine import examination_path, examine
+from empirical.run import execute
+from empirical.rundir import prefix_name, run_name
 
 SERIES = {"panel": "p", "name": "s", "world": "linear", "vary": "growth.additions", "values": [1, 3]}
 
@@ -19,12 +21,20 @@ def expand(experiments):
     )
 
 
+@pytest.fixture(scope="session")
+def cases_of():
+    """Cases of runs, as a figure would have them."""
+    return lambda runs, examine="": [sweep.Case("p", "s", i, run, examine) for i, run in enumerate(runs)]
+
+
 def test_series_expand_to_every_value_and_seed(expand):
     cases = expand([{**SERIES, "set": {"acquire.omega": 0.0}}])
     assert [(c.panel, c.series, c.value, c.run.growth.additions, c.run.seed) for c in cases] == [
         ("p", "s", value, value, seed) for value in (1, 3) for seed in (0, 1)
     ]
     assert {c.run.acquire.omega for c in cases} == {0.0}
+    assert {c.examine for c in cases} == {""}
+    assert {c.examine for c in expand([{**SERIES, "examine": "hindsight"}])} == {"hindsight"}
 
 
 def test_values_per_preset_and_overrides_per_world(expand):
@@ -43,6 +53,7 @@ def test_values_per_preset_and_overrides_per_world(expand):
         ({"vary": "growth.number"}, "growth.number"),
         ({"vary": "world.name.first"}, "world.name.first"),
         ({"set": {"acquire.omega": -1.0}}, "acquire.omega"),
+        ({"examine": "foresight"}, "examine"),
     ],
 )
 def test_bad_series_are_refused(expand, complains, change, named):
@@ -77,17 +88,21 @@ def test_groups_share_each_beginning_before_it_is_needed(tiny):
             there |= {prefix_name(run, addition - 1) for addition in share_before}
 
 
-def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tiny, outcome, tmp_path):
+def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tiny, cases_of, outcome, tmp_path):
     """In another process, with shared beginnings; the second call finds everything done."""
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
     reports = []
-    sweep.sweep(runs, tmp_path / "swept", "cpu", 1, lambda done, total: reports.append((done, total)))
+    cases = [*cases_of(runs), *cases_of(runs[:1], "hindsight")]
+    sweep.sweep(cases, tmp_path / "swept", "cpu", 1, lambda done, total: reports.append((done, total)))
     assert reports[0] == (0, 6)
     assert reports[-1] == (6, 6)
     for run in runs:
         assert outcome(run, tmp_path / "swept") == outcome(run, tmp_path / "single")
+    assert sweep.results(cases[-1:], tmp_path / "swept")[0]["examined"] == examine(
+        "hindsight", runs[0], tmp_path / "single"
+    )
     again = []
-    sweep.sweep(runs, tmp_path / "swept", "cpu", 1, lambda done, total: again.append((done, total)))
+    sweep.sweep(cases, tmp_path / "swept", "cpu", 1, lambda done, total: again.append((done, total)))
     assert again == [(6, 6)]
     case = sweep.Case("p", "s", 3, runs[2])
     (record,) = sweep.results([case], tmp_path / "swept")
@@ -96,13 +111,43 @@ def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tiny, outcom
     }  # fmt: skip
 
 
-def test_the_first_failure_ends_a_sweep_with_its_message(tiny, folder_of, tmp_path, complains):
+def test_the_records_hold_what_the_runs_were_examined_for(tiny, cases_of, tmp_path):
+    """Asked twice of one run and once of another that begins alike: each answer is made once, after its run."""
+    runs = [tiny("linear"), tiny("linear", **{"growth.additions": 1})]
+    cases = [*cases_of([runs[0], runs[0], runs[1]], "hindsight"), *cases_of(runs)]
+    jobs = sweep.work(cases, tmp_path)
+    assert [len(job.runs) for job in jobs] == [2]
+    assert jobs[0].questions == [("hindsight", runs[0]), ("hindsight", runs[1])]
+    sweep.do(jobs[0], tmp_path, "cpu")
+    found = sweep.results(cases, tmp_path)
+    assert [record["examined"]["step"] for record in found[:3]] == [list(range(1, 17))] * 3
+    assert all("examined" not in record for record in found[3:])
+    assert found[2]["examined"] == examine("hindsight", runs[1], tmp_path)
+    assert sweep.work(cases, tmp_path) == []
+
+
+def test_a_question_to_a_finished_run_is_still_to_be_answered(tiny, cases_of, tmp_path):
+    """The run itself is not done again."""
+    run = tiny("linear")
+    execute(run, tmp_path)
+    (case,) = cases_of([run], "hindsight")
+    assert not case.done(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    (job,) = sweep.work([case], tmp_path)
+    sweep.do(job, tmp_path, "cpu")
+    assert case.done(tmp_path)
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert after.keys() - before.keys() == {examination_path("hindsight", run, tmp_path)}
+    assert {path: after[path] for path in before} == before
+
+
+def test_the_first_failure_ends_a_sweep_with_its_message(tiny, cases_of, folder_of, tmp_path, complains):
     bad = tiny("linear", seed=1)
     folder = folder_of(bad, tmp_path)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     with complains(folder / "config.json"):
-        sweep.sweep([bad, tiny("linear")], tmp_path, "cpu", 1, lambda *_: None)
+        sweep.sweep(cases_of([bad, tiny("linear")]), tmp_path, "cpu", 1, lambda *_: None)
 
 
 def test_complaints_can_be_sent_between_processes():
@@ -111,7 +156,7 @@ def test_complaints_can_be_sent_between_processes():
     assert (type(again), str(again)) == (InputError, "here: got 1; allowed 2; do 3")
 
 
-def test_a_killed_worker_is_reported(tiny, tmp_path, complains):
+def test_a_killed_worker_is_reported(tiny, cases_of, tmp_path, complains):
     """Killed from outside, as by the system when memory runs out."""
     runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 4000}) for seed in range(2)]
 
@@ -120,23 +165,10 @@ def test_a_killed_worker_is_reported(tiny, tmp_path, complains):
             process.kill()
 
     with complains("worker"):
-        sweep.sweep(runs, tmp_path, "cpu", 1, kill_workers)
+        sweep.sweep(cases_of(runs), tmp_path, "cpu", 1, kill_workers)
 
 
 @pytest.mark.parametrize(("device", "workers", "named"), [("abacus", 1, "--device"), ("cpu", -1, "--workers")])
-def test_impossible_devices_and_workers_are_refused(tiny, tmp_path, complains, device, workers, named):
+def test_impossible_devices_and_workers_are_refused(tiny, cases_of, tmp_path, complains, device, workers, named):
     with complains(named):
-        sweep.sweep([tiny("linear")], tmp_path, device, workers, lambda *_: None)
-
-
-def test_the_estimate_grows_with_the_work(tiny, experiments):
-    def seconds(*runs):
-        return sweep.estimate_seconds(runs, experiments)
-
-    one = seconds(tiny("digits"))
-    assert one > 0
-    assert seconds(tiny("digits"), tiny("digits", seed=1)) == pytest.approx(2 * one)
-    assert seconds(tiny("digits", **{"acquire.through": "denoiser"})) > one
-    assert (
-        one < seconds(tiny("digits"), tiny("digits", **{"acquire.omega": 0.0})) < 2 * one
-    )  # the plain images are shared
+        sweep.sweep(cases_of([tiny("linear")]), tmp_path, device, workers, lambda *_: None)

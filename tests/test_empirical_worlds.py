@@ -9,6 +9,11 @@ from scipy.stats import kstest
 from sklearn.datasets import load_digits
 from torch.autograd.functional import jacobian
 
+from empirical import generator
+from empirical.data import Split
+from empirical.generator import GeneratorTraining
+from empirical.generator_training import train
+from empirical.images import decode, encode
 from empirical.sampler import Sampler, Samples
 from empirical.worlds import WORLDS, DigitsWorld, LinearWorld
 
@@ -82,6 +87,25 @@ def test_fewer_steps_are_further_from_the_law(run_of, plenty):
     assert gaps[0] > 2 * gaps[1]
 
 
+def test_rows_that_count_twice_are_fitted_as_if_they_were_there_twice():
+    """The weights of `everything`: one row of four doubled, against five rows."""
+
+    class Weighted(Split):
+        def everything(self):
+            return self, torch.tensor([1.0, 1.0, 1.0, 2.0])
+
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(8))
+    labels = torch.tensor([0, 1, 1, 0])
+    for kind in ("ridge", "logistic"):
+        one, two = (
+            LinearWorld(dimension=3).learner(SimpleNamespace(learner=SimpleNamespace(kind=kind)), "cpu") for _ in "ab"
+        )
+        losses = [one.fit(Weighted(x, labels), 0, 1), two.fit(Split(x[[0, 1, 2, 3, 3]], labels[[0, 1, 2, 3, 3]]), 0, 1)]
+        tolerance = 1e-9 if kind == "ridge" else 1e-5
+        assert torch.allclose(one.w, two.w, rtol=0, atol=tolerance)
+        assert losses[0] == pytest.approx(losses[1], abs=tolerance)
+
+
 def linear_learner(kind, ridge=0.05, rows=60, dimension=7):
     """A learner fitted on labelled noise, with its data."""
     source = torch.Generator().manual_seed(4)
@@ -89,7 +113,7 @@ def linear_learner(kind, ridge=0.05, rows=60, dimension=7):
     labels = (x[:, 0] + torch.randn(rows, generator=source) > 0).long()
     world = LinearWorld(dimension=dimension, ridge=ridge)
     learner = world.learner(SimpleNamespace(learner=SimpleNamespace(kind=kind)), "cpu")
-    return world, learner, Samples(x, labels, torch.arange(rows))
+    return world, learner, Samples(x, labels, torch.arange(rows), torch.arange(rows))
 
 
 @pytest.mark.parametrize("kind", ["ridge", "logistic"])
@@ -112,15 +136,14 @@ def test_the_linear_learner_is_at_the_minimum_of_its_loss(kind, ridge, pool_of, 
     assert reported == pytest.approx(loss(learner.w).item(), rel=1e-12)
 
 
-def test_the_linear_learner_is_refitted_when_the_pool_changes(pool_of, tmp_path):
+def test_the_linear_learner_is_refitted_when_the_pool_changes(pool_of, add_round, tmp_path):
     _, learner, samples = linear_learner("ridge")
     pool = pool_of(samples, tmp_path)
     learner.fit(pool, 0, 1)
     before = learner.state()
     learner.fit(pool, 1, 2)
     assert torch.equal(before["w"], learner.w)
-    pool.append(pool.shards[0].__class__(**{**vars(pool.shards[0]), "round": 1, "samples": Samples(
-        -samples.images, samples.labels, samples.seeds)}))  # fmt: skip
+    add_round(pool, samples._replace(images=-samples.images))
     learner.fit(pool, 2, 3)
     assert learner.w.norm() < 1e-6 * before["w"].norm()  # the labels of mirrored points cancel
     learner.load_state(before)
@@ -156,6 +179,17 @@ def test_linear_validation_is_real_data_of_the_run_seed():
     assert torch.equal(first.labels, (first.images[:, 0] > 0).long())
 
 
+def test_the_linear_corpus_is_real_data_that_never_change():
+    world = LinearWorld(dimension=6)
+    corpus = world.corpus_split()
+    assert corpus.images.shape == (4096, 6)
+    assert torch.equal(corpus.images, world.corpus_split().images)
+    assert torch.equal(corpus.labels, (corpus.images[:, 0] > 0).long())
+    assert corpus.images.mean(0).abs().max() < 4 / 64  # standard error 1/64
+    for seed in range(20):
+        assert not torch.equal(world.validation_split(seed).images[0], corpus.images[0])
+
+
 def test_digits_are_the_real_ones_in_order_and_range():
     data, world = load_digits(), DigitsWorld()
     rows = world.rows((0, 1797))
@@ -168,7 +202,7 @@ def test_digits_are_the_real_ones_in_order_and_range():
 def test_the_digits_splits_are_disjoint_and_as_configured():
     world = DigitsWorld(corpus=(0, 1000), validation=(1000, 1100), test_rows=(1100, 1797))
     assert torch.equal(world.validation_split(0).labels, world.rows((0, 1797)).labels[1000:1100])
-    corpus, real = world.rows(world.corpus).images, world.validation_split(3).images
+    corpus, real = world.corpus_split().images, world.validation_split(3).images
     assert len(corpus) == 1000
     assert not (corpus.flatten(1).unsqueeze(0) == real.flatten(1).unsqueeze(1)).all(-1).any()
 
@@ -193,4 +227,25 @@ def test_shipped_digits_look_like_their_labels(run_of):
 
 
 def test_the_worlds_go_by_their_names():
-    assert {name: world.name for name, world in WORLDS.items()} == {"linear": "linear", "digits": "digits"}
+    assert list(WORLDS) == ["linear", "digits", "glyphs", "cifar10"]
+    assert all(world.name == name for name, world in WORLDS.items())
+
+
+def test_generated_digits_are_on_the_levels_that_are_stored(run_of):
+    run = run_of("digits", **{"sampling.steps": 4})
+    images = Sampler(run.world, run.sampling).draw(0, 0, 16)[0].images
+    assert torch.equal(decode(encode(images), run.world.shape), images)
+    assert torch.equal(run.world.finish(torch.full((1, 1, 8, 8), 1.7)), torch.ones(1, 1, 8, 8))
+
+
+def test_weights_that_were_replaced_are_read_anew(tmp_path):
+    """Training again leaves other weights under the same name."""
+    path = tmp_path / "digits_generator.safetensors"
+    settings = [GeneratorTraining(base_channels=8, iterations=1, batch=2, seed=seed) for seed in (0, 1)]
+    world, found = DigitsWorld(weights=str(path)), []
+    for one in settings:
+        model = train(world.corpus_split(), world.shape, 10, one, lambda *_: None)
+        generator.save(path, model, one, world.shape, 10, {"corpus": [0, 1000]})
+        found.append((world.identity(), world.denoiser("cpu")(torch.ones(1, 1, 8, 8), 5, torch.tensor([1]))))
+    assert found[0][0] != found[1][0]
+    assert not torch.equal(found[0][1], found[1][1])

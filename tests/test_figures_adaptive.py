@@ -28,7 +28,7 @@ def records_of(found, rng):
     records = []
     for case in found:
         growth, acquire, world = case.run.growth, case.run.acquire, case.run.world
-        size = growth.initial + (0 if acquire.replace else growth.additions * growth.addition)
+        size = growth.initial + (0 if acquire.retire else growth.additions * growth.addition)
         rho = 0.8 + 0.002 * case.run.seed if growth.initial < 1000 else 0.99
         if growth.additions:
             question = {
@@ -41,7 +41,7 @@ def records_of(found, rng):
         config = {
             "world": {"dimension": world.dimension, "ridge": world.ridge},
             "growth": {"initial": growth.initial, "addition": growth.addition, "additions": growth.additions},
-            "acquire": {"ratio": acquire.ratio, "replace": acquire.replace},
+            "acquire": {"ratio": acquire.ratio, "retire": acquire.retire},
         }
         result = {"accuracy": 1 - np.arccos(rho) / np.pi, "alignment": rho, "pool_size": size, "config": config}
         records.append({"panel": case.panel, "series": case.series, "value": case.value, "seed": case.run.seed,

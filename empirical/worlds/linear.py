@@ -18,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from empirical.config import Run
-from empirical.data import Split
+from empirical.data import Data, Split
 from empirical.errors import require, require_positive
 from empirical.guidance import Denoiser
 from empirical.learner import Learner
-from empirical.pool import Pool
+from empirical.ranks import Ranks
 from empirical.world import Score
 
 
@@ -43,8 +43,10 @@ class LinearWorld:
         require(self.dimension >= 2, "world (linear).dimension", self.dimension, "an integer >= 2")
 
     def check(self, run: Run) -> None:
-        """Refuse a run this world has no learner for."""
+        """Refuse a run this world has no learner or no signal for."""
         require(run.learner.kind in self.learners, "learner.kind", run.learner.kind, f"one of {self.learners}")
+        signal, kinds = run.growth.signal, "'validation' or 'synthetic': linear learners keep no average"
+        require(signal != "agreement", "growth.signal", signal, kinds)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,10 +87,16 @@ class LinearWorld:
         """Samples are what the sampler ends with."""
         return x
 
+    def corpus_split(self) -> Split:
+        """4,096 real samples, the same ones always."""
+        return self._real(4096, torch.Generator().manual_seed(0x7C0A9E35))
+
     def validation_split(self, seed: int) -> Split:
         """Real samples to watch the learner with, drawn anew for each run seed."""
-        source = torch.Generator().manual_seed(seed ^ 0x1F123BB5)
-        x = torch.randn(self.validation, self.dimension, generator=source)
+        return self._real(self.validation, torch.Generator().manual_seed(seed ^ 0x1F123BB5))
+
+    def _real(self, count: int, source: torch.Generator) -> Split:
+        x = torch.randn(count, self.dimension, generator=source)
         return Split(x, (x @ self.truth() > 0).long())
 
     def test(self, learner: Learner) -> Score:
@@ -103,7 +111,7 @@ class LinearWorld:
 
 
 class LinearLearner:
-    """w minimising (1/n) sum_i loss(y_i <w, x_i>) + ridge/2 ||w||^2 over the n rows of the pool, solved exactly.
+    """w minimising the weighted mean of loss(y_i <w, x_i>), plus ridge/2 ||w||^2, over all rows, solved exactly.
 
     It has no iterations, so it plateaus at once. `ridge` has loss (1 - y s)^2 / 2, `logistic` log(1 + exp(-y s)).
     """
@@ -112,30 +120,38 @@ class LinearLearner:
         self.w = torch.zeros(dimension, dtype=torch.float64)
         self.device = self.w.device
         self.ridge, self.kind = ridge, kind
-        self._fitted: tuple[int, int] | None = None  # (rounds, rows) of the pool that w was solved for
+        self._fitted: int | None = None  # version of the data that w was solved for
 
-    def fit(self, pool: Pool, start: int, stop: int) -> float:  # noqa: ARG002
-        rows = pool.active
-        x, y = rows.images.double().cpu(), (2 * rows.labels.cpu() - 1).double()
-        if self._fitted != (len(pool.shards), len(pool)):
+    def fit(self, data: Data, start: int, stop: int) -> float:  # noqa: ARG002
+        rows, weights = data.everything()
+        x, y, v = rows.images.double().cpu(), (2 * rows.labels.cpu() - 1).double(), weights.double()
+        if self._fitted != data.version:
             if self.kind == "ridge":
-                gram = x.T @ x / len(y) + self.ridge * torch.eye(len(self.w), dtype=torch.float64)
-                self.w = torch.linalg.solve(gram, x.T @ y / len(y))
+                gram = (v * x.T) @ x / v.sum() + self.ridge * torch.eye(len(self.w), dtype=torch.float64)
+                self.w = torch.linalg.solve(gram, x.T @ (v * y) / v.sum())
             else:
                 solver = LogisticRegression(C=1 / (self.ridge * len(y)), fit_intercept=False, tol=1e-8, max_iter=1000)
-                self.w = torch.from_numpy(np.ravel(solver.fit(x.numpy(), y.numpy()).coef_))
-            self._fitted = (len(pool.shards), len(pool))
+                shares = (v / v.mean()).numpy()
+                self.w = torch.from_numpy(np.ravel(solver.fit(x.numpy(), y.numpy(), shares).coef_))
+            self._fitted = data.version
         margin = y * (x @ self.w)
         loss = (1 - margin).square() / 2 if self.kind == "ridge" else torch.nn.functional.softplus(-margin)
-        return loss.mean().item()
+        return float(v @ loss / v.sum())
+
+    def distribute(self, ranks: Ranks) -> None:
+        """Nothing to share: every process solves for itself, to the same numbers."""
 
     def logits(self, images: Tensor) -> Tensor:
         """Those of the probability 1 / (1 + exp(-<w, x>)) of label 1."""
         score = images @ self.w.to(images).unsqueeze(1)  # (B, 1)
         return torch.cat([-score / 2, score / 2], dim=1)
 
+    raw_logits = logits  # no average is kept
+
     def state(self) -> dict[str, Tensor]:
         return {"w": self.w.clone()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         self.w = state["w"]
+
+    evaluated, load_evaluated = state, load_state

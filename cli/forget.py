@@ -1,0 +1,35 @@
+"""What --no-resume deletes: runs, and everything that they would start from again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from empirical.config import Run
+from empirical.rundir import locked, prefix_name, run_directory
+from empirical.sampler import Sampler
+from empirical.stream import Stream
+from empirical.watch import HELD_OUT, REFERENCE
+
+
+def forget(runs: Sequence[Run], root: Path, device: str) -> None:
+    """Delete the runs' folders, the states that they could have shared, and the plain images of their seeds.
+
+    Raises InputError where a run is in use by another process.
+    """
+    streams: dict[tuple[object, ...], Stream] = {}
+    for run in dict.fromkeys(runs):
+        base, directory = root / run.world.name, run_directory(run, root)
+        if not base.exists():
+            continue
+        if directory.exists():
+            with locked(directory):
+                shutil.rmtree(directory)
+        for additions in range(run.growth.additions + 1):
+            shutil.rmtree(base / prefix_name(run, additions), ignore_errors=True)
+        key = (run.world, run.sampling)
+        if key not in streams:
+            streams[key] = Stream(Sampler(run.world, run.sampling, device), base)
+        for seed in (run.seed, HELD_OUT + run.seed, REFERENCE + run.seed):
+            shutil.rmtree(streams[key].directory / f"seed_{seed:04d}", ignore_errors=True)

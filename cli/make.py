@@ -1,0 +1,114 @@
+"""Figures: their training runs, then their tables and pictures."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from rich.table import Table
+
+from cli.options import Options
+from cli.plans import FIGURES, Plan, figure, plan
+from cli.terminal import console, progress_line
+from empirical.errors import require
+
+
+def main(options: Options) -> int:
+    """Do what is asked for: figures by name, or one of the words."""
+    targets = options.targets
+    if targets == ["list"]:
+        from cli.listing import show_list
+
+        return show_list(options)
+    if targets == ["errata"]:
+        from cli.errata import show_errata
+
+        return show_errata()
+    if targets and targets[0] == "generator":
+        from cli.generator import train_generator
+
+        return train_generator(targets[1:], options)
+    for target in targets or [""]:
+        require(target in FIGURES, "figure", target, ", ".join(FIGURES), "name one or more of them, or `list`")
+    plans = [plan(name, options) for name in dict.fromkeys(targets)]
+    if options.dry_run:
+        from cli.listing import show_plans
+
+        return show_plans(plans, options)
+    start = time.monotonic()
+    make_runs(plans, options)
+    lines = Table("figure", "what it shows", "file", title=None)
+    for item in plans:
+        lines.add_row(item.name, *make_figure(item, options, start))
+    console.print(lines)
+    return 0
+
+
+def make_runs(plans: list[Plan], options: Options) -> None:
+    """Do the training runs of all plans together: they may share some."""
+    from empirical import sweep
+
+    cases = [case for item in plans for case in item.cases]
+    if not cases:
+        return
+    root = options.out / "runs"
+    if not options.resume:
+        from cli.forget import forget
+
+        forget([case.run for case in cases], root, options.device)
+    if options.slurm:
+        from cli.cluster import make_jobs
+
+        make_jobs(cases, options)
+        return
+    workers = options.workers or os.cpu_count() or 1
+    with progress_line("training runs") as report:
+        sweep.sweep(cases, root, options.device, workers, lambda done, total: report(done, total, ""))
+
+
+def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
+    """Make one figure's files from its finished runs; returns what it says and its picture."""
+    from empirical import sweep
+    from empirical.rundir import manifest, run_name
+    from figures import output
+
+    records = sweep.results(item.cases, options.out / "runs")
+
+    def about() -> dict[str, Any]:
+        return {
+            "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
+            "preset": options.preset,
+            "learner": options.learner or "the recipe's",
+            "series": item.series,
+            "worlds": {
+                name: sweep.recipe(options.experiments, name)[0] for name in sorted({s["world"] for s in item.series})
+            },
+            "cost": total_cost(item, records),
+            "wall_s": round(time.monotonic() - start, 1),
+            **manifest(options.device),
+        }
+
+    notes = [] if options.preset == "default" else [f"{options.preset} preset: few seeds and points"]
+    notes += [f"learner: {options.learner}"] if options.learner else []
+    note = "; ".join(notes)
+    names = [run_name(case.run) for case in item.cases]
+    stem = options.out / item.name / item.name
+    with progress_line(item.name) as report:
+        said, picture = output.produce(
+            figure(item.name), stem, item.settings, records, names, note, about, report, reuse=options.resume
+        )
+    return said, str(picture)
+
+
+def total_cost(item: Plan, records: list[dict[str, Any]]) -> dict[str, float]:
+    """Cost counters summed over the figure's distinct runs."""
+    from empirical.rundir import run_name
+
+    costs = {run_name(case.run): record["result"]["cost"] for case, record in zip(item.cases, records, strict=True)}
+    total: Counter[str] = Counter()
+    for cost in costs.values():
+        total.update(cost)
+    return dict(total)

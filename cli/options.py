@@ -1,0 +1,129 @@
+"""What can be said on the command line, a frozen dataclass a command. Imports next to nothing: help comes at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from empirical.errors import InputError, require
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+WITHOUT_DOWNLOADS = ("linear", "digits")  # the worlds of --world all
+DEVICE = "Torch device for sampling and training: cpu, cuda (the first GPU), cuda:1, ..."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Make figures, theory and practice on the same axes, under results/: name them, or say `list` to see which.
+
+    `errata` prints the paper's misprints with numbers; `generator digits` trains the digits generator anew.
+    Further commands, each with its own --help: `run RECIPE.toml` does one run, `pool RUN` shows what a run's pool is
+    made of, `verify RUN-OR-FIGURE` checks stored results against each other.
+    """
+
+    targets: tyro.conf.Positional[list[str]]
+    """Figures by name; or `list`, `errata`, or `generator WORLD`."""
+    preset: Literal["default", "quick"] = "default"
+    """`quick`: the same code with fewer seeds and points, marked on the figure."""
+    world: Literal["all", "linear", "digits", "glyphs", "cifar10"] = "all"
+    """Only the panels of one world; `all` is the worlds without downloads or a GPU: linear and digits."""
+    learner: str = ""
+    """Another learner for the image worlds: cnn or vit."""
+    seeds: int = 0
+    """Seeds per point instead of the preset's; at least 2."""
+    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    workers: int = 0
+    """Processes, one thread each; default: one per core (with --slurm: one per job)."""
+    out: Path = Path("results")
+    """Where runs and figures are kept."""
+    resume: bool = True
+    """Reuse finished runs and continue interrupted ones; --no-resume deletes and repeats them, with all they share."""
+    dry_run: bool = False
+    """Show configuration, runs and what they will take - images, denoiser calls, time, disk - and stop."""
+    slurm: str = ""
+    """Do the training runs as jobs of a SLURM cluster: a partition, or a TOML file with a [slurm] table."""
+    slurm_minutes: int = 0
+    """Time limit of a job; one that runs out goes on in the next."""
+    experiments: Path = EXPERIMENTS
+    """The folder of the figures' TOML files, with the recipes of the worlds under worlds/."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """One run from a recipe, with progress; stopped, the same command goes on. Prints the result and its folder.
+
+    Several processes do a run together under `accelerate launch --multi_gpu --num_processes 2 paper_repro.py run ...
+    --device cuda`, one GPU each, or `torchrun --nproc_per_node 2 paper_repro.py run ...`, on CPUs too.
+    """
+
+    recipe: tyro.conf.Positional[Path]
+    """A TOML file with the sections of experiments/worlds/*.toml."""
+    set: tyro.conf.UseAppendAction[list[list[str]]] = field(default_factory=list)
+    """Settings on top of the recipe, e.g. growth.additions=3 acquire.omega=0.02 seed=1."""
+    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    out: Path = Path("results")
+    """Where runs are kept: the folder is <out>/runs/<world>/<digest of the configuration>."""
+    tensorboard: bool = False
+    """Write live scalars under <run>/tensorboard."""
+    dry_run: bool = False
+    """Show the resolved configuration and what the run will take, and stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolOptions:
+    """What the pool of a run is made of: its growth, sample grids, and rows made again from their seeds.
+
+    Several runs are put side by side, e.g. the same recipe at several omegas.
+    """
+
+    runs: tyro.conf.Positional[list[str]]
+    """Run folders, or unambiguous beginnings of their names under <out>/runs."""
+    row: int = -1
+    """Make this row again; default: a few random ones."""
+    columns: int = 4
+    """Samples of a class a round in the grid."""
+    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    out: Path = Path("results")
+    """Where runs are, and where the grids go: <out>/pool."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Check stored results against each other, a line a check; the exit code is 1 if anything is off.
+
+    A run: names and digests of its files, its pool against its seeds, its numbers against its pool and its learner.
+    A figure: each of its runs by their digests, and its table made again from them, byte for byte.
+    """
+
+    folders: tyro.conf.Positional[list[str]]
+    """Run folders (or beginnings of their names under <out>/runs) and figure folders, e.g. results/fig4."""
+    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    out: Path = Path("results")
+    """Where runs are looked for by name, and those of figures."""
+
+
+def settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """The dotted settings of `--set`: values are TOML, a bare word is a string.
+
+    >>> settings([["growth.additions=3", "acquire.through=x0"], ["world.corpus=[0, 900]"]])
+    {'growth.additions': 3, 'acquire.through': 'x0', 'world.corpus': [0, 900]}
+    """
+    values: dict[str, Any] = {}
+    for item in (item for group in items for item in group):
+        name, equals, text = item.partition("=")
+        name, text = name.strip(), text.strip()
+        require(bool(equals and name and text), "--set", item, "setting=value, e.g. growth.additions=3")
+        require(name not in values, "--set", item, "one value per setting", "give it once")
+        try:
+            values[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            bare = text.replace("_", "").replace("-", "").isalnum()
+            if not bare:
+                raise InputError("--set", item, "a TOML value after the =", "quote a text: name='some text'") from None
+            values[name] = text
+    return values

@@ -1,0 +1,144 @@
+"""What the pool of a run is made of: its growth, pictures of its samples, rows made again from their seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from cli.options import PoolOptions
+from cli.terminal import console
+from empirical.checkpoint import read_json
+from empirical.config import Run
+from empirical.devices import prepare
+from empirical.errors import require
+from empirical.images import is_image
+from empirical.pool import Pool
+from empirical.remake import find_run, guide_of, open_pool, open_run, remake, some_rows
+from empirical.sampler import Sampler
+
+CLASSES, ROUNDS = 10, 8  # shown at most
+ROWS = 3  # made again without --row
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run with its pool."""
+
+    folder: Path
+    run: Run
+    pool: Pool
+
+
+def main(options: PoolOptions) -> int:
+    """Show one pool, or several side by side; 1 if a row made again is not what is stored."""
+    require(bool(options.runs), "pool", "no run", "run folders or beginnings of their names", "name one")
+    require(options.columns >= 1, "--columns", options.columns, "an integer >= 1")
+    prepare(options.device)
+    opened = []
+    for name in dict.fromkeys(options.runs):
+        folder = find_run(name, options.out / "runs")
+        run = open_run(folder)
+        opened.append(Opened(folder, run, open_pool(run, folder)))
+        require(
+            bool(opened[-1].pool.rounds), str(folder), "a pool without a round", "a run that has begun", "let it run"
+        )
+    worlds = {one.run.world for one in opened}
+    require(len(worlds) == 1, "pool", f"runs of {len(worlds)} worlds", "runs of one world", "name them apart")
+    same = True
+    for one in opened:
+        show_growth(one)
+        same &= show_remade(one, options)
+    if is_image(opened[0].run.world.shape):
+        show_pictures(opened, options)
+    else:
+        console.print(f"no pictures: samples of the {opened[0].run.world.name} world are vectors")
+    return 0 if same else 1
+
+
+def show_growth(one: Opened) -> None:
+    """A line per round."""
+    title = f"{one.folder}: seed {one.run.seed}, {len(one.pool):,} rows in use"
+    lines = Table("round", "rows", "retired", "omega", "entropy", "iteration", "images", "GFLOP", title=title)
+    for values in one.pool.summary():
+        numbers = (f"{values['omega']:g}", f"{values['entropy']:.3f}", f"{values['step']:,}", f"{values['images']:,}")
+        counts = (str(values["round"]), f"{values['added']:,}", f"{values['retired']:,}")
+        lines.add_row(*counts, *numbers, f"{values['gflop']:.3g}")
+    console.print(lines)
+
+
+def show_remade(one: Opened, options: PoolOptions) -> bool:
+    """A line per row made again; whether all are bit-identical."""
+    rows = [options.row] if options.row >= 0 else some_rows(one.pool, ROWS)
+    found = remake(one.run, one.folder, one.pool, rows, options.device)
+    for row in found:
+        same = "bit-identical" if row.same else f"NOT the same, by up to {row.distance:.2g}"
+        where = f"row {row.row} (round {row.round}, class {row.label}, seed {row.seed})"
+        console.print(f"{where} made again: {same}", markup=False)
+    made_on = read_json(one.folder / "manifest.json")["hardware"]["device"]
+    all_same = all(row.same for row in found)
+    if not all_same and made_on != options.device:
+        console.print(f"the run was made on {made_on}, which may round otherwise: try --device {made_on}", markup=False)
+    return all_same
+
+
+def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
+    """Two pictures: samples of the pools as they are, and the same seeds under the learner of every round."""
+    from figures import grids, style
+
+    name = "+".join(one.folder.name[: 16 if len(opened) == 1 else 8] for one in opened)
+    shown = min(opened[0].run.world.classes, CLASSES)
+    classes = [str(label) for label in range(shown)]
+    distinct = len({one.run.acquire.omega for one in opened}) == len(opened)
+    for kind, pick, caption in (
+        ("rows", stored, "Samples of the pool by class and round, as trained on"),
+        ("seeds", same_seeds, "The same seeds by class and round, guided by the learner of the round"),
+    ):
+        blocks = []
+        for one in opened:
+            rounds = spaced(len(one.pool.rounds), ROUNDS)
+            columns = options.columns if len(opened) == 1 else 1
+            images = [
+                pick(one, number, shown, columns, options.device) for number in rounds
+            ]  # each (classes, columns, ...)
+            word = "round " if columns > 1 else ""
+            titles = [title for number in rounds for title in (f"{word}{number}", *[""] * (columns - 1))]
+            title = f"omega = {one.run.acquire.omega:g}" + ("" if distinct else f", {one.folder.name[:6]}")
+            blocks.append(grids.Block(title, titles, torch.cat(images, 1).numpy()))
+        path = style.save(grids.draw(blocks, classes, caption), options.out / "pool" / name / kind)[0]
+        console.print(str(path), markup=False)
+
+
+def stored(one: Opened, number: int, classes: int, columns: int, device: str) -> Tensor:  # noqa: ARG001
+    """The first rows of each class in a round, (classes, columns, C, H, W); white where there are too few."""
+    round_, shape = one.pool.rounds[number], one.run.world.shape
+    images = torch.ones(classes, columns, *shape)
+    for label in range(classes):
+        rows = torch.nonzero(round_.labels == label).flatten()[:columns]
+        images[label, : len(rows)] = round_.images(rows)
+    return images
+
+
+def same_seeds(one: Opened, number: int, classes: int, columns: int, device: str) -> Tensor:
+    """The first seeds of each class, sampled as in a round; of the same shape."""
+    world = one.run.world
+    sampler, guide = Sampler(world, one.run.sampling, device), guide_of(one.run, one.folder, number, device)
+    if classes == world.classes:
+        images = sampler.draw(one.run.seed, 0, classes * columns, guide)[0].images
+        return images.view(columns, classes, *world.shape).transpose(0, 1)
+    parts = [sampler.draw(one.run.seed, i * world.classes, classes, guide)[0].images for i in range(columns)]
+    return torch.stack(parts, 1)
+
+
+def spaced(count: int, most: int) -> list[int]:
+    """At most so many of 0 ... count - 1, evenly, with the first and the last.
+
+    >>> spaced(3, 8), spaced(16, 4)
+    ([0, 1, 2], [0, 5, 10, 15])
+    """
+    if count <= most:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})

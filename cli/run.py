@@ -1,0 +1,79 @@
+"""One run from a recipe, with progress."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from rich.table import Table
+
+from cli.listing import needed_for, spell
+from cli.options import RunOptions, settings
+from cli.terminal import console, progress_line
+from empirical.config import Run, flat, from_dict, load_toml, merged, to_dict
+from empirical.devices import prepare
+from empirical.practice import Event
+from empirical.ranks import launched
+from empirical.run import execute
+from empirical.rundir import result_path, run_directory
+from empirical.tensorboard import Scalars
+
+
+def main(options: RunOptions) -> int:
+    """Do the run, or show what it would be."""
+    recipe = load_toml(options.recipe)
+    speeds, _ = recipe.pop("throughput", {}), recipe.pop("generator", None)
+    run = from_dict(merged(recipe, settings(options.set)))
+    folder = run_directory(run, options.out / "runs")
+    if options.dry_run:
+        show(run, speeds)
+        console.print(
+            f"{folder}{' (finished)' if result_path(run, options.out / 'runs').exists() else ''}", markup=False
+        )
+        return 0
+    prepare(options.device)
+    with launched(options.device) as (ranks, device), ExitStack() as stack:
+        if not ranks.first:
+            execute(run, options.out / "runs", device, ranks=ranks)
+            return 0
+        before = result_path(run, options.out / "runs").exists()
+        console.print(f"{folder}{': finished before' if before else ''}", markup=False)
+        scalars = stack.enter_context(Scalars(folder)) if options.tensorboard else None
+        report = stack.enter_context(progress_line("iterations"))
+
+        def observe(event: Event) -> None:
+            if scalars:
+                scalars.write(event)
+            values = event.values
+            if event.kind == "evaluated":
+                scores = f"loss {values['loss']:.3f}, validation {values['accuracy_validation']:.3f}"
+                report(values["step"], run.training.iterations, f"pool {values['pool']:,}, {scores}")
+            elif event.kind == "added":
+                console.print(
+                    f"iteration {values['step']}: {values['added']:,} added, entropy {values['entropy']:.3f}, "
+                    f"pool {values['pool']:,}",
+                    markup=False,
+                )
+
+        result = execute(run, options.out / "runs", device, ranks=ranks, observe=observe)
+    tell(result)
+    return 0
+
+
+def show(run: Run, speeds: dict[str, Any]) -> None:
+    """The resolved configuration and what the run will take."""
+    for key, value in flat(to_dict(run)).items():
+        console.print(f"{key} = {value}", markup=False, highlight=False)
+    console.print(spell(needed_for([run], {run.world.name: speeds} if speeds else {})), markup=False)
+
+
+def tell(result: dict[str, Any]) -> None:
+    """The result of a run."""
+    cost, lines = result["cost"], Table("", "", show_header=False)
+    lines.add_row("accuracy on real test data", f"{result['accuracy']:.4f}")
+    lines.add_row("on real validation data", f"{result['accuracy_validation']:.4f}")
+    lines.add_row("pool", f"{result['pool_size']:,} rows in use, {len(result['pool'])} rounds")
+    lines.add_row("images generated", f"{cost['images']:,} ({cost['sampling_gflop']:.3g} GFLOP)")
+    lines.add_row("denoiser calls", f"{cost['denoiser_calls']:,}")
+    lines.add_row("CPU time", f"{cost['sampling_cpu_s']:.1f} s sampling, {cost['learner_cpu_s']:.1f} s training")
+    console.print(lines)

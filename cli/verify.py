@@ -1,0 +1,142 @@
+"""Stored results checked against each other: runs by `empirical.verify`, figures by making their tables again."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cli.options import VerifyOptions
+from cli.plans import FIGURES, figure
+from cli.terminal import console, progress_line
+from empirical.checkpoint import read_json
+from empirical.devices import prepare
+from empirical.errors import require
+from empirical.examine import EXAMINATIONS
+from empirical.remake import find_run
+from empirical.verify import Check, MismatchError, agree, attempt, check_run
+
+PICTURES = ("png", "pdf", "svg")
+
+
+def main(options: VerifyOptions) -> int:
+    """Print a line a check; 1 if anything is off, and the last line names it."""
+    require(bool(options.folders), "verify", "nothing", "run folders, names of runs, or figure folders", "name one")
+    prepare(options.device)
+    off = []
+    for name in dict.fromkeys(options.folders):
+        for where, check in checks(name, options):
+            line = f"{'ok ' if check.ok else 'OFF'} {where}: {check.name}: {check.said}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            off += [] if check.ok else [f"{where}: {check.name}"]
+    if off:
+        console.print(f"{len(off)} off: {', '.join(off)}", markup=False, highlight=False, soft_wrap=True)
+    return 1 if off else 0
+
+
+def checks(name: str, options: VerifyOptions) -> Iterator[tuple[str, Check]]:
+    """All checks of a run or a figure, with what each is about."""
+    folder = Path(name)
+    if (folder / f"{folder.resolve().name}.json").exists() and not (folder / "config.json").exists():
+        yield from figure_checks(folder.resolve(), options)
+        return
+    found = find_run(name, options.out / "runs")
+    for check in check_run(found, device=options.device):
+        yield str(found), check
+
+
+def figure_checks(folder: Path, options: VerifyOptions) -> Iterator[tuple[str, Check]]:
+    """The runs a figure was made of, cheaply, then its own files."""
+    name = folder.name
+    manifest: dict[str, Any] = {}
+
+    def read() -> str:
+        manifest.update(read_json(folder / f"{name}.json"))
+        missing = [key for key in ("settings", "runs", "series", "versions", "git_revision") if key not in manifest]
+        if missing or name not in FIGURES:
+            raise MismatchError(
+                f"{name}.json: without {', '.join(missing)}" if missing else f"{name}: no figure of that name"
+            )
+        return f"complete; made with {manifest['git_revision']}"
+
+    first = attempt("manifest", read)
+    yield name, first
+    if not first.ok:
+        return
+    root = folder.parent / "runs" if (folder.parent / "runs").exists() else options.out / "runs"
+    runs, bad = list(dict.fromkeys(entry["run"] for entry in manifest["runs"])), False
+    folders: dict[str, Path] = {}
+    with progress_line(f"runs of {name}") as report:
+        for done, run in enumerate(runs):
+            there = attempt("run", partial(look_up, run, root, folders))
+            for check in [there] if not there.ok else check_run(folders[run], thorough=False):
+                if not check.ok:
+                    bad = True
+                    yield str(folders.get(run, run)), check
+            report(done + 1, len(runs), "")
+    if runs and not bad:
+        yield name, Check("runs", True, f"all {len(runs)} are what they say")
+    if not bad:
+        yield name, attempt("table", lambda: remake_table(folder, manifest, folders))
+    yield name, attempt("pictures", lambda: look_for_pictures(folder))
+
+
+def look_up(run: str, root: Path, folders: dict[str, Path]) -> str:
+    """Find a run's folder and remember it."""
+    folders[run] = find_run(run, root)
+    return str(folders[run])
+
+
+def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path]) -> str:
+    """The table and the details, made again from the records of the runs, byte for byte."""
+    from figures import output, table
+
+    name, module = folder.name, figure(folder.name)
+    examined = {(s["panel"], s["name"]): s["examine"] for s in manifest["series"] if s.get("examine")}
+    records = []
+    for entry in manifest["runs"]:
+        record = {key: entry[key] for key in ("panel", "series", "value", "seed")}
+        record["result"] = signed(folders[entry["run"]] / "result.json")
+        kind = examined.get((entry["panel"], entry["series"]))
+        if kind in EXAMINATIONS:
+            record["examined"] = signed(folders[entry["run"]] / f"{kind}.json")
+        records.append(record)
+    with progress_line(name) as report:
+        rows = module.compute(manifest["settings"], records, report)
+    with tempfile.TemporaryDirectory() as scratch:
+        table.save(rows, Path(scratch) / "again.csv")
+        again = (Path(scratch) / "again.csv").read_bytes()
+    stored = (folder / f"{name}.csv").read_bytes()
+    if again != stored:
+        one, other = stored.decode(errors="replace").splitlines(), again.decode().splitlines()
+        at = next(
+            (i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+        )
+        code = "" if manifest.get("code") == output.source_digest() else " (it was made by other code)"
+        raise MismatchError(f"{name}.csv line {at + 1}: not what the runs give{code}")
+    if hasattr(module, "markdown"):
+        words = (folder / f"{name}.md").read_text()
+        if not words.endswith(module.markdown(rows)):
+            raise MismatchError(f"{name}.md: not the table of {name}.csv")
+    details = module.details(records) if hasattr(module, "details") else {}
+    agree(f"{name}.json: details", json.loads(json.dumps(manifest.get("details", {}))), details)
+    return f"{len(rows)} rows again, byte for byte"
+
+
+def signed(path: Path) -> dict[str, Any]:
+    """The values of a file with a digest."""
+    from empirical.checkpoint import read_signed
+
+    return read_signed(path, f"delete {path} and rerun")
+
+
+def look_for_pictures(folder: Path) -> str:
+    """All formats are there and not empty."""
+    for kind in PICTURES:
+        path = folder / f"{folder.name}.{kind}"
+        if not path.exists() or path.stat().st_size == 0:
+            raise MismatchError(f"{path.name}: {'empty' if path.exists() else 'missing'}")
+    return ", ".join(PICTURES)

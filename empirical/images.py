@@ -1,0 +1,73 @@
+"""Samples as bytes: images as PNG of 256 grey levels, vectors as raw float32. What is trained on is what is stored."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+def is_image(shape: Sequence[int]) -> bool:
+    """Whether a sample of this shape is an image, (C, H, W) with 1 or 3 channels, rather than a vector."""
+    return len(shape) == 3 and shape[0] in (1, 3)
+
+
+def quantise(images: Tensor) -> Tensor:
+    """Images in [-1, 1] at the nearest of 256 levels: fixed points of encode and decode, bit for bit.
+
+    >>> quantise(torch.tensor([-1.0, 0.001, 1.0]))
+    tensor([-1.0000,  0.0039,  1.0000])
+    """
+    return _levels(images).float() / 127.5 - 1
+
+
+def _levels(images: Tensor) -> Tensor:
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def encode(samples: Tensor) -> list[bytes]:
+    """Samples (B, *shape) as bytes each: PNG for images, which must be on the 256 levels (`quantise`), else float32."""
+    if not is_image(samples.shape[1:]):
+        return [row.tobytes() for row in samples.float().numpy()]
+    payloads = []
+    for levels in _levels(samples).permute(0, 2, 3, 1).numpy():  # (H, W, C)
+        file = io.BytesIO()
+        Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels).save(file, "PNG")
+        payloads.append(file.getvalue())
+    return payloads
+
+
+def decode(payloads: Sequence[bytes], shape: Sequence[int]) -> Tensor:
+    """The samples (B, *shape), float32. Raises OSError or ValueError where a payload is not a sample of this shape."""
+    if not payloads:
+        return torch.empty(0, *shape)
+    if not is_image(shape):
+        return torch.from_numpy(np.stack([_vector(payload, shape) for payload in payloads]))
+    rows = np.empty((len(payloads), *shape), np.uint8)  # laid out as fresh samples are: convolutions round by layout
+    for row, payload in zip(rows, payloads, strict=True):
+        row[:] = _picture(payload, shape)
+    return torch.from_numpy(rows).float() / 127.5 - 1
+
+
+def _vector(payload: bytes, shape: Sequence[int]) -> np.ndarray:
+    if len(payload) != 4 * math.prod(shape):
+        raise ValueError(f"{len(payload)} bytes, not {4 * math.prod(shape)}")
+    return np.frombuffer(payload, np.float32).reshape(shape)
+
+
+def _picture(payload: bytes, shape: Sequence[int]) -> np.ndarray:
+    """Levels (C, H, W) of a PNG file."""
+    mode, size = "L" if shape[0] == 1 else "RGB", (shape[2], shape[1])
+    try:
+        image = Image.open(io.BytesIO(payload))
+        levels = np.asarray(image)
+    except SyntaxError as error:  # Pillow's word for a damaged PNG
+        raise ValueError(str(error)) from None
+    if image.mode != mode or image.size != size:
+        raise ValueError(f"an image of mode {image.mode} and size {image.size}, not {mode} {size}")
+    return levels.reshape(*size[::-1], shape[0]).transpose(2, 0, 1)

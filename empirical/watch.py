@@ -1,0 +1,74 @@
+"""What is measured on the way: the signal whose plateau calls for data, and an independent judge of labels.
+
+Both can do without real data: they draw plain synthetic images that no pool ever holds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES, Run
+from empirical.data import Split
+from empirical.errors import require
+from empirical.evaluate import accuracy, agreement
+from empirical.learner import Learner
+from empirical.ranks import ALONE, Ranks
+from empirical.sampler import Cost, Samples, Source
+
+HELD_OUT, REFERENCE = 2**31, 2**32  # added to a run's seed: sequences of images apart from those of all runs
+
+
+class Watch:
+    """The score of a learner at an evaluation: accuracy on real validation images, and the signal of the patience rule.
+
+    growth.signal = "validation": accuracy on a share of the real validation images, the same at each evaluation;
+    "synthetic": accuracy on held-out plain synthetic images; "agreement": how often the raw and the averaged weights
+    give those the same label. `cost` is what the held-out images took.
+    """
+
+    def __init__(self, run: Run, source: Source, ranks: Ranks = ALONE) -> None:
+        self.growth, self.ranks, self.cost = run.growth, ranks, Cost()
+        self.validation = run.world.validation_split(run.seed)
+        total = len(self.validation.labels)
+        require(total > 0, f"world ({run.world.name}): validation split", total, "at least one image")
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(run.seed))
+        self.watched = self.validation.take(order[: math.ceil(round(run.growth.validation_share * total, 6))])
+        if run.growth.signal != "validation":
+            samples, self.cost = source.draw(HELD_OUT + run.seed, 0, HELD_OUT_IMAGES)
+            self.watched = Split(samples.images, samples.labels)
+
+    def __call__(self, learner: Learner) -> dict[str, float]:
+        real = accuracy(learner, self.validation, self.ranks)
+        if self.growth.signal == "agreement":
+            signal = agreement(learner, self.watched, self.ranks)
+        elif len(self.watched.labels) == len(self.validation.labels) and self.growth.signal == "validation":
+            signal = real
+        else:
+            signal = accuracy(learner, self.watched, self.ranks)
+        return {"accuracy_validation": real, "signal": signal}
+
+
+class Judge:
+    """The probability that an independent reference gives a sample's own label: low for harmful outliers.
+
+    The reference is a learner of the run's kind, trained as the run's on other plain synthetic images, without
+    additions. `cost` is what it took.
+    """
+
+    def __init__(self, run: Run, source: Source, device: str) -> None:
+        samples, self.cost = source.draw(REFERENCE + run.seed, 0, REFERENCE_IMAGES)
+        self.reference = run.world.learner(run, device)
+        start = time.process_time()
+        self.reference.fit(Split(samples.images, samples.labels), 0, run.training.iterations)
+        self.cost.learner_cpu_s = time.process_time() - start
+        self.cost.learner_steps = run.training.iterations
+
+    @torch.no_grad()
+    def __call__(self, samples: Samples) -> Tensor:
+        """(n,) for n samples."""
+        logits = self.reference.logits(samples.images.to(self.reference.device))
+        return logits.softmax(-1).cpu().gather(1, samples.labels.unsqueeze(1)).squeeze(1)

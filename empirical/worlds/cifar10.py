@@ -1,0 +1,109 @@
+"""The CIFAR-10 world: 60,000 real 32 x 32 colour photographs of ten classes, read from a local folder.
+
+Nothing is fetched unasked: `python paper_repro.py generator cifar10` gets the data (170 MB), and so does
+`Cifar10World().prepare()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from empirical.data import Split
+from empirical.errors import InputError, require
+from empirical.generator import Stream
+from empirical.learner import Learner
+from empirical.world import Score
+from empirical.worlds.networks import NETWORKS_32
+from empirical.worlds.pixels import Network, PixelWorld, check_ranges, score
+
+ROWS = {"train": 50_000, "test": 10_000}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10World(PixelWorld):
+    """The data folder, and row ranges [first, past the last): corpus and validation of the training set, test rows."""
+
+    name: ClassVar[str] = "cifar10"
+    classes: ClassVar[int] = 10
+    shape: ClassVar[tuple[int, ...]] = (3, 32, 32)
+    networks: ClassVar[Mapping[str, Network]] = NETWORKS_32
+
+    data: str = "data/cifar10"
+    corpus: tuple[int, int] = (0, 45_000)
+    validation: tuple[int, int] = (45_000, 50_000)
+    test_rows: tuple[int, int] = (0, 10_000)
+
+    def __post_init__(self) -> None:
+        where = "world (cifar10)"
+        check_ranges(where, {"corpus": self.corpus, "validation": self.validation}, ROWS["train"])
+        check_ranges(where, {"test_rows": self.test_rows}, ROWS["test"])
+
+    def prepare(self) -> None:
+        """Download the data, unless they are in their folder already."""
+        from torchvision.datasets import CIFAR10
+
+        try:
+            CIFAR10(self.data, download=True)
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                "world (cifar10).data", str(error), "a download that succeeds", _how_to_get(self.data)
+            ) from None
+
+    def rows(self, part: str, bounds: tuple[int, int]) -> Split:
+        """Real images of a row range of part "train" or "test"."""
+        images, labels = _read(self.data, part)
+        where = "world (cifar10).data"
+        require(bounds[1] <= len(labels), where, f"{len(labels)} {part} images", f"at least {bounds[1]}")
+        levels = torch.from_numpy(images[slice(*bounds)]).permute(0, 3, 1, 2)
+        return Split((levels.float() / 127.5 - 1).contiguous(), torch.from_numpy(labels[slice(*bounds)]))
+
+    def corpus_split(self) -> Split:
+        """The real images that the generator has learned from."""
+        return self.rows("train", self.corpus)
+
+    def material(self) -> Stream:
+        """What to train the generator on: the corpus's images, drawn with replacement, half of them mirrored."""
+        split = self.corpus_split()
+
+        def batch(step: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+            source = np.random.default_rng((0, step))
+            images, labels = split.take(torch.from_numpy(source.integers(len(split.labels), size=size)))
+            mirrored = torch.from_numpy(source.random(size) < 0.5).view(-1, 1, 1, 1)
+            return torch.where(mirrored, images.flip(-1), images), labels
+
+        return batch
+
+    def validation_split(self, seed: int) -> Split:  # noqa: ARG002
+        """The real images that are watched during a run."""
+        return self.rows("train", self.validation)
+
+    def test(self, learner: Learner) -> Score:
+        """Accuracy on the real test images, and which of them are right."""
+        return score(learner, self.rows("test", self.test_rows))
+
+
+@lru_cache(maxsize=2)
+def _read(folder: str, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 32, 32, 3) uint8 and labels (n,) of a part; torchvision checks the files before it opens them."""
+    from torchvision.datasets import CIFAR10
+
+    try:
+        data = CIFAR10(folder, train=part == "train")
+    except (RuntimeError, FileNotFoundError):
+        allowed = "a folder with CIFAR-10's python version, whole (cifar-10-batches-py/data_batch_1, ...)"
+        raise InputError("world (cifar10).data", str(Path(folder).resolve()), allowed, _how_to_get(folder)) from None
+    return data.data, np.array(data.targets)
+
+
+def _how_to_get(folder: str) -> str:
+    return (
+        "get it by `python paper_repro.py generator cifar10`, or unpack "
+        f"https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz in {folder}, or name its place in world.data"
+    )

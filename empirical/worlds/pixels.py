@@ -1,0 +1,152 @@
+"""What the worlds of small images share: the generator's weights file, its denoiser, networks as learners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from empirical import generator
+from empirical.config import Run
+from empirical.data import Split
+from empirical.errors import require
+from empirical.evaluate import correct
+from empirical.guidance import Denoiser
+from empirical.images import quantise
+from empirical.learner import Learner, NetworkLearner
+from empirical.world import Score, World
+
+UNTRAINED = "untrained"  # the `weights` of a world whose generator is about to be trained
+Network = Callable[[int, int, int], nn.Module]  # (channels, size, classes) -> logits of images
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, dict[str, Any]]:  # noqa: ARG001
+    """The generator of a weights file; the time of its last change is there to notice that it was replaced."""
+    model, values = generator.load(path)
+    return model.to(device), values
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelWorld:
+    """`corpus` says what the generator has learned from, `weights` where it is (default: shipped, or as trained here).
+
+    A world adds its other options, its splits, and the images: `corpus_split`, `validation_split`, `test`, `material`.
+    """
+
+    name: ClassVar[str]
+    classes: ClassVar[int]
+    shape: ClassVar[tuple[int, ...]]
+    networks: ClassVar[Mapping[str, Network]]
+
+    corpus: tuple[Any, ...]
+    weights: str = ""
+
+    def with_weights(self, path: Path) -> Self:
+        """The same world with other weights."""
+        return replace(self, weights=str(path))
+
+    def origin(self) -> dict[str, Any]:
+        """What the world's images are made of: its options, but for places of files."""
+        return {name: value for name, value in asdict(self).items() if name not in ("weights", "data")}
+
+    def prepare(self) -> None:
+        """Fetch what the world needs, where that is allowed: before its generator is trained. Most have it all."""
+
+    def check(self, run: Run) -> None:
+        """Refuse a run this world has no learner for, or whose generator has learned from something else."""
+        require(run.learner.kind in self.networks, "learner.kind", run.learner.kind, f"one of {tuple(self.networks)}")
+        if self.weights != UNTRAINED:
+            self.weights_values()
+
+    @property
+    def path(self) -> Path:
+        """The weights file: the one named, the one shipped, or the one that `paper_repro.py generator` leaves."""
+        shipped = Path(__file__).with_name(f"{self.name}_generator.safetensors")
+        trained = Path("results", "generator", shipped.name)
+        return Path(self.weights) if self.weights else shipped if shipped.exists() else trained
+
+    def _loaded(self, device: str) -> tuple[nn.Module, dict[str, Any]]:
+        path, train = self.path, f"train one: python paper_repro.py generator {self.name}"
+        where = f"world ({self.name})"
+        require(path.is_file(), f"{where}.weights", str(path), "an existing weights file", f"name another, or {train}")
+        model, values = _load(path, path.stat().st_mtime_ns, device)
+        found = {name: values["unet"].get(name) for name in ("classes", "channels", "size")}
+        wanted = {"classes": self.classes, "channels": self.shape[0], "size": self.shape[1]}
+        require(found == wanted, f"{where}.weights", found, f"weights for {wanted}", f"name another file, or {train}")
+        require(
+            tuple(values["corpus"]) == tuple(self.corpus),
+            f"{where}.corpus",
+            list(self.corpus),
+            f"{values['corpus']}, which the generator's weights were trained on",
+            f"name weights for this corpus in world.weights, or {train}",
+        )
+        return model, values
+
+    def weights_values(self) -> dict[str, Any]:
+        """What is stored beside the weights: network, training, corpus."""
+        return self._loaded("cpu")[1]
+
+    def identity(self) -> str:
+        """The digest of the generator's weights."""
+        return self.weights_values()["sha256"]
+
+    def scheduler(self) -> Any:
+        """The schedule the generator was trained with."""
+        return generator.scheduler()
+
+    def denoiser(self, device: str) -> Denoiser:
+        """The trained noise estimate; the label `classes` asks for the unconditional one."""
+        model, values = self._loaded(device)
+        prediction = values["training"].get("prediction", "noise")  # older files do not say
+        return lambda x, t, labels: generator.estimate(model, x, t, labels, prediction)
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Images end in the range of the data, on the 256 levels that are stored."""
+        return quantise(x)
+
+    def learner(self, run: Run, device: str) -> NetworkLearner:
+        """A network of the kind the run asks for; the initial weights follow from the run seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(run.seed)
+            model = self.networks[run.learner.kind](self.shape[0], self.shape[1], self.classes).to(device)
+        return NetworkLearner(model, self.classes, run.training, run.seed)
+
+
+class Trainable(World, Protocol):
+    """A world whose generator is trained: a `PixelWorld` with its images."""
+
+    @property
+    def corpus(self) -> tuple[Any, ...]: ...
+
+    def with_weights(self, path: Path) -> Self: ...
+
+    def origin(self) -> dict[str, Any]: ...
+
+    def prepare(self) -> None: ...
+
+    def material(self) -> Split | generator.Stream:
+        """What to train the generator on."""
+        ...
+
+
+def score(learner: Learner, split: Split) -> Score:
+    """Accuracy on real images, and which of them are right."""
+    hits = correct(learner, split)
+    return Score(hits.float().mean().item(), hits)
+
+
+def check_ranges(where: str, ranges: Mapping[str, tuple[int, int]], rows: int) -> None:
+    """Refuse row ranges [first, past the last) that are empty, beyond the `rows` there are, or overlap."""
+    taken: set[int] = set()
+    for name, (first, last) in ranges.items():
+        place = f"{where}.{name}"
+        require(0 <= first < last <= rows, place, [first, last], f"rows 0 <= first < last <= {rows}")
+        own = set(range(first, last))
+        require(taken.isdisjoint(own), place, [first, last], "rows of no other split", "make the row ranges disjoint")
+        taken |= own
