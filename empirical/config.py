@@ -25,6 +25,8 @@ from typing import Any, get_type_hints
 from empirical.errors import InputError, require, require_non_negative, require_positive
 from empirical.world import World
 
+THROUGH = ("denoiser", "conditional", "x0")
+DECODE = ("full", "tiny", "linear")
 SIGNALS = ("validation", "synthetic", "agreement")
 HELD_OUT_IMAGES, REFERENCE_IMAGES = 1024, 2048  # of the signals without real images, and of the judge of acquire.reject
 
@@ -95,9 +97,7 @@ class Growth:
     incremental: bool = False  # T_max grows in proportion to the pool
     add_at: int | None = None  # add once at this iteration instead of on a plateau
     newest_weight: int = 1  # a row of the latest addition is this many times as likely to be drawn as an older one
-    signal: str = (
-        "validation"  # what must improve: the accuracy on real images, or a signal without any (`empirical.watch`)
-    )
+    signal: str = "validation"  # what must improve: accuracy on real images, or a signal without any (see `watch`)
     validation_share: float = 1.0  # share of the real validation images that the patience rule sees
 
     def __post_init__(self) -> None:
@@ -134,7 +134,11 @@ class Acquire:
     """How an addition is obtained: candidates guided with strength `omega`, of which some are kept."""
 
     omega: float = 0.0
-    through: str = "x0"  # gradient path: "denoiser" (the paper's) or "x0" (noise estimate held constant)
+    through: str = "x0"  # path of the gradient, see `guidance.EntropyGuide`: "denoiser", "conditional" or "x0"
+    decode: str = "full"  # latent worlds: what shows x0_hat to the learner, the decoder, a "tiny" one or a "linear" map
+    every: int = 1  # guide every so many steps
+    interval: tuple[float, float] = (0.0, 1.0)  # guide only at noise levels t / T from the first to the second
+    checkpointed: bool = False  # keep no activations of the decoder for its gradient: less memory, more arithmetic
     direction: str = "entropy"  # or "random": the control with steps of the same length
     ratio: int = 1  # oversampling: the 1/ratio of highest entropy is kept
     reject: float = 0.0  # share of the candidates dropped: those whose label an independent reference doubts most
@@ -146,11 +150,29 @@ class Acquire:
         require(0 <= self.reject < 1, "acquire.reject", self.reject, "a number in [0, 1)")
         require(self.reject == 0 or self.ratio == 1, "acquire.ratio", self.ratio, "1 with acquire.reject > 0")
         require(0 <= self.retire <= 1, "acquire.retire", self.retire, "a number in [0, 1]")
-        require(self.through in ("x0", "denoiser"), "acquire.through", self.through, "'x0' or 'denoiser'")
+        require(self.through in THROUGH, "acquire.through", self.through, f"one of {', '.join(THROUGH)}")
+        require(self.decode in DECODE, "acquire.decode", self.decode, f"one of {', '.join(DECODE)}")
+        require(self.every >= 1, "acquire.every", self.every, "an integer >= 1")
+        low, high = self.interval
+        require(0 <= low < high <= 1, "acquire.interval", list(self.interval), "two numbers 0 <= low < high <= 1")
         require(self.direction in ("entropy", "random"), "acquire.direction", self.direction, "'entropy' or 'random'")
-        if self.omega == 0:  # plain sampling, however it would be guided: equal runs are to have equal names
-            object.__setattr__(self, "through", "x0")
-            object.__setattr__(self, "direction", "entropy")
+        unused: tuple[str, ...] = ()  # equal runs are to have equal names
+        if self.omega == 0:  # plain sampling, however it would be guided
+            unused = ("through", "decode", "every", "interval", "checkpointed", "direction")
+        elif self.direction == "random":
+            unused = ("through", "decode", "checkpointed")
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        for name in unused:
+            object.__setattr__(self, name, defaults[name])
+
+    @property
+    def kind(self) -> str:
+        """How it is guided, as costs go: "plain", "random", or path and decoder: "x0", "denoiser/tiny", ..."""
+        if self.omega == 0:
+            return "plain"
+        if self.direction == "random":
+            return "random"
+        return self.through if self.decode == "full" else f"{self.through}/{self.decode}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +189,9 @@ class Run:
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**31, "seed", self.seed, "an integer >= 0 and < 2^31")
+        decode = self.acquire.decode
+        allowed = f"{' or '.join(map(repr, self.world.decodes))} in the world {self.world.name}"
+        require(decode in self.world.decodes, "acquire.decode", decode, allowed)
         self.world.check(self)
 
 
@@ -193,6 +218,10 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
             "a pair of integers",
         )
         return tuple(value)
+    if hint == tuple[float, float]:
+        pair = isinstance(value, list | tuple) and len(value) == 2 and all(type(v) in (int, float) for v in value)
+        require(pair and all(map(math.isfinite, value)), where, value, "a pair of numbers")
+        return tuple(map(float, value))
     if hint in (int, float, str, bool):
         require(type(value) is hint, where, value, f"a value of type {hint.__name__}")
         require(hint is not float or math.isfinite(value), where, value, "a finite number")

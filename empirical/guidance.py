@@ -1,17 +1,19 @@
 """Steering a denoiser: classifier-free guidance, entropy guidance and its random-direction control.
 
 A `Denoiser` maps (x_t, t, labels) to the noise estimate eps. A `Predictor` maps the same to the pair the sampler steps
-from, (x_t, eps): plain sampling leaves x_t alone, guidance moves it. Wrappers compose; the sampler knows none of them.
+from, (x_t, eps): plain sampling leaves x_t alone, guidance moves it. The sampler knows nothing of how.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from empirical.config import Acquire
 from empirical.entropy import entropy
@@ -20,26 +22,60 @@ Denoiser = Callable[[Tensor, int, Tensor], Tensor]
 Predictor = Callable[[Tensor, int, Tensor], tuple[Tensor, Tensor]]
 
 
+class ClassifierFree:
+    """eps = (1 + scale) eps(x, y) - scale eps(x), `scale` the paper's lambda; 0 is eps(x, y) alone."""
+
+    def __init__(self, denoiser: Denoiser, scale: float, null_label: int) -> None:
+        self.conditional, self.scale, self.null_label = denoiser, scale, null_label
+
+    def __call__(self, x: Tensor, t: int, labels: Tensor) -> Tensor:
+        """Both passes share one batch."""
+        if self.scale == 0:
+            return self.conditional(x, t, labels)
+        both = self.conditional(torch.cat([x, x]), t, torch.cat([labels, self._no_labels(labels)]))
+        return self._combined(*both.chunk(2))
+
+    def complete(self, conditional: Tensor, x: Tensor, t: int, labels: Tensor) -> Tensor:
+        """The same, where the conditional estimate has been made already."""
+        if self.scale == 0:
+            return conditional
+        return self._combined(conditional, self.conditional(x, t, self._no_labels(labels)))
+
+    def _no_labels(self, labels: Tensor) -> Tensor:
+        return torch.full_like(labels, self.null_label)
+
+    def _combined(self, conditional: Tensor, unconditional: Tensor) -> Tensor:
+        return (1 + self.scale) * conditional - self.scale * unconditional
+
+
+@dataclass(frozen=True)
+class When:
+    """The steps at which a guide acts: every so many of those whose noise level t / T is in an interval."""
+
+    every: int = 1
+    interval: tuple[float, float] = (0.0, 1.0)
+
+    def steps(self, scheduler: Any) -> list[int]:
+        """Their timesteps."""
+        low, high = (bound * len(scheduler.alphas_cumprod) for bound in self.interval)
+        return [t for t in scheduler.timesteps.tolist() if low <= t <= high][:: self.every]
+
+
 class Guide(Protocol):
-    """Turns a denoiser into the predictor of one batch, given alphas_cumprod and each image's own seed."""
+    """Turns a denoiser into the predictor of one batch, given the scheduler and each image's own seed."""
 
     kind: str
-    skipped: int  # steps of single images that had no usable direction and were taken plainly
 
-    def __call__(self, denoiser: Denoiser, alphas: Tensor, seeds: Sequence[int]) -> Predictor: ...
+    @property
+    def skipped(self) -> int:
+        """Steps of single images that had no usable direction and were taken plainly."""
+        ...
 
+    def steps(self, scheduler: Any) -> list[int]:
+        """The timesteps at which it acts."""
+        ...
 
-def classifier_free(denoiser: Denoiser, scale: float, null_label: int) -> Denoiser:
-    """eps = (1 + scale) eps(x, y) - scale eps(x); both passes share one batch. `scale` is the paper's lambda."""
-    if scale == 0:
-        return denoiser
-
-    def guided(x: Tensor, t: int, labels: Tensor) -> Tensor:
-        both = denoiser(torch.cat([x, x]), t, torch.cat([labels, torch.full_like(labels, null_label)]))
-        conditional, unconditional = both.chunk(2)
-        return (1 + scale) * conditional - scale * unconditional
-
-    return guided
+    def __call__(self, denoiser: ClassifierFree, scheduler: Any, seeds: Sequence[int]) -> Predictor: ...
 
 
 def predict_x0(x: Tensor, eps: Tensor, alpha: Tensor) -> Tensor:
@@ -63,39 +99,58 @@ class Unguided:
     kind = "plain"
     skipped = 0
 
-    def __call__(self, denoiser: Denoiser, alphas: Tensor, seeds: Sequence[int]) -> Predictor:  # noqa: ARG002
+    def steps(self, scheduler: Any) -> list[int]:  # noqa: ARG002
+        return []
+
+    def __call__(self, denoiser: ClassifierFree, scheduler: Any, seeds: Sequence[int]) -> Predictor:  # noqa: ARG002
         return lambda x, t, labels: (x, denoiser(x, t, labels))
 
 
 class EntropyGuide:
-    """Entropy guidance (Eq. 7): x_t += omega ||x_t|| g / ||g||, g = grad_{x_t} H(f(x0_hat)), before every step.
+    """Entropy guidance (Eq. 7): x_t += omega ||x_t|| g / ||g||, g = grad_{x_t} H(f(x0_hat)), before a step.
 
     The paper adds omega grad H to the score, which raises the entropy; a fixed omega needs a normalised gradient.
 
     logits: the learner's differentiable map from x0_hat to logits, each sample on its own.
-    omega: step length in units of ||x_t||, per denoising step; > 0.
-    through: "denoiser" differentiates x0_hat(x_t) whole; "x0" holds the noise estimate constant, which saves the
-        backward pass through the network.
+    omega: step length in units of ||x_t||, per guided step; > 0.
+    through: how x0_hat depends on x_t. "denoiser": by the whole noise estimate, classifier-free guidance included.
+        "conditional": x0_hat is that of the conditional estimate alone, whose pass classifier-free guidance uses again.
+        "x0": the noise estimate is held constant, which saves the backward pass through the network.
     """
 
-    def __init__(self, logits: Callable[[Tensor], Tensor], omega: float, through: str) -> None:
-        self.logits, self.omega, self.kind, self.skipped = logits, omega, through, 0
+    def __init__(
+        self, logits: Callable[[Tensor], Tensor], omega: float, through: str, when: When | None = None, kind: str = ""
+    ) -> None:
+        self.logits, self.omega, self.through, self.kind = logits, omega, through, kind or through
+        self.steps = (when or When()).steps
+        self._skipped: int | Tensor = 0  # a tensor, so that a GPU need not be waited for
 
-    def __call__(self, denoiser: Denoiser, alphas: Tensor, seeds: Sequence[int]) -> Predictor:
+    @property
+    def skipped(self) -> int:
+        return int(self._skipped)
+
+    def __call__(self, denoiser: ClassifierFree, scheduler: Any, seeds: Sequence[int]) -> Predictor:
         distinct = len(set(seeds))  # rows beyond these fill up the batch
+        alphas, acting = scheduler.alphas_cumprod, frozenset(self.steps(scheduler))
+        estimate = denoiser.conditional if self.through == "conditional" else denoiser
 
         def predict(x: Tensor, t: int, labels: Tensor) -> tuple[Tensor, Tensor]:
-            if self.kind == "x0":
-                eps = denoiser(x, t, labels)
+            if t not in acting:
+                return x, denoiser(x, t, labels)
+            if self.through == "x0":
+                eps = estimate(x, t, labels)
             with torch.enable_grad():
-                x = x.detach().requires_grad_()
-                if self.kind == "denoiser":
-                    eps = denoiser(x, t, labels)
-                uncertainty = entropy(self.logits(predict_x0(x, eps, alphas[t])))
-                (gradient,) = torch.autograd.grad(uncertainty.sum(), x)
-            x, skipped = _shifted(x.detach(), gradient, self.omega)
-            self.skipped += int(skipped[:distinct].sum())
-            return x, eps.detach()
+                point = x.detach().requires_grad_()
+                if self.through != "x0":
+                    eps = estimate(point, t, labels)
+                uncertainty = entropy(self.logits(predict_x0(point, eps, alphas[t])))
+                (gradient,) = torch.autograd.grad(uncertainty.sum(), point)
+            eps = eps.detach()
+            if self.through == "conditional":
+                eps = denoiser.complete(eps, x, t, labels)
+            moved, skipped = _shifted(x, gradient, self.omega)
+            self._skipped = self._skipped + skipped[:distinct].sum()
+            return moved, eps
 
         return predict
 
@@ -106,14 +161,18 @@ class RandomGuide:
     kind = "random"
     skipped = 0
 
-    def __init__(self, omega: float) -> None:
+    def __init__(self, omega: float, when: When | None = None) -> None:
         self.omega = omega
+        self.steps = (when or When()).steps
 
-    def __call__(self, denoiser: Denoiser, alphas: Tensor, seeds: Sequence[int]) -> Predictor:  # noqa: ARG002
+    def __call__(self, denoiser: ClassifierFree, scheduler: Any, seeds: Sequence[int]) -> Predictor:
+        acting = frozenset(self.steps(scheduler))
         sources = [np.random.default_rng((seed, 1)) for seed in seeds]  # not the stream of the starting point
         drawn: list[Tensor] = []  # directions of the coming steps; drawn many at a time, for speed
 
         def predict(x: Tensor, t: int, labels: Tensor) -> tuple[Tensor, Tensor]:
+            if t not in acting:
+                return x, denoiser(x, t, labels)
             if not drawn:
                 ahead = [source.standard_normal((50, *x.shape[1:]), dtype=np.float32) for source in sources]
                 drawn.extend(torch.from_numpy(np.stack(ahead, axis=1)).to(x).flip(0))  # (50, B, ...), last used first
@@ -122,10 +181,26 @@ class RandomGuide:
         return predict
 
 
-def make_guide(logits: Callable[[Tensor], Tensor], acquire: Acquire) -> Guide:
-    """The guide a configuration asks for; omega = 0 is plain sampling, bit for bit."""
+def identity(x0: Tensor) -> Tensor:
+    """The preview where samplers work on samples themselves."""
+    return x0
+
+
+def make_guide(
+    logits: Callable[[Tensor], Tensor], acquire: Acquire, preview: Callable[[Tensor], Tensor] = identity
+) -> Guide:
+    """The guide a configuration asks for; omega = 0 is plain sampling, bit for bit.
+
+    preview: x0_hat to samples that the learner's `logits` are of.
+    """
     if acquire.omega == 0:
         return Unguided()
+    when = When(acquire.every, acquire.interval)
     if acquire.direction == "random":
-        return RandomGuide(acquire.omega)
-    return EntropyGuide(logits, acquire.omega, acquire.through)
+        return RandomGuide(acquire.omega, when)
+
+    def seen(x0: Tensor) -> Tensor:
+        shown = checkpoint(preview, x0, use_reentrant=False) if acquire.checkpointed else preview(x0)
+        return logits(shown)
+
+    return EntropyGuide(seen, acquire.omega, acquire.through, when, acquire.kind)

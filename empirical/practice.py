@@ -74,7 +74,7 @@ def practice(run: Run, learner: Learner, pool: Pool, around: Surroundings, progr
     while True:
         if progress.additions < growth.additions and due(growth, training, progress.step, progress.plateau, len(pool)):
             yield Event("due", {"addition": progress.additions + 1})
-            guide = make_guide(learner.logits, run.acquire)
+            guide = make_guide(learner.logits, run.acquire, run.world.preview(run.acquire.decode, str(learner.device)))
             add(run, learner, pool, around, progress.step, growth.addition, guide)
             progress.additions += 1
             progress.plateau = progress.plateau.reset()

@@ -65,7 +65,7 @@ def guide_of(run: Run, folder: Path, number: int, device: str) -> Guide:
     learner = run.world.learner(run, device)
     if run.acquire.direction == "entropy":
         learner.load_evaluated(_guide(guide_path(folder, number)))
-    return make_guide(learner.logits, run.acquire)
+    return make_guide(learner.logits, run.acquire, run.world.preview(run.acquire.decode, device))
 
 
 @lru_cache(maxsize=8)

@@ -6,8 +6,11 @@ neighbours, the batch it shares, or how the work is divided. Plain and guided im
 
 from __future__ import annotations
 
+import copy
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.config import Sampling
 from empirical.errors import require
-from empirical.guidance import Denoiser, Guide, Predictor, Unguided, classifier_free
+from empirical.guidance import ClassifierFree, Guide, Predictor, Unguided
 from empirical.world import World
 
 
@@ -88,7 +91,7 @@ class Sampler:
 
     def __init__(self, world: World, settings: Sampling, device: str = "cpu") -> None:
         self.world, self.settings, self.device = world, settings, device
-        self.denoiser: Denoiser = classifier_free(world.denoiser(device), settings.guidance_scale, world.classes)
+        self.denoiser = ClassifierFree(world.denoiser(device), settings.guidance_scale, world.classes)
         self.scheduler = world.scheduler()
         self.scheduler.set_timesteps(settings.steps)
         top, levels = int(self.scheduler.timesteps[0]), self.scheduler.config.num_train_timesteps
@@ -107,9 +110,8 @@ class Sampler:
             indices = [min(i, first + count - 1) for i in range(low, low + batch)]  # the last batch is filled up
             labels = torch.tensor([i % classes for i in indices], device=self.device)
             seeds = [image_seed(run_seed, i % classes, i // classes) for i in indices]
-            predict = guide(self.denoiser, self.scheduler.alphas_cumprod, seeds)
-            start_at = noise(seeds, self.world.shape).to(self.device)
-            images = self.world.finish(ddim(predict, self.scheduler, start_at, labels)).cpu()
+            predict = guide(self.denoiser, self.scheduler, seeds)
+            images = self.world.finish(ddim(predict, self.scheduler, self._latents(seeds), labels)).cpu()
             size = min(batch, first + count - low)
             parts.append(
                 Samples(*(c[:size] for c in (images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))))
@@ -118,7 +120,7 @@ class Sampler:
         cost = Cost(
             images=count,
             denoiser_calls=steps * (2 if self.settings.guidance_scale else 1),
-            guided_steps=0 if guide.kind == "plain" else steps,
+            guided_steps=count * len(guide.steps(self.scheduler)),
             skipped_steps=guide.skipped - skipped,
             sampling_cpu_s=time.process_time() - start,
             sampling_gflop=count * self.gflop_per_image(guide),
@@ -126,12 +128,30 @@ class Sampler:
         return Samples(*(torch.cat(column) for column in zip(*parts, strict=True))), cost
 
     def gflop_per_image(self, guide: Guide) -> float:
-        """10^9 operations for one image, counted by running one step of one batch under torch's FLOP counter."""
+        """10^9 operations for one image: every kind of step, and the decoder, run once under torch's FLOP counter."""
+        guided = len(guide.steps(self.scheduler))
+        plain = self.settings.steps - guided
+        steps = guided * self._step_gflop(guide) if guided else 0.0
+        return steps + (plain * self._step_gflop(Unguided()) if plain else 0.0) + self._finish_gflop
+
+    def _step_gflop(self, guide: Guide) -> float:
         if guide.kind not in self._gflop:
-            x = noise([0] * self.settings.batch, self.world.shape).to(self.device)
-            predict, skipped = guide(self.denoiser, self.scheduler.alphas_cumprod, [0] * len(x)), guide.skipped
-            with FlopCounterMode(display=False) as counter:
-                predict(x, int(self.scheduler.timesteps[0]), torch.zeros(len(x), dtype=torch.long, device=x.device))
-            guide.skipped = skipped
-            self._gflop[guide.kind] = counter.get_total_flops() / len(x) * self.settings.steps / 1e9
+            seeds = [0] * self.settings.batch
+            x, t = self._latents(seeds), int((guide.steps(self.scheduler) or self.scheduler.timesteps)[0])
+            predict = copy.copy(guide)(self.denoiser, self.scheduler, seeds)  # a copy: its skipped steps do not count
+            self._gflop[guide.kind] = self._counted(
+                lambda: predict(x, t, torch.zeros(len(x), dtype=torch.long, device=x.device))
+            )
         return self._gflop[guide.kind]
+
+    @cached_property
+    def _finish_gflop(self) -> float:
+        return self._counted(lambda: self.world.finish(self._latents([0] * self.settings.batch)))
+
+    def _latents(self, seeds: list[int]) -> Tensor:
+        return noise(seeds, self.world.latent_shape).to(self.device)
+
+    def _counted(self, work: Callable[[], object]) -> float:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            work()
+        return counter.get_total_flops() / self.settings.batch / 1e9

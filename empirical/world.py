@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from empirical.config import Run
@@ -33,6 +35,16 @@ class World(Protocol):
         """Of one sample, without the batch axis."""
         ...
 
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Of what the sampler denoises; that of a sample, where the generator works on samples themselves."""
+        ...
+
+    @property
+    def decodes(self) -> tuple[str, ...]:
+        """The ways to show x0_hat to a learner that `preview` knows."""
+        ...
+
     def check(self, run: Run) -> None:
         """Refuse a run that does not fit this world."""
         ...
@@ -49,8 +61,12 @@ class World(Protocol):
         """The noise estimate eps(x_t, t, labels); the label `classes` asks for the unconditional one."""
         ...
 
+    def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:
+        """x0_hat, as the sampler sees it, to samples that a learner can judge; differentiable."""
+        ...
+
     def finish(self, x: Tensor) -> Tensor:
-        """Sampler output to samples, e.g. clamped to the range of the data."""
+        """Sampler output to samples: decoded, in the range of the data."""
         ...
 
     def corpus_split(self) -> Split:

@@ -1,6 +1,7 @@
 """Entropy, and steering by it: gradients against finite differences, norms per sample, fallbacks, the control."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from empirical.config import Acquire
 from empirical.entropy import entropy
-from empirical.guidance import EntropyGuide, RandomGuide, Unguided, classifier_free, make_guide, predict_x0
+from empirical.guidance import ClassifierFree, EntropyGuide, RandomGuide, Unguided, When, make_guide, predict_x0
 
 ALPHAS = torch.linspace(0.95, 0.05, 10, dtype=torch.float64)
+SCHEDULER = SimpleNamespace(alphas_cumprod=ALPHAS, timesteps=torch.arange(9, -1, -1))
 LABELS = torch.tensor([0, 1, 2, 1])
 WEIGHTS = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 MIXING = torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
@@ -31,7 +33,7 @@ def logits(x0):
 
 
 def step(guide, x, t=4, labels=LABELS, seeds=(1, 2, 3, 4), model=denoiser):
-    return guide(model, ALPHAS, seeds)(x, t, labels)
+    return guide(ClassifierFree(model, 0, 9), SCHEDULER, seeds)(x, t, labels)
 
 
 def test_entropy_of_known_distributions():
@@ -62,8 +64,80 @@ def test_classifier_free_guidance_is_its_formula():
     """eps = (1 + lambda) eps(x, y) - lambda eps(x), with the null label for the second term."""
     x, scale = noisy(), 2.5
     expected = (1 + scale) * denoiser(x, 3, LABELS) - scale * denoiser(x, 3, torch.full_like(LABELS, 9))
-    assert torch.allclose(classifier_free(denoiser, scale, 9)(x, 3, LABELS), expected, rtol=1e-14, atol=1e-14)
-    assert classifier_free(denoiser, 0, 9) is denoiser
+    guided = ClassifierFree(denoiser, scale, 9)
+    assert torch.allclose(guided(x, 3, LABELS), expected, rtol=1e-14, atol=1e-14)
+    completed = guided.complete(guided.conditional(x, 3, LABELS), x, 3, LABELS)
+    assert torch.allclose(completed, expected, rtol=1e-14, atol=1e-14)
+    plain = ClassifierFree(denoiser, 0, 9)
+    assert torch.equal(plain(x, 3, LABELS), denoiser(x, 3, LABELS))
+    assert torch.equal(plain.complete(expected, x, 3, LABELS), expected)
+
+
+class Counting:
+    """The denoiser, with the rows of its passes and whether their gradient is kept."""
+
+    def __init__(self):
+        self.passes = []
+
+    def __call__(self, x, t, labels):
+        self.passes.append((len(x), x.requires_grad))
+        return denoiser(x, t, labels)
+
+
+@pytest.mark.parametrize(
+    ("through", "passes"),
+    [("x0", [(8, False)]), ("denoiser", [(8, True)]), ("conditional", [(4, True), (4, False)])],
+)
+def test_guidance_makes_no_third_pass(through, passes):
+    """Classifier-free guidance makes two; where the gradient is of the conditional one, that is the one it uses."""
+    counting = Counting()
+    x, free = noisy(), ClassifierFree(counting, 2.0, 3)
+    _, eps = EntropyGuide(logits, 0.05, through)(free, SCHEDULER, (1, 2, 3, 4))(x, 4, LABELS)
+    assert counting.passes == passes
+    assert torch.allclose(eps, ClassifierFree(denoiser, 2.0, 3)(x, 4, LABELS), rtol=1e-13, atol=1e-13)
+
+
+def test_the_conditional_path_judges_the_conditional_image():
+    """Its direction is that of guidance without classifier-free guidance, whatever the scale."""
+    x = noisy()
+    free, alone = ClassifierFree(denoiser, 2.0, 3), ClassifierFree(denoiser, 0, 3)
+    moved, _ = EntropyGuide(logits, 0.05, "conditional")(free, SCHEDULER, (1, 2, 3, 4))(x, 4, LABELS)
+    expected, _ = EntropyGuide(logits, 0.05, "denoiser")(alone, SCHEDULER, (1, 2, 3, 4))(x, 4, LABELS)
+    assert torch.equal(moved, expected)
+
+
+@pytest.mark.parametrize(
+    ("when", "steps"),
+    [
+        (When(), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]),
+        (When(every=3), [9, 6, 3, 0]),
+        (When(interval=(0.2, 0.6)), [6, 5, 4, 3, 2]),
+        (When(every=2, interval=(0.25, 0.65)), [6, 4]),
+    ],
+)
+def test_a_guide_acts_when_it_is_asked_to(when, steps):
+    x = noisy()
+    for guide in (EntropyGuide(logits, 0.05, "x0", when), RandomGuide(0.05, when)):
+        assert guide.steps(SCHEDULER) == steps
+        predict = guide(ClassifierFree(denoiser, 0, 9), SCHEDULER, (1, 2, 3, 4))
+        moved = [t for t in range(9, -1, -1) if not torch.equal(predict(x, t, LABELS)[0], x)]
+        assert moved == steps
+
+
+def test_a_preview_stands_between_the_predicted_sample_and_the_learner():
+    """And the gradient goes through it, kept or made again."""
+    x, shown = noisy(), []
+
+    def preview(x0):
+        shown.append(x0)
+        return torch.tanh(2 * x0)
+
+    guides = [EntropyGuide(lambda x0: logits(preview(x0)), 0.05, "x0")]
+    guides += [make_guide(logits, Acquire(omega=0.05, checkpointed=kept), preview) for kept in (False, True)]
+    moved = [step(guide, x)[0] for guide in guides]
+    assert torch.equal(moved[0], moved[1])
+    assert torch.equal(moved[0], moved[2])
+    assert len(shown) == 4  # the last one twice
 
 
 def test_the_predicted_image_inverts_the_forward_process():
@@ -78,7 +152,7 @@ def uncertainty(x, held_eps, t=4):
     return entropy(logits(predict_x0(x, eps, ALPHAS[t])))
 
 
-@pytest.mark.parametrize("through", ["x0", "denoiser"])
+@pytest.mark.parametrize("through", ["x0", "denoiser", "conditional"])
 def test_the_step_follows_the_finite_difference_gradient(through):
     x, omega, h = noisy(), 0.03, 1e-6
     held = denoiser(x, 4, LABELS) if through == "x0" else None
@@ -167,7 +241,7 @@ def test_random_directions_follow_from_the_image_seeds():
     x = noisy()
 
     def path(seeds, steps=60):
-        predict = RandomGuide(0.05)(denoiser, ALPHAS, seeds)
+        predict = RandomGuide(0.05)(ClassifierFree(denoiser, 0, 9), SCHEDULER, seeds)
         return torch.stack([predict(x, 4, LABELS)[0] - x for _ in range(steps)])
 
     first = path((1, 2, 3, 4))

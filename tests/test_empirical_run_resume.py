@@ -141,7 +141,7 @@ def test_skipped_guidance_steps_end_in_the_cost(tiny, folder_of, outcome, tmp_pa
     (without, _), (guided, cost) = added(plain, "plain"), added(run, "guided")
     assert (cost["guided_steps"], cost["skipped_steps"]) == (16 * 8, 0)
     spoil = torch.where(bad, float("nan"), 1.0).unsqueeze(1)
-    monkeypatch.setattr(practice_module, "make_guide", lambda logits, how: make(lambda x: logits(x) * spoil, how))
+    monkeypatch.setattr(practice_module, "make_guide", lambda logits, how, *_: make(lambda x: logits(x) * spoil, how))
     spoiled, cost = added(run, "spoiled")
     assert (cost["guided_steps"], cost["skipped_steps"]) == (16 * 8, 4 * 8)
     assert torch.equal(spoiled[bad], without[bad])

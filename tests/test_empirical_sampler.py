@@ -158,7 +158,7 @@ def test_a_guided_sample_ignores_its_neighbours_through_the_whole_process(sample
 
     def image_two(others):
         mixed = [seed if i == 2 else seed + others for i, seed in enumerate(seeds)]
-        predict = guide_of(sampler, kind)(sampler.denoiser, sampler.scheduler.alphas_cumprod, mixed)
+        predict = guide_of(sampler, kind)(sampler.denoiser, sampler.scheduler, mixed)
         with torch.no_grad():
             return ddim(predict, sampler.scheduler, noise(mixed, sampler.world.shape), labels)[2]
 

@@ -8,6 +8,7 @@ noised data have density N(x; 0, I) 2 Phi(u), u = y sqrt(a) <w_0, x> / sqrt(1 - 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from torch import Tensor
 from empirical.config import Run
 from empirical.data import Data, Split
 from empirical.errors import require, require_positive
-from empirical.guidance import Denoiser
+from empirical.guidance import Denoiser, identity
 from empirical.learner import Learner
 from empirical.ranks import Ranks
 from empirical.world import Score
@@ -32,6 +33,7 @@ class LinearWorld:
 
     name: ClassVar[str] = "linear"
     learners: ClassVar[tuple[str, ...]] = ("ridge", "logistic")
+    decodes: ClassVar[tuple[str, ...]] = ("full",)
     classes: ClassVar[int] = 2  # label 1 is y = +1, label 0 is y = -1
 
     dimension: int = 128
@@ -52,6 +54,10 @@ class LinearWorld:
     def shape(self) -> tuple[int, ...]:
         """Of one sample."""
         return (self.dimension,)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        return self.shape
 
     def identity(self) -> str:
         """What the generator is, beyond its options: nothing is trained here."""
@@ -82,6 +88,10 @@ class LinearWorld:
             return math.sqrt(1 - a) * x - math.sqrt(a) * (y * hazard) @ w.T
 
         return eps
+
+    def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
+        """The sampler works on samples themselves."""
+        return identity
 
     def finish(self, x: Tensor) -> Tensor:
         """Samples are what the sampler ends with."""

@@ -16,7 +16,7 @@ from empirical.config import Run
 from empirical.data import Split
 from empirical.errors import require
 from empirical.evaluate import correct
-from empirical.guidance import Denoiser
+from empirical.guidance import Denoiser, identity
 from empirical.images import quantise
 from empirical.learner import Learner, NetworkLearner
 from empirical.world import Score, World
@@ -43,6 +43,7 @@ class PixelWorld:
     classes: ClassVar[int]
     shape: ClassVar[tuple[int, ...]]
     networks: ClassVar[Mapping[str, Network]]
+    decodes: ClassVar[tuple[str, ...]] = ("full",)
 
     corpus: tuple[Any, ...]
     weights: str = ""
@@ -63,6 +64,10 @@ class PixelWorld:
         require(run.learner.kind in self.networks, "learner.kind", run.learner.kind, f"one of {tuple(self.networks)}")
         if self.weights != UNTRAINED:
             self.weights_values()
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        return self.shape
 
     @property
     def path(self) -> Path:
@@ -105,6 +110,10 @@ class PixelWorld:
         model, values = self._loaded(device)
         prediction = values["training"].get("prediction", "noise")  # older files do not say
         return lambda x, t, labels: generator.estimate(model, x, t, labels, prediction)
+
+    def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
+        """The sampler works on samples themselves."""
+        return identity
 
     def finish(self, x: Tensor) -> Tensor:
         """Images end in the range of the data, on the 256 levels that are stored."""
