@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cli.options import Options
 from cli.plans import FIGURES, Plan, figure, plan
+from cli.recorded import Found, find
 from cli.terminal import console, progress_line
 from empirical.errors import require
 
@@ -75,7 +76,11 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     from empirical.rundir import manifest, run_name
     from figures import output
 
-    records = sweep.results(item.cases, options.out / "runs")
+    made = sweep.results(item.cases, options.out / "runs")
+    found, settings = Found([], [], []), item.settings
+    if "recipes" in settings:
+        found = find(settings["recipes"], options.experiments, options.out / "runs")
+        settings = {**settings, "in progress": found.in_progress}
 
     def about() -> dict[str, Any]:
         return {
@@ -84,9 +89,9 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
             "learner": options.learner or "the recipe's",
             "series": item.series,
             "worlds": {
-                name: sweep.recipe(options.experiments, name)[0] for name in sorted({s["world"] for s in item.series})
+                name: sweep.recipe(options.experiments, name) for name in sorted({s["world"] for s in item.series})
             },
-            "cost": total_cost(item, records),
+            "cost": total_cost(item, made),
             "wall_s": round(time.monotonic() - start, 1),
             **manifest(options.device),
         }
@@ -94,11 +99,11 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     notes = [] if options.preset == "default" else [f"{options.preset} preset: few seeds and points"]
     notes += [f"learner: {options.learner}"] if options.learner else []
     note = "; ".join(notes)
-    names = [run_name(case.run) for case in item.cases]
+    records, names = made + found.records, [run_name(case.run) for case in item.cases] + found.names
     stem = options.out / item.name / item.name
     with progress_line(item.name) as report:
         said, picture = output.produce(
-            figure(item.name), stem, item.settings, records, names, note, about, report, reuse=options.resume
+            figure(item.name), stem, settings, records, names, note, about, report, reuse=options.resume
         )
     return said, str(picture)
 

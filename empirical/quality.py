@@ -1,4 +1,4 @@
-"""Training the generator of a pixel world and checking it, so that weights come with evidence."""
+"""Training the generator of a world of small images and checking it, so that weights come with evidence."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from empirical import evaluate, generator
 from empirical.checkpoint import write_json
@@ -50,9 +47,10 @@ def train_generator(
     world.prepare()
     path = out / f"{world.name}_generator.safetensors"
     checkpoint = path.with_name(f"{path.stem}.checkpoint.safetensors")
+    world = world.encoded(out, checkpoint.exists(), lambda _, what: report(0, settings.iterations, what))
     model = train(
         world.material(),
-        world.shape,
+        world.latent_shape,
         world.classes,
         settings,
         lambda step, loss: report(step, settings.iterations, f"loss {loss:.4f}"),
@@ -60,12 +58,12 @@ def train_generator(
         checkpoint=checkpoint,
         origin=world.origin(),
     )
-    generator.save(path, model, settings, world.shape, world.classes, {"corpus": list(world.corpus)})
+    generator.save(path, model, settings, world.latent_shape, world.classes, world.learned_from())
     trained = replace(recipe, world=world.with_weights(path))
     report(settings.iterations, settings.iterations, f"checking {settings.checked} images")
     record = {
         "training": asdict(settings),
-        "corpus": list(world.corpus),
+        **world.learned_from(),
         "weights_sha256": trained.world.identity(),
         "checks": check(trained, out / "runs", settings.checked, device),
         **manifest(device),
@@ -88,9 +86,10 @@ def check(recipe: Run, root: Path, images: int, device: str = "cpu") -> dict[str
     reference.fit(corpus, 0, recipe.training.iterations)
     samples, _ = Sampler(world, recipe.sampling, device).draw(recipe.seed, 0, images)
     generated = Split(samples.images, samples.labels)
-    real = corpus.images[:COMPARED].flatten(1)
+    real = corpus.images[:COMPARED]
     growth = Growth(initial=images, evaluate_every=recipe.training.iterations)
-    to_real, among_real = _nearest(generated.images[:1024].flatten(1), real), _nearest(real[:1024], real, own=True)
+    to_real = evaluate.nearest(generated.images[:1024], real)
+    among_real = evaluate.nearest(real[:1024], real, among_themselves=True)
     return {
         "reference_accuracy_on_real_test": world.test(reference).accuracy,
         "label_agreement_of_generated": evaluate.accuracy(reference, generated),
@@ -99,14 +98,8 @@ def check(recipe: Run, root: Path, images: int, device: str = "cpu") -> dict[str
     }
 
 
-def _nearest(images: Tensor, real: Tensor, *, own: bool = False) -> Tensor:
-    """The distance (n,) of each image (n, d) to the nearest real one; `own`: to another than the one of its own row."""
-    distance = torch.cdist(images, real)
-    return (distance.fill_diagonal_(torch.inf) if own else distance).min(1).values
-
-
 def _trainable(recipe: Run) -> Trainable:
     world: Any = recipe.world
-    allowed = "a world whose generator is trained: digits, glyphs, cifar10"
+    allowed = "a world whose generator is trained: digits, latent_digits, glyphs, cifar10"
     require(isinstance(world, PixelWorld), "generator", world.name, allowed, "name one of them")
     return world

@@ -22,9 +22,7 @@ from empirical import sweep
 from empirical.checkpoint import read_json, write_json
 from empirical.config import build, load_toml
 from empirical.errors import InputError, require, require_positive
-from empirical.examine import examine
 from empirical.ranks import launched
-from empirical.run import execute
 from empirical.rundir import prefix_name, run_name
 from empirical.sweep import KEEP_MEMORY, Case
 
@@ -104,11 +102,7 @@ class Work:
         todo = sweep.work(self.cases, self.root)  # the same everywhere: nothing is finished without all
         with launched(self.device) as (ranks, device):
             for job in todo:
-                for run, share_before in job.runs:
-                    execute(run, self.root, device, share_before, ranks)
-                for kind, run in job.questions if ranks.first else []:
-                    examine(kind, run, self.root, device)
-                ranks.barrier()
+                sweep.do(job, self.root, device, ranks)
 
     def checkpoint(self) -> Any:
         """The same again: finished runs are only read, interrupted ones go on."""

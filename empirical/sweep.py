@@ -8,9 +8,10 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ import torch
 from empirical.config import Run, from_dict, load_toml, merged
 from empirical.devices import available
 from empirical.errors import InputError, require
-from empirical.examine import EXAMINATIONS, examination_path, examine
+from empirical.examine import Question, examination_path, examine, question
+from empirical.portraits import Portrait
+from empirical.ranks import ALONE, Ranks
 from empirical.run import execute
 from empirical.rundir import prefix_name, result_path, run_name
 from empirical.worlds import WORLDS
@@ -39,7 +42,7 @@ class Case:
     series: str
     value: float
     run: Run
-    examine: str = ""  # an examination of the finished run (`empirical.examine`)
+    examine: Question = ""  # to the finished run (`empirical.examine`)
 
     def done(self, root: Path) -> bool:
         """Whether everything is there under `root`."""
@@ -47,20 +50,11 @@ class Case:
         return asked and result_path(self.run, root).exists()
 
 
-@dataclass(frozen=True)
-class Throughput:
-    """What one core does per second in a world, measured; see `[throughput]` of its recipe."""
-
-    images: Mapping[str, float]  # by kind of guidance: plain, random, x0, denoiser
-    iterations: Mapping[str, float]  # by learner
-
-
-def recipe(experiments: Path, world: str) -> tuple[dict[str, Any], Throughput]:
-    """The default configuration of a world, and its measured throughput."""
+def recipe(experiments: Path, world: str) -> dict[str, Any]:
+    """The default configuration of a world, without the tables that are no part of a run."""
     require(world in WORLDS, "world", world, f"one of {', '.join(WORLDS)}")
     values = load_toml(experiments / "worlds" / f"{world}.toml")
-    values.pop("generator", None)
-    return values, Throughput(**values.pop("throughput"))
+    return {name: value for name, value in values.items() if name not in ("generator", "throughput")}
 
 
 def expand(
@@ -73,8 +67,8 @@ def expand(
     """The cases of `[[series]]` tables: every value of `vary`, at `seeds[world]` seeds.
 
     A series has `panel`, `name`, `world`, `vary` (a dotted setting), `values` (a list, or a list per preset) and
-    perhaps `set` (dotted settings) and `examine` (a question to the finished runs). `overrides`, by world, are settings
-    from the command line, applied last.
+    perhaps `set` (dotted settings) and `examine` (a question to the finished runs, see `examine.question`).
+    `overrides`, by world, are settings from the command line, applied last.
     """
     cases = []
     for entry in series:
@@ -85,20 +79,21 @@ def expand(
             sorted(entry),
             f"the keys {sorted(SERIES_KEYS)}, all but `set` and `examine` required",
         )
-        asked = entry.get("examine", "")
-        require(asked in ("", *EXAMINATIONS), f"{where}.examine", asked, f"one of {', '.join(EXAMINATIONS)}")
-        world, values = entry["world"], entry["values"]
+        asked, world, values = question(entry.get("examine", ""), f"{where}.examine"), entry["world"], entry["values"]
         require(world in seeds, f"{where}.world", world, f"a world with a number of seeds: {sorted(seeds)}", "add it")
         if isinstance(values, Mapping):
             require(
                 preset in values, f"{where}.values", preset, f"one of {sorted(values)}", "add values for the preset"
             )
             values = values[preset]
-        base, _ = recipe(experiments, world)
+        base = recipe(experiments, world)
         for value in values:
             for seed in range(seeds[world]):
                 settings = {**entry.get("set", {}), entry["vary"]: value, "seed": seed, **overrides.get(world, {})}
-                cases.append(Case(entry["panel"], entry["name"], value, from_dict(merged(base, settings)), asked))
+                run = from_dict(merged(base, settings))
+                if isinstance(asked, Portrait):
+                    asked.check(run)
+                cases.append(Case(entry["panel"], entry["name"], value, run, asked))
     return cases
 
 
@@ -154,12 +149,14 @@ def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (os.getpid(),)) as pool:
-        futures = [pool.submit(do, job, root, device) for job in jobs]
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (os.getpid(),))
+    with _signals_held() as deliver, pool:
         try:
-            pending = set(futures)
+            with _blocked(signal.SIGINT, signal.SIGUSR2):  # Ctrl-C, and SLURM's notice of the end of a job
+                pending = {pool.submit(do, job, root, device) for job in jobs}  # this starts the workers
             while pending:
-                done, pending = wait(pending, timeout=1.0, return_when=FIRST_EXCEPTION)
+                done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
+                deliver()
                 for future in done:
                     future.result()
                 report()
@@ -168,9 +165,47 @@ def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress
             raise InputError("worker", "a process that was killed", allowed, do_this) from None
         except BaseException:
             for worker in multiprocessing.active_children():
-                worker.terminate()  # a run can be cut off anywhere
-            pool.shutdown(wait=False, cancel_futures=True)
+                worker.kill()  # a run can be cut off anywhere
             raise
+
+
+@contextmanager
+def _blocked(*signals: signal.Signals) -> Iterator[None]:
+    """Processes started inside never hear of these signals: they are for the parent, which then stops the sweep."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _signals_held() -> Iterator[Callable[[], None]]:
+    """Signals that come inside wait until what is yielded is called, or for the end.
+
+    A handler may raise between any two lines: a worker that is just being started would be missed, a lock of the pool
+    kept for ever, and the program would not end.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which has the signals
+        yield lambda: None
+        return
+    came: list[int] = []
+    known = {int(number): signal.getsignal(number) for number in signal.valid_signals()}
+    handlers = {number: handler for number, handler in known.items() if callable(handler)}
+
+    def deliver() -> None:
+        while came:
+            number = came.pop(0)
+            handlers[number](number, None)
+
+    try:
+        for number in handlers:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield deliver
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    deliver()
 
 
 @dataclass(frozen=True)
@@ -178,25 +213,26 @@ class Job:
     """What one process does in one go: runs that begin alike, and questions to them."""
 
     runs: list[tuple[Run, frozenset[int]]]  # with the additions before which the state is kept
-    questions: list[tuple[str, Run]]
+    questions: list[tuple[Question, Run]]
 
 
 def work(cases: Sequence[Case], root: Path) -> list[Job]:
     """All that is left to do for `cases`, the longest first."""
     todo = [case for case in cases if not case.done(root)]
-    asked: dict[str, list[tuple[str, Run]]] = defaultdict(list)
+    asked: dict[str, list[tuple[Question, Run]]] = defaultdict(list)
     for case in todo:
         if case.examine and (case.examine, case.run) not in asked[prefix_name(case.run, 0)]:
             asked[prefix_name(case.run, 0)].append((case.examine, case.run))
     return [Job(group, asked[prefix_name(group[0][0], 0)]) for group in groups([case.run for case in todo])]
 
 
-def do(job: Job, root: Path, device: str) -> None:
-    """Do the runs of a job, then answer its questions; whatever is there already is left alone."""
+def do(job: Job, root: Path, device: str, ranks: Ranks = ALONE) -> None:
+    """Do the runs of a job, then answer its questions, the first process alone; what is there already is left alone."""
     for run, share_before in job.runs:
-        execute(run, root, device, share_before)
-    for kind, run in job.questions:
-        examine(kind, run, root, device)
+        execute(run, root, device, share_before, ranks)
+    for asked, run in job.questions if ranks.first else []:
+        examine(asked, run, root, device)
+    ranks.barrier()
 
 
 def results(cases: Sequence[Case], root: Path) -> list[dict[str, Any]]:
@@ -217,8 +253,6 @@ def results(cases: Sequence[Case], root: Path) -> list[dict[str, Any]]:
 def _start_worker(parent: int) -> None:
     """One thread per process, and no process outlives a killed parent."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then stops the sweep
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # as is SLURM's notice of the end of a job
 
     def watch() -> None:
         while os.getppid() == parent:

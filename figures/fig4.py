@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 
 import rmt
 from figures import panels, scaling, style
-from figures.bootstrap import paired_gain
 from figures.paper import DP, STATIC, fig4_rows
-from figures.records import Record, average, hits, pool_size
+from figures.records import Record, average, gain, hits, points, pool_size
 from figures.table import Row, select
 
 PANELS = {  # panel: (title, y label), in this order
@@ -55,37 +54,25 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     gains = []
     for panel in dict.fromkeys(record["panel"] for record in records):
-        by_point: dict[tuple[str, float], list[Record]] = {}
-        for record in records:
-            if record["panel"] == panel:
-                by_point.setdefault((record["series"], pool_size(record)), []).append(record)
-        static = panels.curve(
-            select(average("fig4", [r for r in records if r["panel"] == panel], pool_size), series=STATIC)
-        )
-        for (series, size), members in by_point.items():
+        here = [record for record in records if record["panel"] == panel]
+        static = panels.curve(select(average("fig4", here, pool_size), series=STATIC))
+        by_point = points(here)
+        for (_, series, size), members in by_point.items():
             if series != DP or not static.x:
                 continue
-            mine = hits(members)
-            factor = scaling.multiplier(static, scaling.Curve([size], [float(mine.mean())]), float(mine.mean()))
+            accuracy = float(hits(members).mean())
+            factor = scaling.multiplier(static, scaling.Curve([size], [accuracy]), accuracy)
             entry: dict[str, Any] = {
                 "panel": panel,
                 "size": size,
-                "accuracy": float(mine.mean()),
+                "accuracy": accuracy,
                 "against static": factor.words("fewer samples", "more samples"),
                 "n_seeds": len(members),
             }
-            for other, baseline in ((s, r) for (s, n), r in by_point.items() if n == size and s != DP):
-                if [r["seed"] for r in baseline] != [r["seed"] for r in members]:
-                    continue  # a seed ended at another size
-                theirs = hits(baseline)
-                entry[f"gain over {other}"] = {
-                    "seeds": paired_gain(mine, theirs, images=False, rng=rng)._asdict(),
-                    **(
-                        {"seeds and images": paired_gain(mine, theirs, images=True, rng=rng)._asdict()}
-                        if mine.shape[1] > 1
-                        else {}
-                    ),
-                }
+            for (_, other, at), baseline in by_point.items():
+                difference = gain(members, baseline, rng) if at == size and other != DP else None
+                if difference:  # else a seed ended at another size
+                    entry[f"gain over {other}"] = difference
             gains.append(entry)
     return {"gains": gains}
 

@@ -29,19 +29,18 @@ def average(
     rows = []
     for (panel, series, _), members in points.items():
         mean, stderr, n_seeds = aggregate([y(record) for record in members])
-        rows.append(
-            Row(
-                figure,
-                panel,
-                series,
-                "practice",
-                float(np.mean([x(r) for r in members])),
-                float(mean),
-                float(stderr),
-                n_seeds,
-            )
-        )
+        at = _mean([x(record) for record in members])
+        rows.append(Row(figure, panel, series, "practice", at, float(mean), float(stderr), n_seeds))
     return rows
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean; of equal values the value itself, which their sum would round.
+
+    >>> _mean([0.05] * 3), _mean([1, 2])
+    (0.05, 1.5)
+    """
+    return float(values[0] if len(set(values)) == 1 else np.mean(values))
 
 
 def pool_size(record: Record) -> float:

@@ -9,10 +9,13 @@ import time
 import traceback
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from small_experiments import write_experiments
 
+import paper_repro
 from empirical.config import from_dict, merged
 from empirical.errors import InputError
 from empirical.evaluate import accuracy
@@ -53,7 +56,7 @@ def experiments():
 def settings():
     """The recipe of a world with dotted settings on top, as plain values."""
     return lambda world, **changes: merged(
-        recipe(EXPERIMENTS, world)[0], {k.replace("__", "."): v for k, v in changes.items()}
+        recipe(EXPERIMENTS, world), {k.replace("__", "."): v for k, v in changes.items()}
     )
 
 
@@ -233,3 +236,28 @@ def _wait(child, seconds):
 def complains():
     """Expect an InputError of the agreed form that names the place."""
     return lambda where: pytest.raises(InputError, match=rf"(?s)^.*{re.escape(str(where))}.*: got .+; allowed .+; .+")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Small experiments: where they are, where to write, and the arguments that say so."""
+    folder, out = write_experiments(tmp_path / "experiments"), tmp_path / "out"
+    return SimpleNamespace(folder=folder, out=out, places=["--experiments", str(folder), "--out", str(out)])
+
+
+@pytest.fixture
+def refused(capsys):
+    """Call the program with arguments it must refuse: exit code 2, one line of the agreed form, nothing else."""
+
+    def call(*arguments):
+        assert paper_repro.main([str(argument) for argument in arguments]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1
+        assert "Traceback" not in said
+        head, allowed, _ = said.split("; ", 2)
+        assert ": got " in head
+        assert allowed.startswith("allowed ")
+        return said
+
+    return call

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import paper_repro
+from empirical import sweep
 
 WORLD = """
 [world]
@@ -91,3 +92,14 @@ def wait_for(condition, what, seconds=60):
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.02)
+
+
+def files(out):
+    """The table of the figure made under `out`."""
+    return (out / "fig4" / "fig4.csv").read_bytes()
+
+
+def in_this_process(cases, root, device, workers, progress):  # noqa: ARG001
+    """`sweep` without the start of processes: the same groups in the same order."""
+    for job in sweep.work(cases, root):
+        sweep.do(job, root, device)

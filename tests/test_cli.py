@@ -1,48 +1,17 @@
-"""The command line, as a person uses it: what it prints, writes, refuses, and how it takes interruption.
+"""The command line, as a person uses it: what it prints, and what it refuses.
 
 Experiments here are small files of the real format, on the linear world; the program is the real one.
 """
 
-import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from small_experiments import COMMAND, WORLD, members, start, wait_for, write_experiments
+from small_experiments import COMMAND, WORLD
 
 import paper_repro
 from cli import plans
-from empirical import sweep
-
-
-@pytest.fixture
-def small(tmp_path):
-    """Small experiments: where they are, where to write, and the arguments that say so."""
-    folder, out = write_experiments(tmp_path / "experiments"), tmp_path / "out"
-    return SimpleNamespace(folder=folder, out=out, places=["--experiments", str(folder), "--out", str(out)])
-
-
-@pytest.fixture
-def refused(capsys):
-    """Call the program with arguments it must refuse: exit code 2, one line of the agreed form, nothing else."""
-
-    def call(*arguments):
-        assert paper_repro.main([str(argument) for argument in arguments]) == 2
-        said = capsys.readouterr().err
-        assert said.startswith("error: ")
-        assert said.count("\n") == 1
-        assert "Traceback" not in said
-        head, allowed, _ = said.split("; ", 2)
-        assert ": got " in head
-        assert allowed.startswith("allowed ")
-        return said
-
-    return call
-
 
 # What it says
 
@@ -199,157 +168,3 @@ def test_damaged_experiments_are_refused(small, refused, damage):
     (small.folder / "worlds" / "linear.toml").write_text(damage)
     refused(*COMMAND, *small.places)
     assert not small.out.exists()
-
-
-# What it does
-
-
-def files(out):
-    """The figure's table."""
-    return (out / "fig4" / "fig4.csv").read_bytes()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The program run once, with nobody in the way: its folder."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    places = ["--experiments", str(write_experiments(folder / "experiments")), "--out", str(folder / "out")]
-    assert paper_repro.main([*COMMAND, *places]) == 0
-    return SimpleNamespace(out=folder / "out", places=places)
-
-
-def test_a_figure_leaves_pictures_table_and_manifest(undisturbed):
-    folder = undisturbed.out / "fig4"
-    assert sorted(path.name for path in folder.iterdir()) == [
-        f"fig4.{kind}" for kind in ("csv", "json", "pdf", "png", "svg")
-    ]
-    assert all(path.stat().st_size > 100 for path in folder.iterdir())
-    lines = files(undisturbed.out).decode().splitlines()
-    assert lines[0] == "figure,panel,series,source,x,y,stderr,n_seeds"
-    practice = [line.split(",") for line in lines if ",practice," in line]
-    assert [(line[2], float(line[4]), line[7]) for line in practice] == [
-        ("static", 16, "2"), ("static", 32, "2"), ("static", 48, "2"),
-        ("deliberate practice", 32, "2"), ("deliberate practice", 48, "2"),
-    ]  # fmt: skip
-    assert not [line for line in lines if ",paper," in line]
-    manifest = json.loads((folder / "fig4.json").read_text())
-    assert {"command", "versions", "git_revision", "hardware", "wall_s", "cost", "runs", "seeds", "preset"} <= set(
-        manifest
-    )
-    assert manifest["seeds"] == [0, 1]
-    assert manifest["cost"]["images"] == 2 * (16 + 32 + 48 + 32 + 48)
-    assert "quick" in (folder / "fig4.svg").read_text()  # marked as such
-
-
-def test_a_second_call_only_redraws(undisturbed, capsys):
-    out = undisturbed.out
-    before, table = {p: p.stat().st_mtime_ns for p in (out / "runs").rglob("*")}, files(out)
-    (out / "fig4" / "fig4.csv").unlink()
-    assert paper_repro.main([*COMMAND, *undisturbed.places]) == 0
-    assert files(out) == table
-    assert before == {p: p.stat().st_mtime_ns for p in (out / "runs").rglob("*")}
-    said = capsys.readouterr().out
-    assert "10 of 10" in said
-    assert "fig4.png" in said.replace("\n", "")
-
-
-def test_a_damaged_result_is_named_and_the_rest_survives(undisturbed, refused):
-    path = min((undisturbed.out / "runs").rglob("result.json"))
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    try:
-        assert str(path) in refused(*COMMAND, *undisturbed.places)
-    finally:
-        path.write_bytes(whole)
-
-
-def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, experiments, capsys):
-    """A tiny one for the digits: weights and evidence, and a run that samples from them."""
-    folder = tmp_path / "experiments" / "worlds"
-    folder.mkdir(parents=True)
-    text = (experiments / "worlds" / "digits.toml").read_text().partition("[generator]")[0]
-    small = "\n[generator]\nbase_channels = 8\nmultipliers = [1, 2]\niterations = 20\nbatch = 16\nchecked = 32\n"
-    text = text.replace("iterations = 800", "iterations = 20").partition("[throughput]")[0] + small
-    (folder / "digits.toml").write_text(text)
-    places = ["--experiments", str(folder.parent), "--out", str(tmp_path / "out")]
-    assert paper_repro.main(["generator", "digits", "--dry-run", *places]) == 0
-    assert "generator.iterations = 20" in capsys.readouterr().out
-    assert not (tmp_path / "out").exists()
-    assert paper_repro.main(["generator", "digits", *places]) == 0
-    said = capsys.readouterr().out
-    weights = tmp_path / "out" / "generator" / "digits_generator.safetensors"
-    assert str(weights) in said.replace("\n", "")
-    assert "label agreement of generated: " in said
-    settings = [f"world.weights='{weights}'", "growth.initial=16", "growth.additions=0", "training.iterations=8"]
-    assert (
-        paper_repro.main(["run", str(folder / "digits.toml"), "--set", *settings, "--out", str(tmp_path / "out")]) == 0
-    )
-    (result,) = (tmp_path / "out" / "runs").rglob("result.json")
-    assert json.loads(result.read_text())["config"]["world"]["weights"] == str(weights)
-
-
-def test_starting_over_heals_whatever_is_damaged(small, refused, monkeypatch):
-    """Shared states and plain images are damaged; --no-resume makes them anew, and the table is the same again."""
-    monkeypatch.setattr(sweep, "sweep", in_this_process)
-    assert paper_repro.main([*COMMAND, *small.places]) == 0
-    table, runs = files(small.out), small.out / "runs" / "linear"
-    other = runs / "plain-of-other-runs"
-    other.mkdir()
-    broken = [*runs.glob("prefix-*/checkpoint.safetensors"), *runs.glob("plain-*/*/*.safetensors")]
-    assert {path.parents[1].name == "linear" for path in broken} == {True, False}  # both kinds are there
-    for path in broken:
-        path.write_bytes(b"damage")
-    for path in runs.glob("*/result.json"):
-        path.unlink()
-        (path.parent / "config.json").unlink()  # the run begins again, from what it shares
-    refused(*COMMAND, *small.places)
-    assert paper_repro.main([*COMMAND, "--no-resume", *small.places]) == 0
-    assert files(small.out) == table
-    assert other.exists()
-
-
-# How it takes interruption
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_killed_in_mid_sweep_it_leaves_no_process_and_the_rerun_the_same_table(tmp_path, monkeypatch):
-    """kill -9 of the parent alone, when a few runs are done; against the undisturbed table of the same experiment."""
-    experiments = ["--experiments", str(write_experiments(tmp_path / "experiments", iterations=400, steps=100))]
-    out, done = tmp_path / "killed", lambda: list((tmp_path / "killed").rglob("result.json"))
-    with start(*COMMAND, *experiments, "--out", out) as process:
-        wait_for(lambda: len(done()) >= 3 or process.poll() is not None, "three finished runs")
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        assert len(done()) < 10, "the kill came too late to test anything"
-        wait_for(lambda: not members(process.pid), "the workers to end", 10)
-    monkeypatch.setattr(sweep, "sweep", in_this_process)
-    assert paper_repro.main([*COMMAND, *experiments, "--out", str(out)]) == 0
-    assert paper_repro.main([*COMMAND, *experiments, "--out", str(tmp_path / "undisturbed")]) == 0
-    assert files(out) == files(tmp_path / "undisturbed")
-
-
-def in_this_process(cases, root, device, workers, progress):  # noqa: ARG001
-    """`sweep` without the start of processes: the same groups in the same order."""
-    for job in sweep.work(cases, root):
-        sweep.do(job, root, device)
-
-
-@pytest.mark.parametrize(
-    ("whom", "what", "code"),
-    [
-        (os.killpg, signal.SIGINT, 130),
-        (os.kill, signal.SIGTERM, 143),
-        pytest.param(os.kill, signal.SIGINT, 130, marks=pytest.mark.slow),
-    ],
-)
-def test_interrupted_it_stops_at_once_and_says_how_to_go_on(tmp_path, whom, what, code):
-    """Ctrl-C, which reaches the whole group, and signals to the program alone: their exit codes, no traceback."""
-    folder, out = write_experiments(tmp_path / "experiments", iterations=20000, steps=100), tmp_path / "out"
-    with start(*COMMAND, "--experiments", folder, "--out", out) as process:
-        wait_for(lambda: list(out.rglob("config.json")) or process.poll() is not None, "the first run")
-        whom(process.pid, what)
-        said = process.communicate(timeout=60)[1]
-    assert process.returncode == code
-    assert "goes on from here" in said
-    assert "Traceback" not in said
-    wait_for(lambda: not members(process.pid), "the workers to end", 10)

@@ -3,12 +3,12 @@
 import doctest
 import subprocess
 import sys
-from itertools import combinations
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from layout import assert_nothing_overlaps
 
 from figures import bootstrap, config, fig3, fig4, fig5, panels, paper, scaling, style, table
 from figures.scaling import Multiplier
@@ -103,18 +103,7 @@ def test_no_rows_is_an_error_with_advice(module):
 
 @pytest.mark.parametrize(("draw", "rows"), [(fig4.draw, FIG4), (fig5.draw, FIG5)])
 def test_nothing_overlaps(draw, rows):
-    """Tick labels of an axis keep apart, and panels, titles, legend, caption and note do not cover each other."""
-    figure = draw(rows, note="quick preset: 2 seeds", caption="a caption")
-    figure.draw_without_rendering()
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            labels = [t.get_window_extent() for t in axis.get_ticklabels() if t.get_visible() and t.get_text()]
-            assert not any(a.overlaps(b) for a, b in combinations(labels, 2)), ax.get_title()
-    blocks = [ax.get_tightbbox() for ax in figure.axes if ax.axison]
-    blocks += [legend.get_window_extent() for legend in figure.findobj(matplotlib.legend.Legend)]
-    blocks += [text.get_window_extent() for text in (figure._suptitle, figure._supxlabel)]
-    assert not any(a.padded(-1).overlaps(b.padded(-1)) for a, b in combinations(blocks, 2))
-    assert all(figure.bbox.x0 <= b.x0 and b.x1 <= figure.bbox.x1 for b in blocks)
+    assert_nothing_overlaps(draw(rows, note="quick preset: 2 seeds", caption="a caption"))
 
 
 def test_error_bars_are_two_standard_errors_of_practice_only():

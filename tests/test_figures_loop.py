@@ -1,13 +1,12 @@
 """The figures of the loop (fig2, fig6, fig9, validation, no_real_data), from invented records of runs."""
 
 import doctest
-from itertools import combinations
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
 from invented_runs import fig2_records, fig6_records, fig9_records, no_real_data_records, record, validation_records
+from layout import assert_nothing_overlaps
 
 from empirical import sweep
 from empirical.config import load_toml
@@ -149,19 +148,8 @@ def test_no_real_data_compares_with_watching_real_images():
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_overlaps(name):
-    """Tick labels keep apart; panels with their labels, legend, caption and note do not cover each other."""
     module, config, _ = CASES[name]
-    figure = module.draw(rows_of(name), "quick preset: few seeds and points", module.describe(config))
-    figure.draw_without_rendering()
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            labels = [t.get_window_extent() for t in axis.get_ticklabels() if t.get_visible() and t.get_text()]
-            assert not any(a.overlaps(b) for a, b in combinations(labels, 2)), ax.get_title()
-    blocks = [ax.get_tightbbox() for ax in figure.axes if ax.axison]
-    blocks += [legend.get_window_extent() for legend in figure.findobj(matplotlib.legend.Legend)]
-    blocks += [text.get_window_extent() for text in (figure._suptitle, figure._supxlabel)]
-    assert not any(a.padded(-1).overlaps(b.padded(-1)) for a, b in combinations(blocks, 2))
-    assert all(figure.bbox.x0 <= b.x0 and b.x1 <= figure.bbox.x1 for b in blocks)
+    assert_nothing_overlaps(module.draw(rows_of(name), "quick preset: few seeds and points", module.describe(config)))
 
 
 @pytest.mark.parametrize("name", CASES)

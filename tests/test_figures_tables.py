@@ -1,91 +1,19 @@
-"""The figures that are tables - table3, workshop, outliers - from invented records; how output.py writes them."""
+"""The figures that are tables - table3, workshop, outliers - from invented records."""
 
 import doctest
 import json
 import tomllib
-from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 
-import matplotlib
 import numpy as np
 import pytest
+from invented_tables import OUTLIERS, TABLE3, WORKSHOP, rows_of
+from layout import assert_nothing_overlaps
 
-from figures import dots, outliers, output, paper, table, table3, workshop
-from figures.table import Row, select
+from figures import dots, outliers, paper, table3, workshop
+from figures.table import select
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
-
-
-def record(panel, series, seed, accuracy, *, value=0.0, size=512, omega=0.0, retire=0.0, rounds=(), **more):
-    """One finished run, as far as figures look at it; `rounds` are (images, gflop, added) of additions."""
-    growth = {"initial": 128, "additions": 6 if omega else 0, "addition": 64}
-    pool = [{"images": 128, "gflop": 12.8, "added": 128}]
-    pool += [{"images": images, "gflop": gflop, "added": added} for images, gflop, added in rounds]
-    config = {"acquire": {"omega": omega, "retire": retire}, "growth": growth}
-    result = {"accuracy": accuracy, "correct": None, "pool": pool, "pool_size": size, "config": config}
-    return {"panel": panel, "series": series, "value": value, "seed": seed, "result": result, **more}
-
-
-def runs(panel, series, accuracies, **settings):
-    return [record(panel, series, seed, a, **settings) for seed, a in enumerate(accuracies)]
-
-
-TABLE3 = [
-    *runs("digits", table3.MAIN, [0.96, 0.97, 0.95], omega=0.05),
-    *runs("digits", table3.ZERO, [0.93, 0.95, 0.91]),
-    *runs("digits", "1.4 of the usual omega", [0.95, 0.95, 0.95], omega=0.07)[:2],  # a seed is missing
-    *runs("digits", table3.STATIC, [0.93, 0.95, 0.91]),
-    *runs("digits", "static, Mixup and CutMix", [0.92, 0.95, 0.89]),
-    *runs("digits", "fixed patience", [0.96, 0.96, 0.96], omega=0.05, size=480),
-    *runs("linear", table3.MAIN, [0.95, 0.96, 0.97], omega=0.01, size=1024),
-    *runs("linear", "1.4 of the usual omega", [0.96, 0.98, 0.97], omega=0.014, size=1024),
-]
-WORKSHOP = [
-    *runs("digits", workshop.WSD, [0.92, 0.93]),
-    *runs("digits", workshop.WHOLE, [0.95, 0.97], retire=1.0, omega=0.05, rounds=[(128, 25.6, 128)] * 3),
-    *runs("digits", workshop.RANDOM, [0.94, 0.94], retire=1.0, rounds=[(128, 12.8, 128)] * 2),
-]
-
-
-def examined(agreement, far):
-    return {
-        "rounds": [
-            {"agreement": 0.0, "far": 1.0, "distance": 9.0},
-            {"agreement": agreement, "far": far, "distance": 1.5},
-        ],
-        "real": {"agreement": 0.97, "distance": 1.0},
-    }
-
-
-def fidelity(agreements_by_omega):
-    return [
-        record("a digits", "entropy", seed, 0.9, value=omega, examined=examined(a, 1 - a))
-        for omega, agreements in agreements_by_omega.items()
-        for seed, a in enumerate(agreements)
-    ]
-
-
-OUTLIERS = [
-    *fidelity({0.0: [1.0, 0.98, 0.99], 0.05: [0.95, 0.95, 0.96], 0.1: [0.6, 0.5, 0.7], 0.2: [0.99, 0.99, 0.98]}),
-    *runs("b digits", outliers.ALL, [0.93, 0.92, 0.94], value=0.0, rounds=[(256, 30, 256)]),
-    *runs("b digits", outliers.ALL, [0.95, 0.96, 0.94], value=0.05, rounds=[(256, 30, 256)]),
-    *runs("b digits", outliers.ALL, [0.92, 0.91, 0.94], value=0.1, rounds=[(256, 30, 256)]),
-    *runs("b digits", "20 % dropped", [0.95, 0.94, 0.95], value=0.1, rounds=[(320, 40, 256)]),
-    *runs("b digits", outliers.INSTEAD, [0.95, 0.95, 0.96], value=0.0, rounds=[(2304, 270, 2304)]),
-    *runs("c digits", "usual omega", [0.96, 0.96, 0.97], value=0.0),
-    *runs("c digits", "usual omega", [0.96, 0.95, 0.97], value=0.2),
-]
-
-
-def rows_of(module, records):
-    return table.check(module.compute({}, records, lambda *_: None))
-
-
-def texts(figure):
-    return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
-
-
 ALL = [(table3, TABLE3), (workshop, WORKSHOP), (outliers, OUTLIERS)]
 
 
@@ -146,6 +74,22 @@ def test_summary_has_changes_from_the_first_line_only():
     assert "Mixup" not in said
 
 
+def test_all_lines_of_table3_end_alike():
+    ends = {}
+    for series in tomllib.loads((EXPERIMENTS / "table3.toml").read_text())["series"]:
+        growth = {key: value for key, value in series["set"].items() if key.startswith("growth.")}
+        (value,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
+        growth[series["vary"]] = value
+        end = growth["growth.initial"] + growth["growth.additions"] * growth.get("growth.addition", 0)
+        ends.setdefault((series["panel"], "four times" in series["name"]), set()).add(end)
+    assert ends == {
+        ("linear", False): {1024},
+        ("linear", True): {4096},
+        ("digits", False): {512},
+        ("digits", True): {2048},
+    }
+
+
 # workshop
 
 
@@ -178,74 +122,20 @@ def test_the_precursors_figure_and_table_agree():
     assert {values[3:] for values in paper.WORKSHOP_FIG2 if values[0] == "IN-100"} <= table1
 
 
-# outliers
+def test_the_workshops_pool_keeps_its_size():
+    for series in tomllib.loads((EXPERIMENTS / "workshop.toml").read_text())["series"]:
+        if series["vary"] == "acquire.retire":
+            (share,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
+            assert series["set"]["growth.addition"] == share * series["set"]["growth.initial"]
 
 
-def test_the_faithful_omega_is_the_last_before_the_first_failure():
-    """At .05 the lower 95 % bound is .953 - 4.30 * .0033 = .939, below .95 * .99 = .9405; a smaller spread passes."""
-    assert outliers.faithful(rows_of(outliers, OUTLIERS), "digits") == (0.0, False)
-    tighter = fidelity({0.0: [1.0, 0.98, 0.99], 0.05: [0.953, 0.953, 0.954], 0.1: [0.6, 0.5, 0.7], 0.2: [0.99] * 3})
-    assert outliers.faithful(rows_of(outliers, tighter), "digits") == (0.05, False)  # .2 passes again, and is not taken
-    assert outliers.faithful(rows_of(outliers, tighter[:6]), "digits") == (0.05, True)
-    assert outliers.faithful(rows_of(outliers, tighter[3:]), "digits") is None  # nothing to compare with
-
-
-def test_the_harmless_omega_follows_paired_means():
-    rows = rows_of(outliers, OUTLIERS)
-    gains = {row.x: row.y for row in select(rows, panel="gain digits", series=outliers.ALL)}
-    assert gains == {0.05: pytest.approx(0.02), 0.1: pytest.approx(-0.02 / 3)}
-    assert outliers.harmless(rows, "digits") == (0.05, False)
-
-
-def test_rescue_is_measured_against_no_filter_at_the_same_omega():
-    rows = rows_of(outliers, OUTLIERS)
-    (rescue,) = select(rows, panel="rescue digits")
-    assert (rescue.series, rescue.x, rescue.y) == ("20 % dropped", 0.1, pytest.approx(0.07 / 3))
-    assert {(row.series, row.x): row.y for row in select(rows, panel="cost digits")}["20 % dropped", 0.1] == 1.25
-    (instead,) = select(rows, panel="gain digits", series=outliers.INSTEAD)
-    assert instead.y == pytest.approx(0.07 / 3)
-
-
-def test_outliers_look_at_the_added_round_only():
-    rows = rows_of(outliers, OUTLIERS)
-    assert select(rows, panel="a digits", series=outliers.FAR)[0].y == pytest.approx(0.01)
-    assert {row.panel for row in rows if row.series == outliers.DISTANCE} == {"distance digits"}
-
-
-def test_outliers_in_markdown():
-    said = outliers.markdown(rows_of(outliers, OUTLIERS))
-    assert "| 0.1 | .600 +- .058 | .400 +- .058 | .923 +- .009 | -.007 +- .003 | +.023 +- .007 |" in said
-    assert "Labels are faithful up to omega 0. Accuracy is not below that of plain samples up to 0.05." in said
-    assert "With the reference's images added instead: .953 +- .003." in said
-    assert "Full loop, usual omega, 20% dropped: -.003 +- .003." in said
-    assert "linear" not in said
-
-
-def test_outliers_summary():
-    said = outliers.summary(rows_of(outliers, OUTLIERS))
-    assert said == (
-        "digits: labels faithful up to omega 0, accuracy not below plain up to 0.05, "
-        "best filter 20 % dropped at 0.1: +.023 +- .007"
-    )
-
-
-# all of them
+# all of them, outliers too
 
 
 @pytest.mark.parametrize(("module", "records"), [*ALL, (outliers, OUTLIERS[:-6])])
 def test_nothing_overlaps(module, records):
-    """Lines' names, panels, titles, legend, caption and note do not cover each other and lie within the figure."""
     figure = module.draw(rows_of(module, records), note="quick preset", caption=module.describe({}))
-    figure.draw_without_rendering()
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            labels = [t.get_window_extent() for t in axis.get_ticklabels() if t.get_visible() and t.get_text()]
-            assert not any(a.overlaps(b) for a, b in combinations(labels, 2)), ax.get_title()
-    blocks = [ax.get_tightbbox() for ax in figure.axes]
-    blocks += [legend.get_window_extent() for legend in figure.findobj(matplotlib.legend.Legend)]
-    blocks += [text.get_window_extent() for text in (figure._suptitle, figure._supxlabel)]
-    assert not any(a.padded(-1).overlaps(b.padded(-1)) for a, b in combinations(blocks, 2))
-    assert all(figure.bbox.x0 <= b.x0 and b.x1 <= figure.bbox.x1 for b in blocks)
+    assert_nothing_overlaps(figure)
 
 
 @pytest.mark.parametrize(("module", "records"), ALL)
@@ -285,66 +175,6 @@ def test_the_experiments_name_lines_and_panels_that_the_module_knows(name):
     for series in tomllib.loads((EXPERIMENTS / f"{name}.toml").read_text())["series"]:
         assert series["panel"] in module.RUN_PANELS
         assert series["name"] in getattr(module, "LINES", [series["name"]])
-
-
-def test_all_lines_of_table3_end_alike():
-    ends = {}
-    for series in tomllib.loads((EXPERIMENTS / "table3.toml").read_text())["series"]:
-        growth = {key: value for key, value in series["set"].items() if key.startswith("growth.")}
-        (value,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
-        growth[series["vary"]] = value
-        end = growth["growth.initial"] + growth["growth.additions"] * growth.get("growth.addition", 0)
-        ends.setdefault((series["panel"], "four times" in series["name"]), set()).add(end)
-    assert ends == {
-        ("linear", False): {1024},
-        ("linear", True): {4096},
-        ("digits", False): {512},
-        ("digits", True): {2048},
-    }
-
-
-def test_the_workshops_pool_keeps_its_size():
-    for series in tomllib.loads((EXPERIMENTS / "workshop.toml").read_text())["series"]:
-        if series["vary"] == "acquire.retire":
-            (share,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
-            assert series["set"]["growth.addition"] == share * series["set"]["growth.initial"]
-
-
-# output.py
-
-
-def produce(folder, module, note=""):
-    return output.produce(
-        module, folder / "t", {}, [], [], note, dict, lambda *_: None, reuse=(folder / "t.json").exists()
-    )
-
-
-def invented(**more):
-    rows = [Row("t", "p", "s", "paper", 0.0, 0.5)]
-    return SimpleNamespace(
-        compute=lambda *_: rows,
-        draw=lambda *_: matplotlib.figure.Figure(),
-        summary=lambda *_: "a line",
-        describe=lambda *_: "A caption",
-        **more,
-    )
-
-
-def test_a_module_with_markdown_gets_a_file_that_its_line_names(tmp_path):
-    module = invented(markdown=lambda rows: f"| {rows[0].y} |\n")
-    said, picture = produce(tmp_path, module, note="quick preset")
-    assert said == "a line; table: t.md"
-    assert (tmp_path / "t.md").read_text() == "A caption (quick preset)\n\n| 0.5 |\n"
-    (tmp_path / "t.md").unlink()
-    produce(tmp_path, module)  # drawn again from the stored table: the file is written again, too
-    assert (tmp_path / "t.md").read_text() == "A caption\n\n| 0.5 |\n"
-    assert picture.exists()
-
-
-def test_a_module_without_markdown_gets_none(tmp_path):
-    said, _ = produce(tmp_path, invented())
-    assert said == "a line"
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".json", ".pdf", ".png", ".svg"]
 
 
 @pytest.mark.parametrize("module", [dots, table3, workshop, outliers, paper])

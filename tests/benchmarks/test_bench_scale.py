@@ -27,7 +27,7 @@ from empirical.ranks import launched
 from empirical.sampler import Sampler
 from empirical.sweep import recipe
 torch.set_num_threads(1)
-run = from_dict(recipe(Path(sys.argv[1]), "digits")[0])
+run = from_dict(recipe(Path(sys.argv[1]), "digits"))
 with launched("cpu") as (ranks, device):
     pool, learner = Pool(Path(sys.argv[2]), run.world.shape), run.world.learner(run, device)
     sampler = Sampler(run.world, run.sampling)
