@@ -16,17 +16,17 @@ import dataclasses
 import hashlib
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, get_type_hints
 
-from empirical.errors import InputError, require, require_non_negative, require_positive
+from empirical.errors import require, require_non_negative, require_positive
+from empirical.recipes import load_toml as load_toml
 from empirical.world import World
 
 THROUGH = ("denoiser", "conditional", "x0")
 DECODE = ("full", "tiny", "linear")
+AUGMENT = ("none", "crop_flip")
 SIGNALS = ("validation", "synthetic", "agreement")
 HELD_OUT_IMAGES, REFERENCE_IMAGES = 1024, 2048  # of the signals without real images, and of the judge of acquire.reject
 
@@ -53,11 +53,16 @@ class Training:
     mixup: float = 0.0  # alpha of the Beta distribution, 0 = off
     cutmix: float = 0.0
     ema_decay: float = 0.99
+    augment: str = "none"  # of the images trained on; "crop_flip": random resized crops, half of them mirrored
+    clip: float = 0.0  # largest norm of the gradient, 0 = no limit
+    bf16: bool = False  # all passes through the network in bfloat16; weights, losses and entropies stay float32
 
     def __post_init__(self) -> None:
         require_positive("training", iterations=self.iterations, batch=self.batch, lr=self.lr)
-        require_non_negative("training", weight_decay=self.weight_decay, mixup=self.mixup, cutmix=self.cutmix)
+        require_non_negative("training", weight_decay=self.weight_decay, clip=self.clip)
+        require_non_negative("training", mixup=self.mixup, cutmix=self.cutmix)
         require(self.schedule in ("wsd", "cosine"), "training.schedule", self.schedule, "'wsd' or 'cosine'")
+        require(self.augment in AUGMENT, "training.augment", self.augment, f"one of {', '.join(AUGMENT)}")
         for name in ("warmup", "cooldown", "label_smoothing", "ema_decay"):
             value = getattr(self, name)
             require(0 <= value < 1, f"training.{name}", value, "a number in [0, 1)")
@@ -278,16 +283,6 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 def digest(values: Any) -> str:
     """A short name for plain values, the same on every machine."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def load_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; a file that is absent or malformed is said with its place."""
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(str(path), "no such file", "an existing TOML file", "check the name") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), str(error), "valid TOML", "mend the line") from None
 
 
 def merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,11 @@ class Split(NamedTuple):
         """It never changes."""
         return 0
 
+    @property
+    def in_memory(self) -> bool:
+        """It is."""
+        return True
+
     def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
         """This process's share of the mini-batch of iteration `step`: `size` rows in all, uniform, with replacement."""
         return self.take(draw(seed, step, size, len(self.labels))[ranks.index :: ranks.count])
@@ -31,8 +36,38 @@ class Split(NamedTuple):
         return self, torch.ones(len(self.labels))
 
     def take(self, rows: Tensor) -> Split:
-        """Some rows."""
+        """Some rows; a GPU that holds them need not be waited for."""
+        rows = rows.to(self.images.device, non_blocking=True)
         return Split(self.images[rows], self.labels[rows])
+
+
+class Labelled(Protocol):
+    """Labelled images, wherever they are: a `Split` in memory, a folder that is read as it is needed."""
+
+    @property
+    def labels(self) -> Tensor:
+        """(n,)."""
+        ...
+
+    def take(self, rows: Tensor) -> Split:
+        """Some rows, in memory."""
+        ...
+
+
+class Part(NamedTuple):
+    """Some `rows` of labelled images, taken when they are asked for."""
+
+    whole: Labelled
+    rows: Tensor
+
+    @property
+    def labels(self) -> Tensor:
+        """Of the rows."""
+        return self.whole.labels[self.rows]
+
+    def take(self, rows: Tensor) -> Split:
+        """Some of the rows."""
+        return self.whole.take(self.rows[rows])
 
 
 class Data(Protocol):
@@ -41,6 +76,11 @@ class Data(Protocol):
     @property
     def version(self) -> int:
         """Changes whenever the rows change."""
+        ...
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a batch is had without reading files."""
         ...
 
     def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split: ...

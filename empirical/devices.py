@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from empirical.errors import InputError
@@ -21,3 +24,13 @@ def prepare(device: str) -> None:
     available(device)
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)
+
+
+@contextmanager
+def fitting(what: str, knobs: str) -> Iterator[None]:
+    """Say which settings make `what` smaller ("lower training.batch") where a GPU has not enough memory for it."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        said = str(error).partition(". GPU")[0]  # how much was asked for; figures of the allocator follow
+        raise InputError(what, said, "what fits into the GPU's memory", knobs) from None

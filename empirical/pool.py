@@ -152,9 +152,9 @@ class Pool:
         self._rows = None
         if len(self.active) * math.prod(self.shape) * 4 <= MEMORY:
             if number and before is None:
-                self._rows = self._load(self.active)
+                self._rows = self._held(self.active)
                 return
-            added = self._load(numbers)
+            added = self._held(numbers)
             self._rows = (
                 added
                 if before is None
@@ -196,7 +196,16 @@ class Pool:
             here = torch.from_numpy(np.flatnonzero(number == i))
             inside = rows[here] - self._starts[i]
             images[here], labels[here] = self.rounds[i].images(inside), self.rounds[i].labels[inside]
-        return Split(images.to(self.device), labels.to(self.device))
+        return Split(images, labels)
+
+    def _held(self, rows: Tensor) -> Split:
+        """Rows of the pool where they are to stay."""
+        return Split(*(part.to(self.device) for part in self._load(rows)))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the rows in use are; else they are read from files, onto the CPU."""
+        return self._rows is not None
 
     def in_use(self, places: Tensor) -> Split:
         """Rows in use, by their place among them."""
