@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from cli.listing import needed_for, spell
 from cli.options import RunOptions, settings
+from cli.speeds import Speeds, known
 from cli.terminal import console, progress_line
 from empirical.config import Run, flat, from_dict, load_toml, merged, to_dict
 from empirical.devices import prepare
@@ -18,15 +20,19 @@ from empirical.run import execute
 from empirical.rundir import result_path, run_directory
 from empirical.tensorboard import Scalars
 
+MANY, WORST = 10, 5  # classes: from how many on, and how many, the worst are named
+
 
 def main(options: RunOptions) -> int:
     """Do the run, or show what it would be."""
     recipe = load_toml(options.recipe)
     speeds, _ = recipe.pop("throughput", {}), recipe.pop("generator", None)
     run = from_dict(merged(recipe, settings(options.set)))
+    if options.dry_run:
+        # the folder comes last: its name depends on the generator's weights, which may not be here yet
+        show(run, known({run.world.name: {"throughput": speeds}} if speeds else {}, options.out, options.device))
     folder = run_directory(run, options.out / "runs")
     if options.dry_run:
-        show(run, speeds)
         console.print(
             f"{folder}{' (finished)' if result_path(run, options.out / 'runs').exists() else ''}", markup=False
         )
@@ -56,24 +62,52 @@ def main(options: RunOptions) -> int:
                 )
 
         result = execute(run, options.out / "runs", device, ranks=ranks, observe=observe)
-    tell(result)
+    tell(run, result)
     return 0
 
 
-def show(run: Run, speeds: dict[str, Any]) -> None:
+def show(run: Run, speeds: Speeds) -> None:
     """The resolved configuration and what the run will take."""
     for key, value in flat(to_dict(run)).items():
         console.print(f"{key} = {value}", markup=False, highlight=False)
-    console.print(spell(needed_for([run], {run.world.name: speeds} if speeds else {})), markup=False)
+    console.print(spell(needed_for([run], speeds)), markup=False)
 
 
-def tell(result: dict[str, Any]) -> None:
+def tell(run: Run, result: dict[str, Any]) -> None:
     """The result of a run."""
     cost, lines = result["cost"], Table("", "", show_header=False)
-    lines.add_row("accuracy on real test data", f"{result['accuracy']:.4f}")
-    lines.add_row("on real validation data", f"{result['accuracy_validation']:.4f}")
+    if not result["sets"]:
+        lines.add_row("accuracy on the real distribution", f"{result['accuracy']:.4f}")
+        lines.add_row("on real validation data", f"{result['accuracy_validation']:.4f}")
     lines.add_row("pool", f"{result['pool_size']:,} rows in use, {len(result['pool'])} rounds")
     lines.add_row("images generated", f"{cost['images']:,} ({cost['sampling_gflop']:.3g} GFLOP)")
     lines.add_row("denoiser calls", f"{cost['denoiser_calls']:,}")
     lines.add_row("CPU time", f"{cost['sampling_cpu_s']:.1f} s sampling, {cost['learner_cpu_s']:.1f} s training")
     console.print(lines)
+    tell_sets(result["sets"], run.world.class_names)
+
+
+def tell_sets(sets: dict[str, dict[str, list[int]]], classes: Sequence[str]) -> None:
+    """Accuracy on every set of real images, and the classes that fare worst on the first, where there are many."""
+    if not sets:
+        return
+    lines = Table("real images", "", "accuracy", "95 % interval", "without averaged weights")
+    for name, counts in sets.items():
+        hits, raw, images = (sum(counts[kind]) for kind in ("hits", "raw_hits", "totals"))
+        low, high = interval(hits, images)
+        lines.add_row(name, f"{images:,}", f"{hits / images:.4f}", f"{low:.4f} to {high:.4f}", f"{raw / images:.4f}")
+    console.print(lines)
+    name, counts = next(iter(sets.items()))
+    pairs = list(zip(counts["hits"], counts["totals"], classes, strict=True))
+    if len(pairs) > MANY:
+        worst = sorted((hits / total, called) for hits, total, called in pairs if total)[:WORST]
+        said = ", ".join(f"{called} {share:.2f}" for share, called in worst)
+        console.print(f"worst classes ({name}): {said}", markup=False, highlight=False)
+
+
+def interval(hits: int, images: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    from scipy.stats import binomtest  # here: it takes a while to import
+
+    low, high = binomtest(hits, images).proportion_ci(method="wilson")
+    return float(low), float(high)

@@ -29,7 +29,7 @@ class GeneratorTraining:
     layers: int = 1  # residual blocks per resolution
     attention: int = 0  # at so many of the coarsest resolutions
     patch: int = 1  # patch x patch pixels are the channels of one position of the UNet: 2 makes it 4 times cheaper
-    prediction: str = "noise"  # what the network says: the noise, or "velocity" (see `estimate`): better above 8 x 8
+    prediction: str = "noise"  # what the network says, or "velocity" (`noise_of_velocity`): better above 8 x 8
     iterations: int = 5000
     batch: int = 128
     lr: float = 4e-3
@@ -37,6 +37,7 @@ class GeneratorTraining:
     class_dropout: float = 0.1  # share of labels replaced by "no class", for classifier-free guidance
     ema_decay: float = 0.998
     bf16: bool = False  # the network's arithmetic in bfloat16; weights, loss and averages stay in float32
+    half: bool = False  # the finished weights are stored in half precision: a file of half the size
     checked: int = 8192  # generated images for the quality check afterwards
     seed: int = 0
 
@@ -127,16 +128,17 @@ def output(model: Any, x: Tensor, t: Tensor | int, labels: Tensor) -> Tensor:
 
 
 def estimate(model: Any, x: Tensor, t: int, labels: Tensor, prediction: str = "noise") -> Tensor:
-    """The noise estimate eps of images x_t (B, C, H, W).
-
-    From a network of velocities v = sqrt(a) eps - sqrt(1 - a) x_0, a = alphas_cumprod[t] (Salimans & Ho 2022), it is
-    eps = sqrt(a) v + sqrt(1 - a) x_t: where x_t is nearly all noise, errors do not grow by 1 / sqrt(a) towards x_0.
-    """
+    """The noise estimate eps of images x_t (B, C, H, W), from a network of noise or of velocities."""
     said = output(model, x, t, labels)
-    if prediction == "noise":
-        return said
-    alpha = alphas_cumprod()[t]
-    return alpha.sqrt() * said + (1 - alpha).sqrt() * x
+    return said if prediction == "noise" else noise_of_velocity(said, x, alphas_cumprod()[t])
+
+
+def noise_of_velocity(velocity: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
+    """eps = sqrt(a) v + sqrt(1 - a) x_t, where v = sqrt(a) eps - sqrt(1 - a) x_0 and a = alphas_cumprod[t].
+
+    (Salimans & Ho 2022.) Where x_t is nearly all noise, errors of v do not grow by 1 / sqrt(a) towards x_0.
+    """
+    return alpha.sqrt() * velocity + (1 - alpha).sqrt() * x
 
 
 @lru_cache(maxsize=1)
@@ -155,12 +157,13 @@ def save(
 ) -> None:
     """Write the weights, with all that is needed to rebuild the network and to know where it came from."""
     values = {"unet": settings.network(shape, classes), "training": asdict(settings), **manifest}
-    save_tensors(path, model.state_dict(), values)
+    tensors = {name: value.half() if settings.half else value for name, value in model.state_dict().items()}
+    save_tensors(path, tensors, values)
 
 
 def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a weights file, ready to use, and the values stored with it, the weights' "sha256" too."""
     tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
     model = unet(**values["unet"])
-    model.load_state_dict(tensors)
+    model.load_state_dict(tensors)  # in float32, whatever the file has
     return model.eval().requires_grad_(False), {**values, "sha256": digest(tensors)}

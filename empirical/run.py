@@ -175,6 +175,7 @@ def execute(
     require(ranks.count <= least, "processes", ranks.count, f"at most the {least} images of a round", "start fewer")
     with ExitStack() as held:
         if ranks.first:
+            run.world.inspect()
             held.enter_context(locked(directory))
             _prepare(run, root / run.world.name, directory, device)
             if (directory / "checkpoint.safetensors").exists():
@@ -267,7 +268,7 @@ def read_result(path: Path) -> dict[str, Any]:
 def _result(state: State, extra: list[Cost]) -> dict[str, Any]:
     """The numbers of a finished run: what figures are made of."""
     run = state.run
-    score, evaluated, cost = run.world.test(state.learner), state.events("evaluated"), state.cost()
+    score, evaluated, cost = run.world.test(state.learner, state.ranks), state.events("evaluated"), state.cost()
     for spent in extra:
         cost.add(spent)
     return {
@@ -276,6 +277,7 @@ def _result(state: State, extra: list[Cost]) -> dict[str, Any]:
         "accuracy_validation": evaluated[-1]["accuracy_validation"],
         "correct": None if score.correct is None else "".join("01"[int(hit)] for hit in score.correct),
         "alignment": score.alignment,
+        "sets": {name: counts._asdict() for name, counts in score.sets.items()},
         "trajectory": {name: [values[name] for values in evaluated] for name in TRAJECTORY},
         "pool": state.pool.summary(),
         "pool_size": len(state.pool),

@@ -20,11 +20,12 @@ import torch
 from empirical.checkpoint import load_tensors, read_json, read_signed, text_digest
 from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES, Run, differences, to_dict
 from empirical.errors import InputError
-from empirical.evaluate import accuracy
-from empirical.examine import EXAMINATIONS
+from empirical.evaluate import accuracy, contradiction
+from empirical.examine import examinations
+from empirical.guidance import When
 from empirical.pool import Pool
 from empirical.practice import candidates
-from empirical.remake import open_pool, open_run, remake, some_rows
+from empirical.remake import complete_rounds, open_pool, open_run, remake, some_rows
 from empirical.run import TRAJECTORY, guide_path, read_result
 from empirical.rundir import run_name
 from empirical.sampler import Cost, image_seed
@@ -128,7 +129,7 @@ class _Records:
 
     @property
     def examinations(self) -> list[Path]:
-        return [path for name in EXAMINATIONS if (path := self.folder / f"{name}.json").exists()]
+        return examinations(self.folder)
 
     def check_configuration(self) -> str:
         agree("config.json: the digest it gives", run_name(self.run), self.folder.name)
@@ -151,7 +152,7 @@ class _Records:
         return f"whole, at iteration {values['step']}; the {count} lines of metrics are those it counted"
 
     def check_guides(self) -> str:
-        run, rounds = self.run, len(list((self.folder / "pool").glob("round_*.json")))
+        run, rounds = self.run, complete_rounds(self.folder)
         steered = run.acquire.omega > 0 and run.acquire.direction == "entropy"
         for number in range(1, rounds if steered else 1):
             load_tensors(guide_path(self.folder, number), RESTORE)
@@ -208,7 +209,9 @@ class _Records:
         other = differences(self.result["config"], to_dict(self.run))
         if other:
             raise MismatchError(f"result.json: another configuration: {other}")
-        return "matches its digest and the configuration"
+        if said := contradiction(self.result, self.run.world.classes):
+            raise MismatchError(said)
+        return "matches its digest and the configuration; accuracy and counts of images agree"
 
     def check_summary(self) -> str:
         agree("pool", self.result["pool"], self.pool.summary())
@@ -228,12 +231,14 @@ class _Records:
         apart += REFERENCE_IMAGES if run.acquire.reject else 0
         images = sum(round_.cost.images for round_ in rounds) + apart
         guided = sum(round_.cost.images for round_ in rounds if round_.omega > 0)
+        scheduler = run.world.scheduler()
+        scheduler.set_timesteps(run.sampling.steps)
         calls = run.sampling.steps * (2 if run.sampling.guidance_scale else 1)
         gflop = sum(round_.cost.sampling_gflop for round_ in rounds)
         return Cost(
             images=images,
             denoiser_calls=images * calls,
-            guided_steps=guided * run.sampling.steps,
+            guided_steps=guided * len(When(run.acquire.every, run.acquire.interval).steps(scheduler)),
             skipped_steps=sum(round_.cost.skipped_steps for round_ in rounds),
             sampling_gflop=gflop + apart * rounds[0].cost.sampling_gflop / rounds[0].cost.images,
             learner_steps=run.training.iterations * (2 if run.acquire.reject else 1),
@@ -277,6 +282,7 @@ class _Records:
                 )
         if not math.isclose(score.accuracy, self.result["accuracy"], abs_tol=1e-12):
             raise MismatchError(f"accuracy: {self.result['accuracy']!r}, not {score.accuracy!r}")
+        agree("sets", self.result["sets"], {name: counts._asdict() for name, counts in score.sets.items()})
         validation = accuracy(learner, self.run.world.validation_split(self.run.seed))
         agree("accuracy_validation", self.result["accuracy_validation"], validation)
         return f"{score.accuracy:.4f} again from the stored learner"

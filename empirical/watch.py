@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES, Run
-from empirical.data import Split
+from empirical.data import Labelled, Part, Split
 from empirical.errors import require
 from empirical.evaluate import accuracy, agreement
 from empirical.learner import Learner
@@ -36,7 +36,8 @@ class Watch:
         total = len(self.validation.labels)
         require(total > 0, f"world ({run.world.name}): validation split", total, "at least one image")
         order = torch.randperm(total, generator=torch.Generator().manual_seed(run.seed))
-        self.watched = self.validation.take(order[: math.ceil(round(run.growth.validation_share * total, 6))])
+        share = math.ceil(round(run.growth.validation_share * total, 6))
+        self.watched: Labelled = Part(self.validation, order[:share])
         if run.growth.signal != "validation":
             samples, self.cost = source.draw(HELD_OUT + run.seed, 0, HELD_OUT_IMAGES)
             self.watched = Split(samples.images, samples.labels)

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
     from empirical.config import Run
-    from empirical.data import Split
+    from empirical.data import Labelled, Split
     from empirical.guidance import Denoiser
     from empirical.learner import Learner
+    from empirical.ranks import Ranks
 
 
-class Score(NamedTuple):
+class SetScore(NamedTuple):
+    """Images of an evaluation set, by class, and how many of them are classified correctly."""
+
+    totals: list[int]
+    hits: list[int]  # by the evaluated model, an average of weights
+    raw_hits: list[int]  # by the weights that are trained
+
+
+@dataclass(frozen=True)
+class Score:
     """A learner's test result."""
 
     accuracy: float
     correct: Tensor | None = None  # (n,) bool, where there are test images
     alignment: float | None = None  # cos(w, w_0), where learner and truth are linear
+    sets: Mapping[str, SetScore] = field(default_factory=dict)  # by name; `accuracy` is that on the first of them
 
 
 class World(Protocol):
@@ -30,6 +42,11 @@ class World(Protocol):
     def name(self) -> str: ...
     @property
     def classes(self) -> int: ...
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called, by label."""
+        ...
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one sample, without the batch axis."""
@@ -46,7 +63,11 @@ class World(Protocol):
         ...
 
     def check(self, run: Run) -> None:
-        """Refuse a run that does not fit this world."""
+        """Refuse a run that does not fit this world; real data need not be there yet."""
+        ...
+
+    def inspect(self) -> None:
+        """Refuse real data that are missing or damaged, before hours are spent; asked once when a run starts."""
         ...
 
     def identity(self) -> str:
@@ -73,12 +94,12 @@ class World(Protocol):
         """Real data of the distribution that the generator learned."""
         ...
 
-    def validation_split(self, seed: int) -> Split:
+    def validation_split(self, seed: int) -> Labelled:
         """Real data to watch a run with."""
         ...
 
-    def test(self, learner: Learner) -> Score:
-        """The result on real test data."""
+    def test(self, learner: Learner, ranks: Ranks = ...) -> Score:
+        """The result on real test data; the processes share the work, and all get the result."""
         ...
 
     def learner(self, run: Run, device: str) -> Learner:

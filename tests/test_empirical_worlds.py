@@ -15,6 +15,7 @@ from empirical.generator import GeneratorTraining
 from empirical.generator_training import train
 from empirical.images import decode, encode
 from empirical.sampler import Sampler, Samples
+from empirical.world import Score
 from empirical.worlds import WORLDS, DigitsWorld, LinearWorld
 
 HALF_NORMAL = math.sqrt(2 / math.pi)
@@ -168,7 +169,7 @@ def test_the_exact_accuracy_is_that_of_many_real_samples():
     assert world.test(learner).correct is None
     assert abs(counted - exact) < 4 * math.sqrt(exact * (1 - exact) / n)  # resolution .004
     learner.w = world.truth().double()
-    assert world.test(learner) == (1, None, 1)
+    assert world.test(learner) == Score(1, alignment=1)
 
 
 def test_linear_validation_is_real_data_of_the_run_seed():
@@ -227,7 +228,7 @@ def test_shipped_digits_look_like_their_labels(run_of):
 
 
 def test_the_worlds_go_by_their_names():
-    assert list(WORLDS) == ["linear", "digits", "glyphs", "cifar10"]
+    assert list(WORLDS) == ["linear", "digits", "latent_digits", "glyphs", "cifar10", "imagenet100", "imagenet1k"]
     assert all(world.name == name for name, world in WORLDS.items())
 
 

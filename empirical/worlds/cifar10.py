@@ -17,11 +17,13 @@ import torch
 
 from empirical.data import Split
 from empirical.errors import InputError, require
+from empirical.evaluate import score
 from empirical.generator import Stream
 from empirical.learner import Learner
+from empirical.ranks import ALONE, Ranks
 from empirical.world import Score
 from empirical.worlds.networks import NETWORKS_32
-from empirical.worlds.pixels import Network, PixelWorld, check_ranges, score
+from empirical.worlds.pixels import Network, PixelWorld, check_ranges
 
 ROWS = {"train": 50_000, "test": 10_000}
 
@@ -84,9 +86,10 @@ class Cifar10World(PixelWorld):
         """The real images that are watched during a run."""
         return self.rows("train", self.validation)
 
-    def test(self, learner: Learner) -> Score:
-        """Accuracy on the real test images, and which of them are right."""
-        return score(learner, self.rows("test", self.test_rows))
+    def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:
+        """Accuracy on the real test images, and which of them are right; validation beside it."""
+        sets = {"test": self.rows("test", self.test_rows), "validation": self.validation_split(0)}
+        return score(learner, sets, self.classes, ranks)
 
 
 @lru_cache(maxsize=2)

@@ -15,9 +15,11 @@ import torch
 from sklearn.datasets import load_digits
 
 from empirical.data import Split
+from empirical.evaluate import score
 from empirical.learner import NETWORKS, Learner
+from empirical.ranks import ALONE, Ranks
 from empirical.world import Score
-from empirical.worlds.pixels import Network, PixelWorld, check_ranges, score
+from empirical.worlds.pixels import Network, PixelWorld, check_ranges
 
 ROWS = 1797
 
@@ -44,7 +46,7 @@ class DigitsWorld(PixelWorld):
 
     def __post_init__(self) -> None:
         ranges = {"corpus": self.corpus, "validation": self.validation, "test_rows": self.test_rows}
-        check_ranges("world (digits)", ranges, ROWS)
+        check_ranges(f"world ({self.name})", ranges, ROWS)
 
     def rows(self, bounds: tuple[int, int]) -> Split:
         """Real digits of a row range."""
@@ -63,6 +65,7 @@ class DigitsWorld(PixelWorld):
         """The real digits that are watched during a run."""
         return self.rows(self.validation)
 
-    def test(self, learner: Learner) -> Score:
-        """Accuracy on the real test digits, and which of them are right."""
-        return score(learner, self.rows(self.test_rows))
+    def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:
+        """Accuracy on the real test digits, and which of them are right; validation beside it."""
+        sets = {"test": self.rows(self.test_rows), "validation": self.validation_split(0)}
+        return score(learner, sets, self.classes, ranks)

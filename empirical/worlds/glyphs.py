@@ -20,12 +20,14 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from empirical.data import Split
 from empirical.errors import require, require_non_negative, require_positive
+from empirical.evaluate import score
 from empirical.generator import Stream
 from empirical.images import quantise
 from empirical.learner import Learner
+from empirical.ranks import ALONE, Ranks
 from empirical.world import Score
 from empirical.worlds.networks import NETWORKS_32
-from empirical.worlds.pixels import Network, PixelWorld, score
+from empirical.worlds.pixels import Network, PixelWorld
 
 # No two are alike up to case, scale or blur: no c/C, o/O/0, 1/I/l, 5/S, r/Γ, ...
 CHARACTERS = "2346789ABCDEFGHJKLMNOPRSTUVWXYZabdefmnrtΔΛΞΠΣΦΨΩδλξБДЖИЦШЮЯ&@#%?"
@@ -91,6 +93,10 @@ class GlyphsWorld(PixelWorld):
         )
         require_non_negative("world (glyphs)", data_seed=self.data_seed)
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(CHARACTERS)
+
     def images(self, split: str, indices: Sequence[int]) -> Split:
         """Images by their numbers in the endless sequence of a split, in which the classes take turns."""
         fonts: tuple[str, ...] = getattr(self, split)
@@ -110,9 +116,10 @@ class GlyphsWorld(PixelWorld):
         """The real images that are watched during a run."""
         return _first(self, "validation", self.validation_images)
 
-    def test(self, learner: Learner) -> Score:
-        """Accuracy on real images of the test fonts, and which of them are right."""
-        return score(learner, _first(self, "test_fonts", self.test_images))
+    def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:
+        """Accuracy on real images of the test fonts, and which of them are right; validation beside it."""
+        sets = {"test": _first(self, "test_fonts", self.test_images), "validation": self.validation_split(0)}
+        return score(learner, sets, self.classes, ranks)
 
 
 @lru_cache(maxsize=8)

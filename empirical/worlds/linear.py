@@ -23,7 +23,7 @@ from empirical.data import Data, Split
 from empirical.errors import require, require_positive
 from empirical.guidance import Denoiser, identity
 from empirical.learner import Learner
-from empirical.ranks import Ranks
+from empirical.ranks import ALONE, Ranks
 from empirical.world import Score
 
 
@@ -49,6 +49,14 @@ class LinearWorld:
         require(run.learner.kind in self.learners, "learner.kind", run.learner.kind, f"one of {self.learners}")
         signal, kinds = run.growth.signal, "'validation' or 'synthetic': linear learners keep no average"
         require(signal != "agreement", "growth.signal", signal, kinds)
+
+    def inspect(self) -> None:
+        """Real samples are drawn, not stored."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The values of y."""
+        return ("-1", "+1")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,7 +117,7 @@ class LinearWorld:
         x = torch.randn(count, self.dimension, generator=source)
         return Split(x, (x @ self.truth() > 0).long())
 
-    def test(self, learner: Learner) -> Score:
+    def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:  # noqa: ARG002
         """The exact accuracy on the real distribution, 1 - arccos(cos(w, w_0)) / pi; there are no test images."""
         w = learner.state()["w"]
         alignment = float(w @ self.truth().double() / w.norm())

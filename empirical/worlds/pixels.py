@@ -1,4 +1,7 @@
-"""What the worlds of small images share: the generator's weights file, its denoiser, networks as learners."""
+"""What the worlds of small images share: the generator's weights file, its denoiser, networks as learners.
+
+Their generators work on the images themselves, unless a world says otherwise (`latent_digits`).
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from empirical import generator
 from empirical.config import Run
 from empirical.data import Split
 from empirical.errors import require
-from empirical.evaluate import correct
 from empirical.guidance import Denoiser, identity
 from empirical.images import quantise
-from empirical.learner import Learner, NetworkLearner
-from empirical.world import Score, World
+from empirical.learner import NetworkLearner
+from empirical.world import World
 
+PLACES = ("weights", "data", "autoencoder")  # options that say where files are
 UNTRAINED = "untrained"  # the `weights` of a world whose generator is about to be trained
 Network = Callable[[int, int, int], nn.Module]  # (channels, size, classes) -> logits of images
 
@@ -53,11 +56,20 @@ class PixelWorld:
         return replace(self, weights=str(path))
 
     def origin(self) -> dict[str, Any]:
-        """What the world's images are made of: its options, but for places of files."""
-        return {name: value for name, value in asdict(self).items() if name not in ("weights", "data")}
+        """What the world's images are made of: its options, but for places of files, and what weights depend on."""
+        options = {name: value for name, value in asdict(self).items() if name not in PLACES}
+        return {**options, **self.learned_from()}
+
+    def learned_from(self) -> dict[str, Any]:
+        """What the generator's weights depend on besides their training; stored with them."""
+        return {"corpus": list(self.corpus)}
 
     def prepare(self) -> None:
         """Fetch what the world needs, where that is allowed: before its generator is trained. Most have it all."""
+
+    def encoded(self, folder: Path, begun: bool, report: Callable[[int, str], None]) -> Self:  # noqa: ARG002
+        """The same world with an autoencoder in `folder`, where its generator works on latents; see `Trainable`."""
+        return self
 
     def check(self, run: Run) -> None:
         """Refuse a run this world has no learner for, or whose generator has learned from something else."""
@@ -65,16 +77,28 @@ class PixelWorld:
         if self.weights != UNTRAINED:
             self.weights_values()
 
+    def inspect(self) -> None:
+        """The images are small, and looked at when they are read."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The labels themselves, unless a world has better names."""
+        return tuple(map(str, range(self.classes)))
+
     @property
     def latent_shape(self) -> tuple[int, ...]:
         return self.shape
 
     @property
     def path(self) -> Path:
-        """The weights file: the one named, the one shipped, or the one that `paper_repro.py generator` leaves."""
-        shipped = Path(__file__).with_name(f"{self.name}_generator.safetensors")
+        """The generator's weights file."""
+        return self._file(self.weights, "generator")
+
+    def _file(self, named: str, part: str) -> Path:
+        """A weights file: the one named, the one shipped, or the one that `paper_repro.py generator` leaves."""
+        shipped = Path(__file__).with_name(f"{self.name}_{part}.safetensors")
         trained = Path("results", "generator", shipped.name)
-        return Path(self.weights) if self.weights else shipped if shipped.exists() else trained
+        return Path(named) if named else shipped if shipped.exists() else trained
 
     def _loaded(self, device: str) -> tuple[nn.Module, dict[str, Any]]:
         path, train = self.path, f"train one: python paper_repro.py generator {self.name}"
@@ -82,15 +106,12 @@ class PixelWorld:
         require(path.is_file(), f"{where}.weights", str(path), "an existing weights file", f"name another, or {train}")
         model, values = _load(path, path.stat().st_mtime_ns, device)
         found = {name: values["unet"].get(name) for name in ("classes", "channels", "size")}
-        wanted = {"classes": self.classes, "channels": self.shape[0], "size": self.shape[1]}
+        wanted = {"classes": self.classes, "channels": self.latent_shape[0], "size": self.latent_shape[1]}
         require(found == wanted, f"{where}.weights", found, f"weights for {wanted}", f"name another file, or {train}")
-        require(
-            tuple(values["corpus"]) == tuple(self.corpus),
-            f"{where}.corpus",
-            list(self.corpus),
-            f"{values['corpus']}, which the generator's weights were trained on",
-            f"name weights for this corpus in world.weights, or {train}",
-        )
+        for name, own in self.learned_from().items():
+            allowed = f"{values.get(name)}, which the generator's weights were trained on"
+            do = f"name weights for this {name} in world.weights, or {train}"
+            require(values.get(name) == own, f"{where}.{name}", own, allowed, do)
         return model, values
 
     def weights_values(self) -> dict[str, Any]:
@@ -137,17 +158,20 @@ class Trainable(World, Protocol):
 
     def origin(self) -> dict[str, Any]: ...
 
+    def learned_from(self) -> dict[str, Any]: ...
+
     def prepare(self) -> None: ...
+
+    def encoded(self, folder: Path, begun: bool, report: Callable[[int, str], None]) -> Self:
+        """The same world with the autoencoder that its generator needs, if any, trained into `folder`.
+
+        begun: the training of the generator has begun, with the autoencoder that is there. report(iteration, what).
+        """
+        ...
 
     def material(self) -> Split | generator.Stream:
         """What to train the generator on."""
         ...
-
-
-def score(learner: Learner, split: Split) -> Score:
-    """Accuracy on real images, and which of them are right."""
-    hits = correct(learner, split)
-    return Score(hits.float().mean().item(), hits)
 
 
 def check_ranges(where: str, ranges: Mapping[str, tuple[int, int]], rows: int) -> None:
