@@ -1,0 +1,14 @@
+"""Table 2: static data of four latent diffusion models, ImageNet-100."""
+
+from figures.paper import TABLE2
+from figures.recorded import Recorded
+
+TABLE = Recorded(
+    "table2",
+    "The generator: 130,000 static samples, ImageNet-100",
+    TABLE2,
+    reference="LDM-1.5",
+    notes=("LDM-1.5 makes the data of the other tables.",),
+)
+RUN_PANELS = ()
+compute, describe, summary, markdown, draw = TABLE.compute, TABLE.describe, TABLE.summary, TABLE.markdown, TABLE.draw
