@@ -8,6 +8,8 @@ python paper_repro.py run experiments/worlds/digits.toml --set growth.additions=
 python paper_repro.py pool RUN                  what a run's pool is made of
 python paper_repro.py verify results/fig4       check stored results against each other
 python paper_repro.py generator digits          train the digits generator anew
+python paper_repro.py throughput RECIPE.toml    measure what a recipe needs on this machine
+python paper_repro.py flops                     count what guidance costs
 """
 
 from __future__ import annotations
@@ -22,13 +24,15 @@ from typing import Any
 
 import tyro
 
-from cli.options import Options, PoolOptions, RunOptions, VerifyOptions
+from cli.options import FlopsOptions, Options, PoolOptions, RunOptions, ThroughputOptions, VerifyOptions
 from empirical.errors import InputError
 
 COMMANDS: dict[str, tuple[type, str]] = {  # first word: its options, and the module whose `main` takes them
     "run": (RunOptions, "cli.run"),
     "pool": (PoolOptions, "cli.pool"),
     "verify": (VerifyOptions, "cli.verify"),
+    "throughput": (ThroughputOptions, "cli.throughput"),
+    "flops": (FlopsOptions, "cli.flops"),
 }
 
 

@@ -1,6 +1,7 @@
-"""What runs will take, before they are made: images, denoiser calls, CPU time, disk. Upper bounds but for the time.
+"""What runs will take, before they are made: images, denoiser calls, time, disk. Upper bounds but for the time.
 
-Works on plain resolved configurations, so that listing all figures needs neither the worlds nor torch.
+Works on plain resolved configurations, so that listing all figures needs neither the worlds nor torch. Not counted:
+starting up, the final test, checkpoints, waiting for other processes.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from empirical.config import Acquire, Growth, Sampling, Training, build
+from cli.speeds import CORE, Speeds
+from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES, Acquire, Growth, Sampling, Training, build
 
 SECTIONS = {"training": Training, "sampling": Sampling, "growth": Growth, "acquire": Acquire}
 LATER = 0.6  # share of its iterations that a run makes itself when an earlier one has shared its beginning, measured
@@ -22,23 +24,36 @@ EVENT_BYTES = 180  # of an evaluation in metrics.jsonl and result.json
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """`images` and `denoiser_calls` are made at most, `iterations` are learner steps, `cpu_s` is time on one core."""
-
-    runs: int
-    images: int
-    denoiser_calls: int
-    iterations: int
-    cpu_s: float
-    disk_bytes: float
-
-
-@dataclass(frozen=True)
 class Footprint:
     """Bytes that a world and its learner need on disk: per image, and for all tensors of a learner's state."""
 
     image: float
     state: float
+
+
+@dataclass
+class Estimate:
+    """`images` and `denoiser_calls` are made at most, `iterations` are learner steps, `seconds` are by device.
+
+    `unmeasured` is what has no known speed, and is missing in the seconds.
+    """
+
+    runs: int = 0
+    images: int = 0
+    denoiser_calls: int = 0
+    iterations: int = 0
+    disk_bytes: float = 0.0
+    seconds: Counter[str] = dataclasses.field(default_factory=Counter)
+    unmeasured: set[str] = dataclasses.field(default_factory=set)
+
+    def take(self, config: Mapping[str, Any], speeds: Speeds, key: str, kind: str, count: float) -> None:
+        """Add the time of so many images, iterations or evaluations of a kind."""
+        table = speeds.of(config)
+        per_second = table.get(key, {}).get(kind)
+        if per_second:
+            self.seconds[table.get("device", CORE)] += count / per_second
+        elif count:
+            self.unmeasured.add(f"{key} ({config['world']['name']}, {kind})")
 
 
 def resolved(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,79 +66,93 @@ def resolved(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def estimate(
     configs: Sequence[Mapping[str, Any]],
-    throughput: Mapping[str, Mapping[str, Mapping[str, float]]],
+    speeds: Speeds,
     footprint: Mapping[str, Footprint] | None = None,
     replayed: Sequence[Mapping[str, Any]] = (),
 ) -> Estimate:
     """What distinct runs take together; runs that begin alike share their beginning, those of a seed plain images.
 
-    configs: resolved configurations. throughput: by world, `images` per second by kind of guidance and `iterations`
-    per second by learner, on one core; a world without is counted as taking no time. footprint: by world and learner,
-    as "world/learner"; without it no disk is estimated. replayed: runs that are trained once more to be examined.
+    configs: resolved configurations. footprint: by world and learner, as "world/learner"; without it no disk is
+    estimated. replayed: runs that are trained once more to be examined.
     """
     distinct = {json.dumps(config, sort_keys=True): config for config in configs}
     alike, plain = defaultdict[str, int](int), dict[str, tuple[Mapping[str, Any], dict[str, int]]]()
-    images = calls = iterations = 0
-    seconds = disk = 0.0
+    total = Estimate(runs=len(distinct))
     for config in distinct.values():
-        training, sampling, growth, acquire = (config[name] for name in SECTIONS)
-        world, learner = config["world"]["name"], config["learner"]["kind"]
-        speed = throughput.get(world, {"images": {}, "iterations": {}})
+        sampling, growth, acquire = (config[name] for name in ("sampling", "growth", "acquire"))
         beginning = _beginning(config)
         alike[beginning] += 1
-        steps = training["iterations"] * (1.0 if alike[beginning] == 1 else LATER)
-        iterations += training["iterations"]
-        seconds += _over(steps, speed["iterations"].get(learner))
-
-        added = growth["additions"] * math.ceil(acquire["ratio"] * growth["addition"] / (1 - acquire["reject"]))
-        kind = "plain" if acquire["omega"] == 0 else acquire["through"]
-        kind = "random" if acquire["direction"] == "random" else kind
-        guided = 0 if kind == "plain" else added
-        seconds += _over(guided, speed["images"].get(kind))
-        wanted = {"pool": growth["initial"] + added - guided}  # plain images, by sequence
-        wanted |= _without_real_data(growth, acquire)
+        _train(total, config, speeds, 1.0 if alike[beginning] == 1 else LATER)
+        guided, wanted = _samples(growth, acquire)
         if acquire["reject"]:
-            iterations += training["iterations"]
-            seconds += _over(training["iterations"], speed["iterations"].get(learner))
+            _train(total, config, speeds, watched=False)
         key = json.dumps([config["world"], sampling, config["seed"]], sort_keys=True)
         drawn = plain.setdefault(key, (config, {}))[1]
         for sequence, count in wanted.items():
             drawn[sequence] = max(drawn.get(sequence, 0), count)
-        images += guided
-        calls += guided * _calls(sampling)
+        total.images += guided
+        total.denoiser_calls += guided * _calls(sampling)
+        share = guided_share(sampling["steps"], acquire["every"], acquire["interval"])
+        total.take(config, speeds, "images", Acquire(**acquire).kind, guided * share)
+        total.take(config, speeds, "images", "plain", guided * (1 - share))
         if footprint:
-            foot = footprint[f"{world}/{learner}"]
-            rows = growth["initial"] + growth["additions"] * growth["addition"]
-            guides = growth["additions"] if kind in ("x0", "denoiser") else 0
-            disk += rows * (foot.image + ROW_BYTES) + (2 + guides / 4) * foot.state
-            disk += training["iterations"] / growth["evaluate_every"] * EVENT_BYTES
+            total.disk_bytes += _disk(config, footprint[f"{config['world']['name']}/{config['learner']['kind']}"])
     for config, drawn in plain.values():
-        count, speed = sum(drawn.values()), throughput.get(config["world"]["name"], {"images": {}})
-        images += count
-        calls += count * _calls(config["sampling"])
-        seconds += _over(count, speed["images"].get("plain"))
+        count = sum(drawn.values())
+        total.images += count
+        total.denoiser_calls += count * _calls(config["sampling"])
+        total.take(config, speeds, "images", "plain", count)
         if footprint:
-            disk += count * (footprint[f"{config['world']['name']}/{config['learner']['kind']}"].image + ROW_BYTES)
+            foot = footprint[f"{config['world']['name']}/{config['learner']['kind']}"]
+            total.disk_bytes += count * (foot.image + ROW_BYTES)
     for config in replayed:
-        steps = config["training"]["iterations"]
-        iterations += steps
-        speed = throughput.get(config["world"]["name"], {"iterations": {}})
-        seconds += _over(steps, speed["iterations"].get(config["learner"]["kind"]))
-    return Estimate(len(distinct), images, calls, iterations, seconds, disk)
+        _train(total, config, speeds, watched=False)
+    return total
 
 
-def _without_real_data(growth: Mapping[str, Any], acquire: Mapping[str, Any]) -> dict[str, int]:
-    """Plain images that are drawn to judge by."""
-    if growth["signal"] == "validation" and not acquire["reject"]:
-        return {}
-    from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES
+def guided_share(steps: int, every: int, interval: Sequence[float]) -> float:
+    """Share of DDIM's steps that are guided, as `When` chooses them; their noise levels t / T are i / steps.
 
-    held_out = {"held out": HELD_OUT_IMAGES} if growth["signal"] != "validation" else {}
-    return held_out | ({"reference": REFERENCE_IMAGES} if acquire["reject"] else {})
+    >>> guided_share(50, 5, (0.0, 1.0)), guided_share(10, 1, (0.25, 0.75))
+    (0.2, 0.5)
+    """
+    low, high = interval
+    levels = [i / steps for i in range(steps) if low <= i / steps <= high]
+    return len(levels[::every]) / steps
 
 
-def _over(count: float, per_second: float | None) -> float:
-    return count / per_second if per_second else 0.0
+def _samples(growth: Mapping[str, Any], acquire: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
+    """Guided samples of a run, and plain ones by sequence, which runs of a seed share."""
+    candidates = math.ceil(round(acquire["ratio"] * growth["addition"] / (1 - acquire["reject"]), 6))
+    added = growth["additions"] * candidates
+    guided = added if acquire["omega"] else 0
+    wanted = {"pool": growth["initial"] + added - guided}
+    if growth["signal"] != "validation":
+        wanted["held out"] = HELD_OUT_IMAGES
+    if acquire["reject"]:
+        wanted["reference"] = REFERENCE_IMAGES
+    return guided, wanted
+
+
+def _train(
+    total: Estimate, config: Mapping[str, Any], speeds: Speeds, share: float = 1.0, *, watched: bool = True
+) -> None:
+    """Add a training, of whose time a share is spent; evaluations only where they were measured: most are cheap."""
+    iterations, learner = config["training"]["iterations"], config["learner"]["kind"]
+    total.iterations += iterations
+    total.take(config, speeds, "iterations", learner, iterations * share)
+    if watched and learner in speeds.of(config).get("evaluations", {}):
+        evaluations = iterations / config["growth"]["evaluate_every"]
+        total.take(config, speeds, "evaluations", learner, evaluations * share)
+
+
+def _disk(config: Mapping[str, Any], foot: Footprint) -> float:
+    """Bytes of a run's folder: pool, checkpoints, guiding learners, records."""
+    growth, acquire = config["growth"], Acquire(**config["acquire"])
+    rows = growth["initial"] + growth["additions"] * growth["addition"]
+    guides = growth["additions"] if acquire.kind not in ("plain", "random") else 0
+    records = config["training"]["iterations"] / growth["evaluate_every"] * EVENT_BYTES
+    return rows * (foot.image + ROW_BYTES) + (2 + guides / 4) * foot.state + records
 
 
 def _calls(sampling: Mapping[str, Any]) -> int:
@@ -145,7 +174,7 @@ def said(seconds: float) -> str:
     """
     if seconds < 60:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
 
 
 def said_bytes(count: float) -> str:

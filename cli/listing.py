@@ -12,14 +12,13 @@ from rich.table import Table
 from cli.estimate import Estimate, Footprint, estimate, resolved, said, said_bytes
 from cli.options import Options
 from cli.plans import FIGURES, Plan, experiment
+from cli.speeds import CORE, Speeds, known
 from cli.terminal import console
 from empirical.config import flat, load_toml, merged, to_dict
 
 if TYPE_CHECKING:
     from empirical.config import Run
     from empirical.sweep import Case
-
-Throughput = dict[str, dict[str, dict[str, float]]]
 
 
 def show_list(options: Options) -> int:
@@ -47,22 +46,22 @@ def _from_nothing(name: str, options: Options, preset: Any, worlds: Mapping[str,
             seeds = [{**config, "seed": seed} for seed in range(found.seeds.get(series["world"], 0))]
             configs += seeds
             replayed += seeds if series.get("examine") else []
-    return _wall(estimate(configs, _speeds(worlds), replayed=replayed), found.compute_s, options)
+    return _wall(
+        estimate(configs, known(worlds, options.out, options.device), replayed=replayed), found.compute_s, options
+    )
 
 
-def throughput(options: Options) -> Throughput:
-    """The measured speeds of all worlds that have a recipe."""
-    return _speeds({path.stem: load_toml(path) for path in sorted((options.experiments / "worlds").glob("*.toml"))})
-
-
-def _speeds(worlds: Mapping[str, Mapping[str, Any]]) -> Throughput:
-    return {name: values["throughput"] for name, values in worlds.items() if "throughput" in values}
+def speeds(options: Options) -> Speeds:
+    """The speeds of all worlds that have a recipe, those measured on this machine first."""
+    recipes = {path.stem: load_toml(path) for path in sorted((options.experiments / "worlds").glob("*.toml"))}
+    return known(recipes, options.out, options.device)
 
 
 def _wall(needed: Estimate, compute_s: float, options: Options) -> float:
     """Seconds on the clock: start-up, in this process and in the workers, runs spread over the cores, the figure."""
     workers = options.workers or os.cpu_count() or 1
-    return (8 if needed.runs else 4) + compute_s + needed.cpu_s / workers
+    on_cores = needed.seconds[CORE]
+    return (8 if needed.runs else 4) + compute_s + on_cores / workers + needed.seconds.total() - on_cores
 
 
 def show_plans(plans: list[Plan], options: Options) -> int:
@@ -85,7 +84,7 @@ def show_plans(plans: list[Plan], options: Options) -> int:
             console.print(lines)
         left = [case for case in item.cases if not case.done(options.out / "runs")]
         replayed = [to_dict(case.run) for case in left if case.examine]
-        needed = needed_for([case.run for case in left], throughput(options), replayed)
+        needed = needed_for([case.run for case in left], speeds(options), replayed)
         said_about = f"{item.name}: {len(item.cases)} runs, {len(left)} of them to do, about "
         console.print(f"{said_about}{_wall(needed, item.compute_s, options) / 60:.1f} min", markup=False)
         if left:
@@ -93,11 +92,11 @@ def show_plans(plans: list[Plan], options: Options) -> int:
     return 0
 
 
-def needed_for(runs: list[Run], speeds: Throughput, replayed: Sequence[Mapping[str, Any]] = ()) -> Estimate:
+def needed_for(runs: list[Run], fast: Speeds, replayed: Sequence[Mapping[str, Any]] = ()) -> Estimate:
     """What runs take, disk included."""
     kinds = {f"{run.world.name}/{run.learner.kind}": run for run in runs}
     feet = {name: footprint(run) for name, run in kinds.items()}
-    return estimate([to_dict(run) for run in runs], speeds, feet, replayed)
+    return estimate([to_dict(run) for run in runs], fast, feet, replayed)
 
 
 def footprint(run: Run) -> Footprint:
@@ -117,6 +116,11 @@ def footprint(run: Run) -> Footprint:
 
 def spell(needed: Estimate) -> str:
     """An estimate in a line."""
-    time = f"{said(needed.cpu_s)} on one core" if needed.cpu_s else "no measured speed for this world and learner"
+    times = [
+        f"{said(seconds)} on one core" if device == CORE else f"{seconds / 3600:,.1f} GPU-hours ({device})"
+        for device, seconds in needed.seconds.items()
+    ]
+    if needed.unmeasured:
+        times.append(f"not measured: {', '.join(sorted(needed.unmeasured))}")
     work = f"{needed.images:,} images, {needed.denoiser_calls:,} denoiser calls, {needed.iterations:,} iterations"
-    return f"{work}; {time}; {said_bytes(needed.disk_bytes)} on disk"
+    return "; ".join([work, *times, f"{said_bytes(needed.disk_bytes)} on disk"])

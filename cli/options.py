@@ -13,7 +13,7 @@ import tyro
 from empirical.errors import InputError, require
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
-WITHOUT_DOWNLOADS = ("linear", "digits")  # the worlds of --world all
+WITHOUT_DOWNLOADS = ("linear", "digits", "latent_digits")  # the worlds of --world all
 DEVICE = "Torch device for sampling and training: cpu, cuda (the first GPU), cuda:1, ..."
 
 
@@ -23,15 +23,16 @@ class Options:
 
     `errata` prints the paper's misprints with numbers; `generator digits` trains the digits generator anew.
     Further commands, each with its own --help: `run RECIPE.toml` does one run, `pool RUN` shows what a run's pool is
-    made of, `verify RUN-OR-FIGURE` checks stored results against each other.
+    made of, `verify RUN-OR-FIGURE` checks stored results against each other, `throughput RECIPE.toml` measures what a
+    recipe needs on this machine, `flops` counts what guidance costs.
     """
 
     targets: tyro.conf.Positional[list[str]]
     """Figures by name; or `list`, `errata`, or `generator WORLD`."""
     preset: Literal["default", "quick"] = "default"
     """`quick`: the same code with fewer seeds and points, marked on the figure."""
-    world: Literal["all", "linear", "digits", "glyphs", "cifar10"] = "all"
-    """Only the panels of one world; `all` is the worlds without downloads or a GPU: linear and digits."""
+    world: Literal["all", "linear", "digits", "latent_digits", "glyphs", "cifar10", "imagenet100"] = "all"
+    """Only the panels of one world; `all` is those without downloads or a GPU: linear, digits, latent_digits."""
     learner: str = ""
     """Another learner for the image worlds: cnn or vit."""
     seeds: int = 0
@@ -105,6 +106,40 @@ class VerifyOptions:
     device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
     out: Path = Path("results")
     """Where runs are looked for by name, and those of figures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlopsOptions:
+    """What each way of guidance costs in operations, on Stable Diffusion 1.5 and a ViT-B/16; no weights are needed."""
+
+    markdown: Path | None = None
+    """Write the table to this file, too; that of the documentation is docs/guidance_cost.md."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughputOptions:
+    """Measure on this machine what a recipe needs: images and learner iterations per second, in CPU time on a CPU.
+
+    Leaves results/throughput/<world>-<learner>-<device>.toml, from which --dry-run of this recipe then estimates.
+    """
+
+    recipe: tyro.conf.Positional[Path]
+    """A TOML file with the sections of experiments/worlds/*.toml."""
+    set: tyro.conf.UseAppendAction[list[list[str]]] = field(default_factory=list)
+    """Settings on top of the recipe, e.g. sampling.batch=64."""
+    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    images: int = 0
+    """Images per measurement of sampling; default: one sampling batch."""
+    seconds: float = 20.0
+    """Time per measurement, after a warm-up; each is repeated three times at least."""
+    ranks: int = 1
+    """Train on the share of a mini-batch that one of so many processes has."""
+    modes: bool = False
+    """Measure every mode of guidance that the world has, not only the recipe's."""
+    random_weights: bool = False
+    """ImageNet worlds: a Stable Diffusion 1.5 of random weights as the generator, and no real images."""
+    out: Path = Path("results")
+    """The file goes to <out>/throughput."""
 
 
 def settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -19,9 +19,12 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.config import Sampling
+from empirical.devices import fitting
 from empirical.errors import require
 from empirical.guidance import ClassifierFree, Guide, Predictor, Unguided
 from empirical.world import World
+
+SMALLER = "lower sampling.batch; if guided, try acquire.decode = 'linear' or 'tiny', or acquire.checkpointed = true too"
 
 
 class Samples(NamedTuple):
@@ -100,9 +103,13 @@ class Sampler:
         require(reaches, "sampling.steps", settings.steps, allowed, "else sampling starts from too little noise")
         self._gflop: dict[str, float] = {}
 
+    @fitting("sampling", SMALLER)
     @torch.no_grad()
     def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
-        """Images `first` to `first + count - 1` of the run's endless sequence, in which the classes take turns."""
+        """Images `first` to `first + count - 1` of the run's endless sequence, in which the classes take turns.
+
+        Raises InputError where a GPU has not enough memory.
+        """
         guide = guide or Unguided()
         classes, batch = self.world.classes, self.settings.batch
         parts, start, skipped = [], time.process_time(), guide.skipped
@@ -131,10 +138,11 @@ class Sampler:
         """10^9 operations for one image: every kind of step, and the decoder, run once under torch's FLOP counter."""
         guided = len(guide.steps(self.scheduler))
         plain = self.settings.steps - guided
-        steps = guided * self._step_gflop(guide) if guided else 0.0
-        return steps + (plain * self._step_gflop(Unguided()) if plain else 0.0) + self._finish_gflop
+        steps = guided * self.gflop_per_step(guide) if guided else 0.0
+        return steps + (plain * self.gflop_per_step(Unguided()) if plain else 0.0) + self._finish_gflop
 
-    def _step_gflop(self, guide: Guide) -> float:
+    def gflop_per_step(self, guide: Guide) -> float:
+        """The same for one step at which the guide acts; any step, where it never does."""
         if guide.kind not in self._gflop:
             seeds = [0] * self.settings.batch
             x, t = self._latents(seeds), int((guide.steps(self.scheduler) or self.scheduler.timesteps)[0])

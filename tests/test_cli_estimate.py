@@ -4,11 +4,13 @@ import pytest
 
 from cli import estimate as estimates
 from cli.estimate import Footprint, estimate, resolved
-from cli.listing import _from_nothing, _wall, footprint, needed_for, throughput
+from cli.listing import _from_nothing, _wall, footprint, needed_for, speeds, spell
 from cli.options import Options
 from cli.plans import FIGURES, plan
+from cli.speeds import CORE, Speeds, known, settings, text
 from empirical.config import load_toml, to_dict
 from empirical.examine import examine
+from empirical.guidance import When
 from empirical.run import execute
 
 KINDS = [
@@ -28,7 +30,7 @@ KINDS = [
 def test_counts_are_those_that_runs_report(tiny, tmp_path, world, changes):
     """A run whose patience is short makes all its additions, so that the estimate is exact."""
     run = tiny(world, **{"training.cooldown": 0.0, "growth.patience": 1, **changes})
-    needed, cost = needed_for([run], {}), execute(run, tmp_path)["cost"]
+    needed, cost = needed_for([run], Speeds()), execute(run, tmp_path)["cost"]
     assert len(execute(run, tmp_path)["pool"]) == run.growth.additions + 1
     assert (needed.images, needed.denoiser_calls) == (cost["images"], cost["denoiser_calls"])
     assert needed.iterations == cost["learner_steps"]
@@ -37,27 +39,92 @@ def test_counts_are_those_that_runs_report(tiny, tmp_path, world, changes):
 def test_shared_work_is_counted_once(tiny, tmp_path):
     """Runs of one seed share plain images and their first state; of another seed, nothing."""
     runs = [tiny("linear", **{"growth.additions": k, "acquire.omega": omega}) for k in (1, 3) for omega in (0.0, 0.01)]
-    one = needed_for(runs, {})
+    one = needed_for(runs, Speeds())
     assert one.images == 24 + 3 * 16 + 16 + 3 * 16  # the longest plain sequence, and the guided additions
     plain = [path for run in runs for path in [execute(run, tmp_path)]]
     assert len(plain) == 4
     blocks = list(tmp_path.rglob("block_*.safetensors"))
     assert len(blocks) == -(-(24 + 3 * 16) // 16)
     other = [tiny("linear", seed=1, **{"growth.additions": k}) for k in (1, 3)]
-    assert needed_for(runs + other, {}).images == one.images + 24 + 16 + 3 * 16
-    assert needed_for(runs + runs, {}) == one
+    assert needed_for(runs + other, Speeds()).images == one.images + 24 + 16 + 3 * 16
+    assert needed_for(runs + runs, Speeds()) == one
+
+
+LINEAR = {"images": {"plain": 10.0, "x0": 2.0, "random": 4.0}, "iterations": {"ridge": 8.0}}
 
 
 def test_time_follows_from_the_measured_speeds(tiny):
-    speeds = {"linear": {"images": {"plain": 10.0, "x0": 2.0, "random": 4.0}, "iterations": {"ridge": 8.0}}}
+    fast = Speeds({"linear": LINEAR})
+
+    def seconds(*runs, replayed=(), fast=fast):
+        return needed_for(list(runs), fast, replayed).seconds
+
     run = tiny("linear")  # 24 plain, 3 x 16 guided, 16 iterations
-    assert needed_for([run], speeds).cpu_s == pytest.approx(2.4 + 24 + 2)
+    assert seconds(run) == {CORE: pytest.approx(2.4 + 24 + 2)}
     longer = tiny("linear", **{"growth.additions": 1})  # starts from what the first has shared
-    both = needed_for([run, longer], speeds).cpu_s
-    assert both == pytest.approx(2.4 + 24 + 2 + 8 + estimates.LATER * 2)
-    replayed = needed_for([run], speeds, [to_dict(run)])
-    assert (replayed.cpu_s, replayed.iterations) == (pytest.approx(2.4 + 24 + 2 + 2), 32)
-    assert needed_for([tiny("linear", **{"acquire.direction": "random"})], speeds).cpu_s == pytest.approx(2.4 + 12 + 2)
+    assert seconds(run, longer)[CORE] == pytest.approx(2.4 + 24 + 2 + 8 + estimates.LATER * 2)
+    replayed = needed_for([run], fast, [to_dict(run)])
+    assert (replayed.seconds[CORE], replayed.iterations) == (pytest.approx(2.4 + 24 + 2 + 2), 32)
+    assert seconds(tiny("linear", **{"acquire.direction": "random"}))[CORE] == pytest.approx(2.4 + 12 + 2)
+    watched = Speeds({"linear": {**LINEAR, "evaluations": {"ridge": 32.0}}})
+    assert seconds(run, fast=watched)[CORE] == pytest.approx(2.4 + 24 + 2 + 0.5)
+    sparse = tiny("linear", **{"acquire.every": 4})  # of 8 steps 2 are guided: a quarter of the time is that of x0
+    assert seconds(sparse)[CORE] == pytest.approx(2.4 + 48 / 4 / 2 + 48 * 3 / 4 / 10 + 2)
+
+
+def test_gpu_hours_are_told_apart_and_what_is_not_known_is_said(tiny):
+    run = tiny("linear", **{"acquire.through": "denoiser"})
+    needed = needed_for([run], Speeds({"linear": {**LINEAR, "device": "NVIDIA X"}}))
+    assert needed.seconds == {"NVIDIA X": pytest.approx(2.4 + 2)}
+    assert needed.unmeasured == {"images (linear, denoiser)"}
+    assert "0.0 GPU-hours (NVIDIA X); not measured: images (linear, denoiser)" in spell(needed)
+    nothing = needed_for([run], Speeds())
+    assert (nothing.seconds, len(nothing.unmeasured)) == ({}, 3)
+    assert _wall(needed, 0.0, Options(targets=[], workers=2)) == pytest.approx(8 + 4.4)  # one GPU, whoever waits
+    needed.seconds[CORE] = 100.0
+    assert _wall(needed, 0.0, Options(targets=[], workers=2)) == pytest.approx(8 + 4.4 + 50)
+
+
+@pytest.mark.parametrize("interval", [(0.0, 1.0), (0.3, 0.8), (0.5, 1.0)])
+@pytest.mark.parametrize("every", [1, 3, 5])
+def test_guided_steps_are_those_of_guidance(tiny, every, interval):
+    """Of every world's schedule; where a level lies at the edge of the interval, one more or less."""
+    run = tiny("digits")
+    for steps in (4, 15, 50):
+        scheduler = run.world.scheduler()
+        scheduler.set_timesteps(steps)
+        guided = len(When(every, interval).steps(scheduler))
+        assert estimates.guided_share(steps, every, interval) * steps == pytest.approx(guided, abs=1.01)
+    assert estimates.guided_share(50, 1, (0.0, 1.0)) == 1
+
+
+def measured(folder, run, name, date="2026-01-01", **changes):
+    """Leave a file of measurements for a run."""
+    tables = {"throughput": {"device": CORE, "date": date, **LINEAR, **changes}, "settings": settings(to_dict(run))}
+    (folder / "throughput").mkdir(exist_ok=True)
+    (folder / "throughput" / f"{name}.toml").write_text(text(["a test"], tables))
+
+
+def test_measurements_are_preferred_to_the_recipe_where_they_are_of_its_settings(tiny, tmp_path):
+    run, recipes = tiny("linear"), {"linear": {"throughput": {"images": {"plain": 1.0}, "iterations": {}}}}
+    config = to_dict(run)
+    assert known(recipes, tmp_path, "cpu").of(config)["images"] == {"plain": 1.0}
+    measured(tmp_path, run, "a")
+    assert known(recipes, tmp_path, "cpu").of(config)["images"] == LINEAR["images"]
+    measured(tmp_path, run, "b", date="2026-02-01", images={"x0/linear": 3.5})
+    measured(tmp_path, run, "c", device="NVIDIA X", images={"plain": 900.0})
+    assert known(recipes, tmp_path, "cpu").of(config)["images"] == {"x0/linear": 3.5}  # the latest
+    assert known(recipes, tmp_path, "cuda:1").of(config)["device"] == "NVIDIA X"  # of the device that is asked for
+    other = to_dict(tiny("linear", **{"sampling.steps": 10}))
+    assert known(recipes, tmp_path, "cpu").of(other)["images"] == {"plain": 1.0}
+    assert known({}, tmp_path, "cpu").of(other) == {}
+
+
+def test_a_file_that_is_no_measurement_is_refused(tmp_path, complains):
+    (tmp_path / "throughput").mkdir()
+    (tmp_path / "throughput" / "a.toml").write_text("[throughput]\n")
+    with complains("a.toml"):
+        known({}, tmp_path, "cpu")
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
@@ -71,7 +138,7 @@ def test_the_disk_that_is_said_is_the_disk_that_is_used(run_of, tmp_path, world)
     )
     execute(run, tmp_path)
     used = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
-    assert needed_for([run], {}).disk_bytes == pytest.approx(used, rel=1 / 3)
+    assert needed_for([run], Speeds()).disk_bytes == pytest.approx(used, rel=1 / 3)
 
 
 def test_a_vector_needs_four_bytes_a_value_and_an_optimiser_counts(tiny):
@@ -90,7 +157,7 @@ def test_the_list_agrees_with_the_dry_run(name, experiments):
         item = plan(name, options)
         replayed = [to_dict(case.run) for case in item.cases if case.examine]
         configs = [to_dict(case.run) for case in item.cases]
-        needed = estimate(configs, throughput(options), replayed=replayed)
+        needed = estimate(configs, speeds(options), replayed=replayed)
         assert _from_nothing(name, options, preset, worlds) == pytest.approx(_wall(needed, item.compute_s, options))
 
 
@@ -109,4 +176,4 @@ def test_examinations_are_counted_as_they_are_made(tiny, tmp_path):
     cost = execute(run, tmp_path)["cost"]
     examine("hindsight", run, tmp_path)
     assert execute(run, tmp_path)["cost"] == cost
-    assert needed_for([run], {}, [to_dict(run)]).iterations == 2 * cost["learner_steps"]
+    assert needed_for([run], Speeds(), [to_dict(run)]).iterations == 2 * cost["learner_steps"]
