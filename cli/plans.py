@@ -15,14 +15,25 @@ if TYPE_CHECKING:
     from empirical.sweep import Case
 
 FIGURES = (  # figures and tables by name: figures/<name>.py makes one of experiments/<name>.toml
+    "fig1",
     "fig2",
     "fig3",
     "fig4",
     "fig5",
     "fig6",
     "fig7",
+    "fig8",
     "fig9",
+    "fig10",
+    "fig11",
+    "fig12",
+    "fig13",
+    "table1",
+    "table2",
     "table3",
+    "table4",
+    "table5",
+    "modes",
     "workshop",
     "validation",
     "no_real_data",
@@ -34,7 +45,7 @@ FIGURES = (  # figures and tables by name: figures/<name>.py makes one of experi
     "loss",
     "exponent",
 )
-IMAGE_WORLDS = ("digits", "glyphs", "cifar10")  # where --learner applies
+IMAGE_WORLDS = ("digits", "latent_digits", "glyphs", "cifar10")  # where --learner applies
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ SERIES = {  # where points coincide, the earlier series lies on top
     "oversample-then-prune": Style(VERMILLION, "^"),
     "through x0": Style(BLUE, "o"),
     "through denoiser": Style(GREEN, "s"),
+    "through conditional": Style(VERMILLION, "^"),
     "DP through x0": Style(BLUE, "o"),
     "DP through denoiser": Style(GREEN, "s"),
     "random baseline": Style(BLACK, "x", ":"),

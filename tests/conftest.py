@@ -39,6 +39,7 @@ TINY = {
         "growth.addition": 12, "growth.additions": 2, "growth.evaluate_every": 2, "growth.patience": 1,
     },
 }  # fmt: skip
+TINY["latent_digits"] = TINY["digits"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -88,7 +88,7 @@ def test_all_recipes_have_the_papers_settings(runs):
         assert (training.ema_decay, training.augment, training.bf16) == (0.999, "crop_flip", True)
         assert (found.sampling.steps, found.sampling.guidance_scale) == (50, 2.0 if "table1" in name else 3.0)
         if found.acquire.omega:
-            assert (found.acquire.kind, found.acquire.every) == ("x0/linear", 5)
+            assert (found.acquire.kind, found.acquire.every) == ("x0/tiny", 5)
             assert found.acquire.omega == 0.05 or "table3" in name
     generators = {name: found.world.generator for name, found in runs.items()}
     assert len({generators[line.recipe] for line in paper.TABLE2}) == 4

@@ -47,11 +47,8 @@ class LatentDigitsWorld(DigitsWorld):
         return LATENTS
 
     def _autoencoder(self, device: str) -> tuple[LatentSpace, dict[str, Any]]:
-        path, do = (
-            self._file(self.autoencoder, "autoencoder"),
-            "train one: python paper_repro.py generator latent_digits",
-        )
-        where = "world (latent_digits).autoencoder"
+        path, where = self._file(self.autoencoder, "autoencoder"), "world (latent_digits).autoencoder"
+        do = "train one: python paper_repro.py generator latent_digits"
         require(path.is_file(), where, str(path), "an existing weights file", f"name another, or {do}")
         space, values = _load(path, path.stat().st_mtime_ns, device)
         found, wanted = values["corpus"], list(self.corpus)
