@@ -17,6 +17,7 @@ from empirical.devices import prepare
 from empirical.errors import require
 from empirical.images import is_image
 from empirical.pool import Pool
+from empirical.portraits import spaced
 from empirical.remake import find_run, guide_of, open_pool, open_run, remake, some_rows
 from empirical.sampler import Sampler
 
@@ -131,14 +132,3 @@ def same_seeds(one: Opened, number: int, classes: int, columns: int, device: str
         return images.view(columns, classes, *world.shape).transpose(0, 1)
     parts = [sampler.draw(one.run.seed, i * world.classes, classes, guide)[0].images for i in range(columns)]
     return torch.stack(parts, 1)
-
-
-def spaced(count: int, most: int) -> list[int]:
-    """At most so many of 0 ... count - 1, evenly, with the first and the last.
-
-    >>> spaced(3, 8), spaced(16, 4)
-    ([0, 1, 2], [0, 5, 10, 15])
-    """
-    if count <= most:
-        return list(range(count))
-    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})

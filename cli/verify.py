@@ -15,7 +15,7 @@ from cli.terminal import console, progress_line
 from empirical.checkpoint import read_json
 from empirical.devices import prepare
 from empirical.errors import require
-from empirical.examine import EXAMINATIONS
+from empirical.examine import file_name, question
 from empirical.remake import find_run
 from empirical.verify import Check, MismatchError, agree, attempt, check_run
 
@@ -95,14 +95,17 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
     from figures import output, table
 
     name, module = folder.name, figure(folder.name)
-    examined = {(s["panel"], s["name"]): s["examine"] for s in manifest["series"] if s.get("examine")}
+    examined = {
+        (s["panel"], s["name"]): file_name(question(s["examine"], f"series {s['name']!r}.examine"))
+        for s in manifest["series"]
+        if s.get("examine")
+    }
     records = []
     for entry in manifest["runs"]:
         record = {key: entry[key] for key in ("panel", "series", "value", "seed")}
         record["result"] = signed(folders[entry["run"]] / "result.json")
-        kind = examined.get((entry["panel"], entry["series"]))
-        if kind in EXAMINATIONS:
-            record["examined"] = signed(folders[entry["run"]] / f"{kind}.json")
+        if file := examined.get((entry["panel"], entry["series"])):
+            record["examined"] = signed(folders[entry["run"]] / file)
         records.append(record)
     with progress_line(name) as report:
         rows = module.compute(manifest["settings"], records, report)

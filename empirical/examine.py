@@ -1,8 +1,12 @@
-"""Questions asked of a finished run: kept beside its result, made once."""
+"""Questions asked of a finished run: kept beside its result, made once.
+
+A question is the name of one of `EXAMINATIONS`, or a `portraits.Portrait`, which has options.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +17,18 @@ from empirical.checkpoint import read_signed, write_signed
 from empirical.config import Run
 from empirical.data import Split
 from empirical.errors import require
-from empirical.evaluate import correct
+from empirical.evaluate import correct, nearest
 from empirical.pool import Pool, Round
+from empirical.portraits import USES, Portrait, answer, portrait
 from empirical.practice import Progress, Surroundings, practice
+from empirical.remake import open_pool
 from empirical.rundir import result_path, run_directory
 from empirical.sampler import Sampler
 from empirical.stream import Stream
 from empirical.watch import Watch
 
 REALISTIC = 0.99  # share of held-out real images that count as near to the others
+Question = str | Portrait
 
 
 def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
@@ -31,11 +38,11 @@ def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
     round "round", "added_at" (iteration), "rows", "misclassified" (rows that were wrong when they were added), "error"
     (E,) of all rows and "error_misclassified" (E,) of those (empty where there were none).
     """
-    world, directory = run.world, run_directory(run, root) / "pool"
-    pool = Pool(directory, world.shape, 0, device, run.growth.newest_weight)
+    world, directory = run.world, run_directory(run, root)
+    pool = Pool(directory / "pool", world.shape, 0, device, run.growth.newest_weight)
     source = Stream(Sampler(world, run.sampling, device), root / world.name)
     learner, progress = world.learner(run, device), Progress()
-    final = _whole(directory, run)
+    final = open_pool(run, directory)
     splits = [_rows(round_) for round_ in final.rounds]
     wrong: list[list[Tensor]] = [[] for _ in splits]
     steps, when_added = [], {}
@@ -71,23 +78,24 @@ def fidelity(run: Run, root: Path, device: str) -> dict[str, Any]:
     nearest distance among corpus images; "far", the share that is farther from the corpus than 99 % of the real
     validation images are. "real" has the reference's accuracy on real validation images.
     """
-    corpus, held_out = run.world.corpus_split(), run.world.validation_split(run.seed)
+    corpus, validation = run.world.corpus_split(), run.world.validation_split(run.seed)
+    held_out = validation.take(torch.arange(len(validation.labels)))
     reference = run.world.learner(run, device)
     reference.fit(corpus, 0, run.training.iterations)
-    unit = _nearest(corpus.images, corpus.images, among_themselves=True).median()
-    limit = _nearest(held_out.images, corpus.images).quantile(REALISTIC)
+    unit = nearest(corpus.images, corpus.images, among_themselves=True).median()
+    limit = nearest(held_out.images, corpus.images).quantile(REALISTIC)
     rounds = []
-    for round_ in _whole(run_directory(run, root) / "pool", run).rounds:
+    for round_ in open_pool(run, run_directory(run, root)).rounds:
         split = _rows(round_)
-        nearest = _nearest(split.images, corpus.images)
+        distances = nearest(split.images, corpus.images)
         rounds.append(
             {
                 "round": round_.number,
                 "omega": round_.omega,
                 "rows": len(round_),
                 "agreement": correct(reference, split).double().mean().item(),
-                "distance": (nearest.median() / unit).item(),
-                "far": (nearest > limit).double().mean().item(),
+                "distance": (distances.median() / unit).item(),
+                "far": (distances > limit).double().mean().item(),
             }
         )
     return {"rounds": rounds, "real": {"agreement": correct(reference, held_out).double().mean().item()}}
@@ -96,38 +104,43 @@ def fidelity(run: Run, root: Path, device: str) -> dict[str, Any]:
 EXAMINATIONS: dict[str, Callable[[Run, Path, str], dict[str, Any]]] = {"hindsight": hindsight, "fidelity": fidelity}
 
 
-def examination_path(kind: str, run: Run, root: Path) -> Path:
+def question(value: str | Mapping[str, Any], where: str) -> Question:
+    """The question of a TOML value, checked; "" is none."""
+    if isinstance(value, Mapping):
+        return portrait(value, where)
+    allowed = f"one of {', '.join(EXAMINATIONS)}, or a table whose kind is one of {', '.join(USES)}"
+    require(value in ("", *EXAMINATIONS), where, value, allowed)
+    return value
+
+
+def examination_path(asked: Question, run: Run, root: Path) -> Path:
     """Where an examination of a run is kept."""
-    return run_directory(run, root) / f"{kind}.json"
+    return run_directory(run, root) / file_name(asked)
 
 
-def examine(kind: str, run: Run, root: Path, device: str = "cpu") -> dict[str, Any]:
+def file_name(asked: Question) -> str:
+    """Of an examination, in the folder of its run."""
+    return f"{asked if isinstance(asked, str) else asked.name}.json"
+
+
+def examinations(folder: Path) -> list[Path]:
+    """The examinations that there are of the run in a folder."""
+    patterns = [*(f"{name}.json" for name in EXAMINATIONS), *(f"{kind}-*.json" for kind in USES)]
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+
+
+def examine(asked: Question, run: Run, root: Path, device: str = "cpu") -> dict[str, Any]:
     """The examination of a finished run, made unless it is there."""
-    require(kind in EXAMINATIONS, "examine", kind, f"one of {', '.join(EXAMINATIONS)}")
-    path = examination_path(kind, run, root)
+    if isinstance(asked, str):
+        require(asked in EXAMINATIONS, "examine", asked, f"one of {', '.join(EXAMINATIONS)}")
+    path = examination_path(asked, run, root)
     finished = result_path(run, root)
     require(finished.exists(), str(finished), "no result", "a finished run", "finish the run")
     if not path.exists():
-        write_signed(path, EXAMINATIONS[kind](run, root, device))
+        make = EXAMINATIONS[asked] if isinstance(asked, str) else partial(answer, asked)
+        write_signed(path, make(run, root, device))
     return read_signed(path, f"delete {path} and rerun")
-
-
-def _whole(directory: Path, run: Run) -> Pool:
-    """The finished pool, with all its rounds."""
-    return Pool(directory, run.world.shape, len(list(directory.glob("round_*.json"))))
 
 
 def _rows(round_: Round) -> Split:
     return Split(round_.images(torch.arange(len(round_))), round_.labels)
-
-
-def _nearest(images: Tensor, real: Tensor, *, among_themselves: bool = False) -> Tensor:
-    """Euclidean distance (n,) of each image to the nearest of the real ones (itself left out)."""
-    parts = []
-    for number, block in enumerate(images.flatten(1).split(1024)):
-        distance = torch.cdist(block, real.flatten(1))  # (B, m)
-        if among_themselves:
-            rows = torch.arange(len(block))
-            distance[rows, number * 1024 + rows] = torch.inf
-        parts.append(distance.min(1).values)
-    return torch.cat(parts)

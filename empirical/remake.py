@@ -14,6 +14,7 @@ from empirical.checkpoint import load_tensors, read_json
 from empirical.config import Run, from_dict
 from empirical.errors import InputError, require
 from empirical.guidance import Guide, Unguided, make_guide
+from empirical.learner import Learner
 from empirical.pool import Pool
 from empirical.run import guide_path
 from empirical.sampler import Sampler
@@ -55,17 +56,35 @@ def open_run(folder: Path) -> Run:
 
 def open_pool(run: Run, folder: Path) -> Pool:
     """The pool as far as it is complete; every file is checked against the digest in its name."""
-    return Pool(folder / "pool", run.world.shape, len(list((folder / "pool").glob("round_*.json"))))
+    return Pool(folder / "pool", run.world.shape, complete_rounds(folder))
+
+
+def complete_rounds(folder: Path) -> int:
+    """How many rounds of its pool the run in a folder has completed."""
+    return len(list((folder / "pool").glob("round_*.json")))
 
 
 def guide_of(run: Run, folder: Path, number: int, device: str) -> Guide:
     """What steered the samples of a round: nothing, random directions, or the learner as it was then."""
     if number == 0 or run.acquire.omega == 0:
         return Unguided()
-    learner = run.world.learner(run, device)
-    if run.acquire.direction == "entropy":
-        learner.load_evaluated(_guide(guide_path(folder, number)))
+    entropic = run.acquire.direction == "entropy"
+    learner = learner_of(run, folder, number, device) if entropic else run.world.learner(run, device)
     return make_guide(learner.logits, run.acquire, run.world.preview(run.acquire.decode, device))
+
+
+def learner_of(run: Run, folder: Path, number: int, device: str) -> Learner:
+    """The learner as it was when it guided a round; kept for rounds guided by entropy."""
+    learner = run.world.learner(run, device)
+    learner.load_evaluated(_guide(guide_path(folder, number)))
+    return learner
+
+
+def finished_learner(run: Run, folder: Path, device: str) -> Learner:
+    """The learner at the end of a finished run."""
+    learner = run.world.learner(run, device)
+    learner.load_state(load_tensors(folder / "checkpoint.safetensors", f"delete {folder} and rerun")[0])
+    return learner
 
 
 @lru_cache(maxsize=8)

@@ -29,10 +29,10 @@ def produce(
 ) -> tuple[str, Path]:
     """Write `stem`.csv, .png, .pdf, .svg and .json; returns the figure's one line and its picture.
 
-    A module that has `markdown` also gets its table as `stem`.md, which the line names. With `reuse`, the table on disk
-    is drawn again if it was made of the same settings, runs (by name, one a record) and code, and keeps its manifest.
-    What `about()` says once the table is made joins a new manifest. Raises OSError, with what to do, where a file
-    cannot be written.
+    A module that has `markdown` also gets its table as `stem`.md, which the line names; one that has `pictures` draws
+    what that makes of the records, too. With `reuse`, the table on disk is drawn again if it was made of the same
+    settings, runs (by name, one a record) and code, and keeps its manifest. What `about()` says once the table is made
+    joins a new manifest. Raises OSError, with what to do, where a file cannot be written.
     """
     cases = [{key: record[key] for key in ("panel", "series", "value", "seed")} for record in records]
     made_of = {
@@ -55,8 +55,9 @@ def produce(
         path = stem.with_suffix(".md")
         table.write_atomically(path, f"{heading}\n\n{module.markdown(rows)}".encode())
         said += f"; table: {path.name}"
-    pictures = style.save(module.draw(rows, note, module.describe(settings)), stem)
-    return said, pictures[0]
+    shown = [module.pictures(records)] if hasattr(module, "pictures") else []
+    paths = style.save(module.draw(rows, note, module.describe(settings), *shown), stem)
+    return said, paths[0]
 
 
 def _made_of(stem: Path, parts: Mapping[str, Any]) -> bool:

@@ -112,7 +112,11 @@ DAMAGE = {
         lambda f: rewrite(f / "result.json", config__growth__patience=lambda p: p + 1),
         {"result"},
     ),
-    "a better accuracy": (lambda f: rewrite(f / "result.json", accuracy=lambda a: a + 1e-6), {"accuracy"}),
+    "a better accuracy": (lambda f: rewrite(f / "result.json", accuracy=lambda a: a + 1e-6), {"result"}),
+    "other hits of the raw weights": (
+        lambda f: rewrite(f / "result.json", sets__validation__raw_hits=lambda hits: [0] * len(hits)),
+        {"accuracy"},
+    ),
     "a better validation accuracy": (
         lambda f: rewrite(f / "result.json", accuracy_validation=lambda a: a + 0.01),
         {"trajectory", "accuracy"},

@@ -7,8 +7,8 @@ import torch
 
 from empirical.checkpoint import load_tensors
 from empirical.data import Split
-from empirical.evaluate import correct
-from empirical.examine import EXAMINATIONS, _nearest, examination_path, examine
+from empirical.evaluate import correct, nearest
+from empirical.examine import EXAMINATIONS, examination_path, examine
 from empirical.pool import Pool
 from empirical.run import execute, saved
 
@@ -171,8 +171,8 @@ def test_fidelity_measures_distances_as_it_says(guided):
 def test_nearest_neighbours_leave_an_image_itself_out_in_every_block():
     images = torch.randn(2100, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     table = torch.cdist(images, images, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
-    assert torch.allclose(_nearest(images, images, among_themselves=True), table.min(1).values, atol=1e-6)
-    assert _nearest(images, images).max() < 1e-6
+    assert torch.allclose(nearest(images, images, among_themselves=True), table.min(1).values, atol=1e-6)
+    assert nearest(images, images).max() < 1e-6
 
 
 def test_an_examination_is_made_once_and_damage_is_refused(guided, complains, monkeypatch):

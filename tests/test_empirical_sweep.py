@@ -2,6 +2,8 @@
 
 import multiprocessing
 import pickle
+import signal
+import time
 
 import pytest
 
@@ -166,6 +168,34 @@ def test_a_killed_worker_is_reported(tiny, cases_of, tmp_path, complains):
 
     with complains("worker"):
         sweep.sweep(cases_of(runs), tmp_path, "cpu", 1, kill_workers)
+
+
+@pytest.mark.parametrize("moment", ["submit", "report"])
+def test_interrupted_anywhere_it_ends_with_its_workers(tiny, cases_of, tmp_path, monkeypatch, moment):
+    """Ctrl-C while a worker is being started, and while one is at work; the work would take minutes."""
+    runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 40000}) for seed in range(2)]
+    reports, submit = [], sweep.ProcessPoolExecutor.submit
+
+    def interrupted(*arguments):
+        future = submit(*arguments)
+        if moment == "submit":
+            signal.raise_signal(signal.SIGINT)
+        return future
+
+    def progress(*said):
+        reports.append(said)
+        if moment == "report" and len(reports) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sweep.ProcessPoolExecutor, "submit", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.sweep(cases_of(runs), tmp_path, "cpu", 2, progress)
+    assert time.monotonic() - start < 10
+    assert multiprocessing.active_children() == []
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(reports) == {"submit": 1, "report": 2}[moment]
 
 
 @pytest.mark.parametrize(("device", "workers", "named"), [("abacus", 1, "--device"), ("cpu", -1, "--workers")])
