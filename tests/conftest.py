@@ -43,6 +43,12 @@ TINY["latent_digits"] = TINY["digits"]
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _hear_ctrl_c():
+    """A shell starts what it runs in the background deaf to SIGINT, and so would be all that tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread():
     torch.set_num_threads(1)
 

@@ -3,7 +3,6 @@
 import multiprocessing
 import pickle
 import signal
-import time
 
 import pytest
 
@@ -189,10 +188,9 @@ def test_interrupted_anywhere_it_ends_with_its_workers(tiny, cases_of, tmp_path,
 
     monkeypatch.setattr(sweep.ProcessPoolExecutor, "submit", interrupted)
     before = signal.getsignal(signal.SIGINT)
-    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         sweep.sweep(cases_of(runs), tmp_path, "cpu", 2, progress)
-    assert time.monotonic() - start < 10
+    assert not list(tmp_path.rglob("result.json"))
     assert multiprocessing.active_children() == []
     assert signal.getsignal(signal.SIGINT) is before
     assert len(reports) == {"submit": 1, "report": 2}[moment]

@@ -81,20 +81,25 @@ def test_a_recipe_runs_from_the_command_line_to_every_test_set(experiments, plac
     assert "OFF" not in capsys.readouterr().out
 
 
-DEAR = {"acquire.through": "denoiser", "acquire.decode": "full", "acquire.checkpointed": True}  # the paper's way
-
-
-@pytest.mark.parametrize("acquire", [{}, DEAR], ids=["the recipe's", "the paper's"])
-def test_guided_samples_are_those_the_learner_is_less_sure_of(experiments, places, tmp_path, acquire):
-    """Against the same run without guidance, whose rounds come from the same noise."""
-    few = {"growth.additions": 1, "growth.add_at": 2, "growth.addition": 8, "training.iterations": 4, **acquire}
-    entropy = [
-        execute(run_of(experiments, "practice", places, **few, **{"acquire.omega": omega}), tmp_path)["pool"][1][
-            "entropy"
-        ]
-        for omega in (0.0, 0.05)
-    ]
-    assert entropy[1] > entropy[0]
+@pytest.mark.parametrize(
+    "acquire",
+    [
+        {"acquire.through": "denoiser", "acquire.decode": "full", "acquire.checkpointed": True},  # the paper's way
+        {"acquire.through": "conditional", "acquire.decode": "tiny", "acquire.every": 2},
+        {"acquire.through": "x0", "acquire.decode": "linear", "acquire.interval": (0.2, 0.8)},
+    ],
+)
+def test_any_way_of_guidance_makes_other_images_of_the_same_noise(experiments, places, tmp_path, acquire):
+    few = {"growth.additions": 1, "growth.add_at": 2, "training.iterations": 4, **acquire}
+    rounds = []
+    for omega in (0.0, 0.05):
+        run = run_of(experiments, "practice", places, **few, **{"acquire.omega": omega})
+        result = execute(run, tmp_path)
+        rounds.append(Pool(run_directory(run, tmp_path) / "pool", run.world.shape, 2).rounds[1])
+    assert rounds[0].seeds.tolist() == rounds[1].seeds.tolist()
+    images = [round_.images(torch.arange(len(round_))) for round_ in rounds]
+    assert ((images[0] - images[1]).abs().amax((1, 2, 3)) > 0.01).all()
+    assert result["cost"]["skipped_steps"] == 0
 
 
 def test_two_processes_do_the_run_that_one_does(experiments, places, tmp_path, two):

@@ -73,7 +73,7 @@ class LinearWorld:
 
     def truth(self) -> Tensor:
         """The unit vector w_0; the world is rotation invariant, so the first axis is as good as any."""
-        return torch.eye(self.dimension)[0]
+        return torch.eye(1, self.dimension)[0]
 
     def scheduler(self) -> Any:
         """DDIM on the cosine schedule, whose steps shrink a Gaussian least: by cos^2(pi / (2 steps)) each in variance.
