@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from diffusers import DDIMScheduler, UNet2DModel
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
@@ -90,6 +89,8 @@ def from_table(table: Mapping[str, Any], preset: str) -> tuple[GeneratorTraining
 
 def scheduler() -> Any:
     """The noise schedule that generators of this project are trained and sampled with: 1,000 levels, linear betas."""
+    from diffusers import DDIMScheduler  # here, as below: planning does without it
+
     return DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="leading", steps_offset=1)
 
 
@@ -104,6 +105,8 @@ def unet(
     patch: int = 1,
 ) -> Any:
     """A UNet for `estimate`; label `classes` stands for "no class". The defaults are the shipped digits generator's."""
+    from diffusers import UNet2DModel
+
     plain = len(multipliers) - attention
     return UNet2DModel(
         sample_size=size // patch,

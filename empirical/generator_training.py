@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from empirical.checkpoint import load_tensors, save_tensors
@@ -30,6 +29,8 @@ class _State:
     """A training in progress: all that its rest depends on, as named tensors."""
 
     def __init__(self, network: dict[str, Any], settings: GeneratorTraining, device: str) -> None:
+        from timm.utils import ModelEmaV3
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # the initial weights; everything later is drawn from `source`
             self.model = unet(**network).to(device)

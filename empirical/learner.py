@@ -11,10 +11,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
-import timm
 import torch
-from timm.data import Mixup
-from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from empirical.config import Training
@@ -83,6 +80,8 @@ def small_cnn(channels: int, size: int, classes: int) -> nn.Module:
 
 def tiny_vit(channels: int, size: int, classes: int) -> nn.Module:
     """A timm ViT of width 64 and depth 2 with 2 x 2 patches, Xavier-initialised: timm's init trails at this size."""
+    import timm  # here, as below: it takes seconds, and linear learners do without
+
     model = timm.models.VisionTransformer(
         img_size=size, patch_size=size // 2, in_chans=channels, num_classes=classes, embed_dim=64, depth=2, num_heads=4
     )
@@ -126,6 +125,9 @@ class NetworkLearner:
     """
 
     def __init__(self, model: nn.Module, classes: int, training: Training, seed: int) -> None:
+        from timm.data import Mixup
+        from timm.utils import ModelEmaV3
+
         self.training, self.seed = training, seed
         self.model, self.device = model.eval(), next(model.parameters()).device  # in training only while it is trained
         self.trained: nn.Module = model  # the same, wrapped where several processes train it

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from torch import Tensor, nn
-from torchvision.transforms import v2
 
 from empirical.errors import InputError, require
 
@@ -43,6 +41,8 @@ def check_name(name: str, where: str = "learner.kind") -> None:
 
     A name may have the tag of weights after a dot, which were trained on images of some mean; they are never fetched.
     """
+    import timm  # here, as below: small learners do without, and these libraries take seconds
+
     architecture, _, tag = name.partition(".")
     known = timm.list_models()
     near = difflib.get_close_matches(architecture, known, 5)
@@ -60,6 +60,8 @@ def network(name: str, classes: int, size: int = 0) -> Network:
     size: pixels along an edge of the square images that the model sees; 0 is the size it was designed for.
     Raises InputError as `check_name` does.
     """
+    import timm
+
     check_name(name)
     design: Any = timm.get_pretrained_cfg(name)
     fixed: dict[str, Any] = {"img_size": size} if size and design.fixed_input_size else {}  # others take any
@@ -74,6 +76,8 @@ def crop_flip(images: Tensor, places: Iterable[int], seed: int, step: int, size:
     What happens to an image is a function of (seed, step, its place in the whole mini-batch): of the same images it
     is the same however many processes share the batch. torch's generator is left as it was.
     """
+    from torchvision.transforms import v2
+
     vary = v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
     varied = []
     with torch.random.fork_rng(devices=[]):

@@ -179,6 +179,7 @@ def test_a_latent_world_of_colours_shows_decoded_images(run_of, tmp_path):
     """ImageNet-100 on a Stable Diffusion of toy size: decoded, in colour, called by name."""
     places = image_folders.save(tmp_path / "real")
     places |= {"generator": str(tiny_stable_diffusion.save(tmp_path / "model")), "size": 32}
+    places["tiny"] = str(tiny_stable_diffusion.save_tiny(tmp_path / "tiny"))
     changes = {f"world.{name}": value for name, value in places.items()} | {
         "learner.kind": "test_vit", "training.iterations": 8, "training.batch": 4, "sampling.steps": 4,
         "sampling.batch": 4, "growth.initial": 8, "growth.addition": 4, "growth.additions": 1,

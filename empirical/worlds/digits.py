@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import ClassVar
 
 import torch
-from sklearn.datasets import load_digits
 
 from empirical.data import Split
 from empirical.evaluate import score
@@ -26,6 +25,8 @@ ROWS = 1797
 
 @lru_cache(maxsize=1)
 def _digits() -> Split:
+    from sklearn.datasets import load_digits
+
     data = load_digits()
     images = torch.tensor(data.data / 8 - 1, dtype=torch.float32).view(-1, 1, 8, 8)  # 0...16 to [-1, 1]
     return Split(images, torch.tensor(data.target, dtype=torch.long))

@@ -14,8 +14,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from empirical.config import Run
@@ -80,6 +78,8 @@ class LinearWorld:
 
         "leading" leaves out the last level: a DDIM step from there would magnify a guided move of x_t a hundredfold.
         """
+        from diffusers import DDIMScheduler
+
         return DDIMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False, timestep_spacing="leading")
 
     def denoiser(self, device: str) -> Denoiser:
@@ -148,6 +148,8 @@ class LinearLearner:
                 gram = (v * x.T) @ x / v.sum() + self.ridge * torch.eye(len(self.w), dtype=torch.float64)
                 self.w = torch.linalg.solve(gram, x.T @ (v * y) / v.sum())
             else:
+                from sklearn.linear_model import LogisticRegression
+
                 solver = LogisticRegression(C=1 / (self.ridge * len(y)), fit_intercept=False, tol=1e-8, max_iter=1000)
                 shares = (v / v.mean()).numpy()
                 self.w = torch.from_numpy(np.ravel(solver.fit(x.numpy(), y.numpy(), shares).coef_))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
-import timm
 from torch import nn
 
 
@@ -21,6 +20,8 @@ def strided_cnn(channels: int, size: int, classes: int) -> nn.Module:
 
 def vit(channels: int, size: int, classes: int, *, patch: int, width: int, depth: int, heads: int) -> nn.Module:
     """A timm ViT on patch x patch pixels."""
+    import timm
+
     return timm.models.VisionTransformer(
         img_size=size,
         patch_size=patch,
