@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -143,10 +144,10 @@ class ThroughputOptions:
 
 
 def settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """The dotted settings of `--set`: values are TOML, a bare word is a string.
+    """The dotted settings of `--set`: values are TOML, a bare word or name of a file is a text.
 
-    >>> settings([["growth.additions=3", "acquire.through=x0"], ["world.corpus=[0, 900]"]])
-    {'growth.additions': 3, 'acquire.through': 'x0', 'world.corpus': [0, 900]}
+    >>> settings([["growth.additions=3", "world.tiny=madebyollin/taesd"], ["world.corpus=[0, 900]"]])
+    {'growth.additions': 3, 'world.tiny': 'madebyollin/taesd', 'world.corpus': [0, 900]}
     """
     values: dict[str, Any] = {}
     for item in (item for group in items for item in group):
@@ -157,8 +158,8 @@ def settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
         try:
             values[name] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            bare = text.replace("_", "").replace("-", "").isalnum()
-            if not bare:
-                raise InputError("--set", item, "a TOML value after the =", "quote a text: name='some text'") from None
+            if not re.fullmatch(r"[\w./~:@+-]+", text):
+                do = """quote a text, twice for the shell: 'name="some text"'"""
+                raise InputError("--set", item, "a TOML value after the =", do) from None
             values[name] = text
     return values

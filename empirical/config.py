@@ -196,7 +196,8 @@ class Run:
         require(0 <= self.seed < 2**31, "seed", self.seed, "an integer >= 0 and < 2^31")
         decode = self.acquire.decode
         allowed = f"{' or '.join(map(repr, self.world.decodes))} in the world {self.world.name}"
-        require(decode in self.world.decodes, "acquire.decode", decode, allowed)
+        do = "name an AutoencoderTiny in world.tiny" if hasattr(self.world, "tiny") else "leave it out"
+        require(decode in self.world.decodes, "acquire.decode", decode, allowed, do)
         self.world.check(self)
 
 

@@ -21,6 +21,9 @@ import safetensors
 from empirical.checkpoint import text_digest
 from empirical.errors import InputError
 
+# What is read of a model; hubs keep other copies of the same weights beside.
+FILES = '"*.json" "*.txt" "*diffusion_pytorch_model.safetensors" "*/model.safetensors"'
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -42,7 +45,7 @@ class Model:
     def refuse(self, got: str, allowed: str, part: str = "") -> InputError:
         """The one complaint about a model that cannot be used, with the two ways to supply another."""
         on_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", self.name) and not Path(self.name).exists()
-        fetch = f"hf download {self.name if on_hub else 'MODEL-ID'}"
+        fetch = f"hf download {self.name if on_hub else 'MODEL-ID'} --include {FILES}"
         do = f"fetch the model to the cache ({fetch}) or name a complete local folder in {self.where}"
         return InputError(f"{self.where} ({self.name}{', ' if part else ''}{part})", got, allowed, do)
 

@@ -30,7 +30,16 @@ from empirical.errors import InputError, require
 from empirical.pool import Pool
 from empirical.practice import Event, Progress, Surroundings, practice
 from empirical.ranks import ALONE, Ranks
-from empirical.rundir import locked, manifest, note, prefix_name, result_path, run_directory
+from empirical.rundir import (
+    locked,
+    manifest,
+    note,
+    prefix_name,
+    result_path,
+    run_directory,
+    settings,
+    without_places,
+)
 from empirical.sampler import Cost, Sampler
 from empirical.schedule import Plateau
 from empirical.stream import Stream
@@ -222,9 +231,11 @@ def _prepare(run: Run, base: Path, directory: Path, device: str) -> None:
     config = to_dict(run)
     if (directory / "config.json").exists():
         found = read_json(directory / "config.json")
-        other = differences(found, config)
+        other = differences(without_places(found, run), settings(run))
         do = f"delete {directory} and rerun"
         require(not other, str(directory / "config.json"), other, "the configuration this folder is named after", do)
+        if differences(found, config):  # files have moved
+            write_json(directory / "config.json", config)
         return
     for additions in range(run.growth.additions, -1, -1):
         shared = base / prefix_name(run, additions)

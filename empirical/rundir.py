@@ -36,10 +36,21 @@ from empirical.errors import InputError
 VERSION = version("deliberate-practice")
 
 
+def settings(run: Run) -> dict[str, Any]:
+    """The configuration without the places of files: data and weights may move."""
+    return without_places(to_dict(run), run)
+
+
+def without_places(config: dict[str, Any], run: Run) -> dict[str, Any]:
+    """A configuration of the run's world without the places of files."""
+    world = {name: value for name, value in config["world"].items() if name not in run.world.places}
+    return {**config, "world": world}
+
+
 @lru_cache(maxsize=4096)
 def run_name(run: Run) -> str:
     """The folder name of a run: a digest of all that decides its numbers."""
-    return digest([to_dict(run), run.world.identity(), VERSION])
+    return digest([settings(run), run.world.identity(), VERSION])
 
 
 def run_directory(run: Run, root: Path) -> Path:
@@ -55,7 +66,7 @@ def result_path(run: Run, root: Path) -> Path:
 
 def prefix_name(run: Run, additions: int) -> str:
     """Name of the state just before addition `additions + 1`, shared by all runs that agree up to there."""
-    values = to_dict(run)
+    values = settings(run)
     del values["growth"]["additions"]
     if additions == 0:  # what the first addition will be is not known yet
         del values["acquire"], values["growth"]["addition"], values["growth"]["newest_weight"]

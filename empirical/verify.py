@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from empirical.checkpoint import load_tensors, read_json, read_signed, text_digest
-from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES, Run, differences, to_dict
+from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES, Run, differences
 from empirical.errors import InputError
 from empirical.evaluate import accuracy, contradiction
 from empirical.examine import examinations
@@ -27,7 +27,7 @@ from empirical.pool import Pool
 from empirical.practice import candidates
 from empirical.remake import complete_rounds, open_pool, open_run, remake, some_rows
 from empirical.run import TRAJECTORY, guide_path, read_result
-from empirical.rundir import run_name
+from empirical.rundir import run_name, settings, without_places
 from empirical.sampler import Cost, image_seed
 
 REMADE = 4  # rows that a thorough check makes again
@@ -206,7 +206,7 @@ class _Records:
     def check_result(self) -> str:
         if not (self.folder / "result.json").exists():
             raise MismatchError("result.json: none; the run is not finished")
-        other = differences(self.result["config"], to_dict(self.run))
+        other = differences(without_places(self.result["config"], self.run), settings(self.run))
         if other:
             raise MismatchError(f"result.json: another configuration: {other}")
         if said := contradiction(self.result, self.run.world.classes):

@@ -58,6 +58,11 @@ class World(Protocol):
         ...
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Options that say where files are; what matters of the files is in `identity`."""
+        ...
+
+    @property
     def decodes(self) -> tuple[str, ...]:
         """The ways to show x0_hat to a learner that `preview` knows."""
         ...

@@ -39,7 +39,7 @@ LINES = {
         )
     },
     RANDOM: Line(RANDOM, (DEAR, PLAIN)),
-    PLAIN: Line("dynamic, omega = 0", (DEAR,)),
+    PLAIN: Line("plain", (DEAR,)),
 }
 COST, CPU, ENTROPY = f"{PANEL}: cost", f"{PANEL}: CPU", f"{PANEL}: entropy"
 COLUMNS = (
@@ -107,7 +107,7 @@ def cheap(rows: Sequence[Row]) -> list[str]:
     guided = [name for name in dots.order(select(rows, panel=COST), LINES) if name not in (DEAR, PLAIN, RANDOM)]
     return [
         f"{name} costs {cost[name]:.2f} of plain sampling, entropy {entropy[name]:.2f} (dearest way: "
-        f"{entropy.get(DEAR, float('nan')):.2f}), accuracy {changes.get(name, 'not comparable')}"
+        f"{entropy.get(DEAR, float('nan')):.2f}), accuracy {changes.get(name, 'not comparable')} from the dearest way"
         for name in guided
         if cost[name] <= CHEAP
     ]

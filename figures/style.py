@@ -51,6 +51,7 @@ SERIES = {  # where points coincide, the earlier series lies on top
     "static": Style(PINK, "x"),
     "deliberate practice": Style(BLUE, "o"),
     "dynamic, omega = 0": Style(ORANGE, "v", "--", 4.5),
+    "plain": Style(ORANGE, "v", "--", 4.5),
     "random direction": Style(GREY, "D", "--", 3.5),
     "oversample-then-prune": Style(VERMILLION, "^"),
     "through x0": Style(BLUE, "o"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from empirical.config import from_dict, to_dict
 from empirical.errors import InputError
 from empirical.images import quantise
 from empirical.run import execute
+from empirical.rundir import run_directory, run_name
 from empirical.sampler import Sampler
 from empirical.verify import check_run
 from empirical.worlds import ImageNet1kWorld, ImageNet100World
@@ -250,6 +252,24 @@ def test_learners_follow_from_the_run_seed(shared):
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], another[name]) for name in first)
     assert first["model.model.head.weight"].shape[0] == 100
+
+
+def test_data_and_weights_may_move_while_a_run_is_made(shared, tmp_path, in_child):
+    """A run is named after what its weights are, not after where; from the next start on it knows the new places."""
+    moved = {name: str(shutil.copytree(place, tmp_path / name)) for name, place in shared.items()}
+    runs = [from_dict(settings(places)) for places in (shared, moved)]
+    other = tiny_stable_diffusion.save(tmp_path / "other", seed=1)
+    assert run_name(runs[0]) == run_name(runs[1]) != run_name(from_dict(settings(shared | {"generator": str(other)})))
+
+    def stopped(event):
+        if event.kind == "added":
+            os._exit(9)
+
+    assert in_child(lambda: execute(runs[0], tmp_path / "out", observe=stopped)) == 9
+    resumed, alone = execute(runs[1], tmp_path / "out"), execute(runs[0], tmp_path / "alone")
+    assert resumed["sets"] == alone["sets"]
+    config = json.loads((run_directory(runs[1], tmp_path / "out") / "config.json").read_text())
+    assert config["world"]["data"] == moved["data"]
 
 
 def test_a_run_ends_with_all_sets_and_is_what_it_says(shared, tmp_path):

@@ -46,6 +46,7 @@ class ImageNetWorld:
 
     name: ClassVar[str]
     ids: ClassVar[tuple[str, ...]]  # WordNet's, by label
+    places: ClassVar[tuple[str, ...]] = ("data", "v2", "sketch", "r", "a", "generator", "tiny")
 
     data: str = "data/imagenet"
     v2: str = ""

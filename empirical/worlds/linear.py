@@ -32,6 +32,7 @@ class LinearWorld:
     name: ClassVar[str] = "linear"
     learners: ClassVar[tuple[str, ...]] = ("ridge", "logistic")
     decodes: ClassVar[tuple[str, ...]] = ("full",)
+    places: ClassVar[tuple[str, ...]] = ()
     classes: ClassVar[int] = 2  # label 1 is y = +1, label 0 is y = -1
 
     dimension: int = 128

@@ -23,7 +23,6 @@ from empirical.images import quantise
 from empirical.learner import NetworkLearner
 from empirical.world import World
 
-PLACES = ("weights", "data", "autoencoder")  # options that say where files are
 UNTRAINED = "untrained"  # the `weights` of a world whose generator is about to be trained
 Network = Callable[[int, int, int], nn.Module]  # (channels, size, classes) -> logits of images
 
@@ -47,6 +46,7 @@ class PixelWorld:
     shape: ClassVar[tuple[int, ...]]
     networks: ClassVar[Mapping[str, Network]]
     decodes: ClassVar[tuple[str, ...]] = ("full",)
+    places: ClassVar[tuple[str, ...]] = ("weights", "data", "autoencoder")
 
     corpus: tuple[Any, ...]
     weights: str = ""
@@ -57,7 +57,7 @@ class PixelWorld:
 
     def origin(self) -> dict[str, Any]:
         """What the world's images are made of: its options, but for places of files, and what weights depend on."""
-        options = {name: value for name, value in asdict(self).items() if name not in PLACES}
+        options = {name: value for name, value in asdict(self).items() if name not in self.places}
         return {**options, **self.learned_from()}
 
     def learned_from(self) -> dict[str, Any]:

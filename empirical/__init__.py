@@ -1,0 +1,1 @@
+"""The real training loop: deliberate practice, its baselines and controls, on CPU or GPUs."""
