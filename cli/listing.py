@@ -121,6 +121,6 @@ def spell(needed: Estimate) -> str:
         for device, seconds in needed.seconds.items()
     ]
     if needed.unmeasured:
-        times.append(f"not measured (paper_repro.py throughput): {', '.join(sorted(needed.unmeasured))}")
+        times.append(f"not measured: {', '.join(sorted(needed.unmeasured))}")
     work = f"{needed.images:,} images, {needed.denoiser_calls:,} denoiser calls, {needed.iterations:,} iterations"
     return "; ".join([work, *times, f"{said_bytes(needed.disk_bytes)} on disk"])

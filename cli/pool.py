@@ -91,13 +91,17 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
     from figures import grids, style
 
     name = "+".join(one.folder.name[: 16 if len(opened) == 1 else 8] for one in opened)
-    shown = min(opened[0].run.world.classes, CLASSES)
-    classes = [str(label) for label in range(shown)]
+    world = opened[0].run.world
+    shown = min(world.classes, CLASSES)
+    classes = list(world.class_names[:shown])
+    some = f" (the first {shown} of {world.classes} classes)" if shown < world.classes else ""
     distinct = len({one.run.acquire.omega for one in opened}) == len(opened)
     for kind, pick, caption in (
         ("rows", stored, "Samples of the pool by class and round, as trained on"),
         ("seeds", same_seeds, "The same seeds by class and round, guided by the learner of the round"),
     ):
+        if pick is same_seeds:
+            console.print("sampling for the second picture: every round's learner guides the same seeds")
         blocks = []
         for one in opened:
             rounds = spaced(len(one.pool.rounds), ROUNDS)
@@ -109,7 +113,7 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
             titles = [title for number in rounds for title in (f"{word}{number}", *[""] * (columns - 1))]
             title = f"omega = {one.run.acquire.omega:g}" + ("" if distinct else f", {one.folder.name[:6]}")
             blocks.append(grids.Block(title, titles, torch.cat(images, 1).numpy()))
-        path = style.save(grids.draw(blocks, classes, caption), options.out / "pool" / name / kind)[0]
+        path = style.save(grids.draw(blocks, classes, caption + some), options.out / "pool" / name / kind)[0]
         console.print(str(path), markup=False)
 
 

@@ -70,7 +70,10 @@ def show(run: Run, speeds: Speeds) -> None:
     """The resolved configuration and what the run will take."""
     for key, value in flat(to_dict(run)).items():
         console.print(f"{key} = {value}", markup=False, highlight=False)
-    console.print(spell(needed_for([run], speeds)), markup=False)
+    needed = needed_for([run], speeds)
+    console.print(spell(needed), markup=False)
+    if needed.unmeasured:
+        console.print("paper_repro.py throughput RECIPE measures what is not known of this machine")
 
 
 def tell(run: Run, result: dict[str, Any]) -> None:

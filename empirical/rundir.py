@@ -43,7 +43,7 @@ def settings(run: Run) -> dict[str, Any]:
 
 def without_places(config: dict[str, Any], run: Run) -> dict[str, Any]:
     """A configuration of the run's world without the places of files."""
-    world = {name: value for name, value in config["world"].items() if name not in run.world.places}
+    world = {name: value for name, value in config.get("world", {}).items() if name not in run.world.places}
     return {**config, "world": world}
 
 

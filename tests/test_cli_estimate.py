@@ -77,9 +77,7 @@ def test_gpu_hours_are_told_apart_and_what_is_not_known_is_said(tiny):
     needed = needed_for([run], Speeds({"linear": {**LINEAR, "device": "NVIDIA X"}}))
     assert needed.seconds == {"NVIDIA X": pytest.approx(2.4 + 2)}
     assert needed.unmeasured == {"images (linear, denoiser)"}
-    assert "0.0 GPU-hours (NVIDIA X); not measured (paper_repro.py throughput): images (linear, denoiser)" in spell(
-        needed
-    )
+    assert "0.0 GPU-hours (NVIDIA X); not measured: images (linear, denoiser)" in spell(needed)
     nothing = needed_for([run], Speeds())
     assert (nothing.seconds, len(nothing.unmeasured)) == ({}, 3)
     assert _wall(needed, 0.0, Options(targets=[], workers=2)) == pytest.approx(8 + 4.4)  # one GPU, whoever waits
