@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from empirical import training_state
 from empirical.checkpoint import load_tensors, save_tensors
 from empirical.config import differences
 from empirical.data import Split
@@ -40,10 +41,7 @@ class _State:
         self.step = 0
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.module.state_dict().items()}
-        for i, entry in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": v for k, v in entry.items()}
+        tensors = training_state.tensors_of(self.model, self.averaged.module, self.optimizer)
         tensors["source"] = self.source.get_state()
         save_tensors(path, tensors, {**about, "step": self.step})
 
@@ -53,18 +51,7 @@ class _State:
         step = values.pop("step")
         require(values == about, str(path), "another training's: " + differences(values, about), "this one's", do)
         self.source.set_state(tensors.pop("source"))
-        entries: dict[int, dict[str, Tensor]] = {}
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "averaged": {}}
-        for name, value in tensors.items():
-            part, rest = name.split(".", 1)
-            if part == "optimizer":
-                index, key = rest.split(".")
-                entries.setdefault(int(index), {})[key] = value
-            else:
-                parts[part][rest] = value
-        self.model.load_state_dict(parts["model"])
-        self.averaged.module.load_state_dict(parts["averaged"])
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+        training_state.load(tensors, self.model, self.averaged.module, self.optimizer)
         self.step = step
 
 

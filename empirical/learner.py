@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from empirical import training_state
 from empirical.config import Training
 from empirical.data import Data, Split
 from empirical.devices import fitting
@@ -232,27 +233,7 @@ class NetworkLearner:
         self.averaged.module.load_state_dict(state)
 
     def state(self) -> dict[str, Tensor]:
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.module.state_dict().items()}
-        for i, entry in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": v for k, v in entry.items()}
-        return copy.deepcopy(tensors)
+        return copy.deepcopy(training_state.tensors_of(self.model, self.averaged.module, self.optimizer))
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        part = _nested(state)
-        self.model.load_state_dict(part["model"])
-        self.averaged.module.load_state_dict(part["averaged"])
-        entries: dict[int, dict[str, Tensor]] = {}
-        for name, value in part.get("optimizer", {}).items():
-            index, key = name.split(".")
-            entries.setdefault(int(index), {})[key] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
-
-
-def _nested(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Group "part.name" keys by their part."""
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, value in state.items():
-        part, key = name.split(".", 1)
-        parts.setdefault(part, {})[key] = value
-    return parts
+        training_state.load(state, self.model, self.averaged.module, self.optimizer)
