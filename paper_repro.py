@@ -25,7 +25,7 @@ from typing import Any
 import tyro
 
 from cli.options import FlopsOptions, Options, PoolOptions, RunOptions, ThroughputOptions, VerifyOptions
-from empirical.errors import InputError
+from empirical.system.errors import InputError
 
 COMMANDS: dict[str, tuple[type, str]] = {  # first word: its options, and the module whose `main` takes them
     "run": (RunOptions, "cli.run"),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from cli.options import Options
 from cli.terminal import console, progress_line
-from empirical.slurm import Cluster, settings
-from empirical.sweep import Case
+from empirical.scale.slurm import Cluster, settings
+from empirical.scale.sweep import Case
 
 
 def make_jobs(cases: Sequence[Case], options: Options) -> None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.speeds import CORE, Speeds
-from empirical.config import HELD_OUT_IMAGES, REFERENCE_IMAGES, Acquire, Growth, Sampling, Training, build
+from empirical.settings.build import build
+from empirical.settings.sections import HELD_OUT_IMAGES, REFERENCE_IMAGES, Acquire, Growth, Sampling, Training
 
 SECTIONS = {"training": Training, "sampling": Sampling, "growth": Growth, "acquire": Acquire}
 LATER = 0.6  # share of its iterations that a run makes itself when an earlier one has shared its beginning, measured

@@ -16,7 +16,7 @@ from cli.terminal import console, progress_line
 if TYPE_CHECKING:
     from torch import nn
 
-    from empirical.world import World
+    from empirical.worlds.world import World
 
 STEPS, SCALE, LEARNER = 50, 2.0, "vit_base_patch16_224"
 FIFTH = 5  # the paper's guidance: at every fifth step
@@ -53,9 +53,9 @@ def count(world: World, logits: nn.Module, report: Callable[[int, int, str], Non
 
     The paper's makes a third, conditional pass for the gradient beside the two of classifier-free guidance.
     """
-    from empirical.config import Acquire, Sampling
-    from empirical.guidance import Unguided, make_guide
-    from empirical.sampler import Sampler
+    from empirical.diffusion.guidance import Unguided, make_guide
+    from empirical.diffusion.sampler import Sampler
+    from empirical.settings.sections import Acquire, Sampling
 
     sampler = Sampler(world, Sampling(steps=STEPS, guidance_scale=SCALE, batch=1), "meta")
     one_pass = Sampler(world, Sampling(steps=STEPS, guidance_scale=0.0, batch=1), "meta")
@@ -80,7 +80,7 @@ def count(world: World, logits: nn.Module, report: Callable[[int, int, str], Non
 
 def learner(classes: int) -> nn.Module:
     """The ViT-B/16 of the ImageNet recipes."""
-    from empirical.vision import network
+    from empirical.learning.networks import network
 
     return network(LEARNER, classes).eval().requires_grad_(False)
 
@@ -89,7 +89,7 @@ def main(options: FlopsOptions) -> int:
     """Count, show, and write the table if a file is named."""
     import torch
 
-    from empirical.architectures import RandomImageNet100
+    from empirical.worlds.random_imagenet import RandomImageNet100
 
     world = RandomImageNet100()
     with torch.device("meta"):

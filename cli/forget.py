@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from empirical.config import Run
-from empirical.rundir import locked, prefix_name, run_directory
-from empirical.sampler import Sampler
-from empirical.stream import Stream
-from empirical.watch import HELD_OUT, REFERENCE
+from empirical.diffusion.plain_samples import Stream
+from empirical.diffusion.sampler import Sampler
+from empirical.loop.signals import HELD_OUT, REFERENCE
+from empirical.runs.folder import locked, prefix_name, run_directory
 
 
 def forget(runs: Sequence[Run], root: Path, device: str) -> None:

@@ -7,14 +7,15 @@ from dataclasses import asdict
 from cli.options import Options
 from cli.plans import IMAGE_WORLDS
 from cli.terminal import console, progress_line
-from empirical.config import flat, load_toml
-from empirical.errors import require
+from empirical.settings.recipes import load_toml
+from empirical.settings.values import flat
+from empirical.system.errors import require
 
 
 def train_generator(worlds: list[str], options: Options) -> int:
     """Train the generator of a world anew, under <out>/generator, with a check of its quality; stopped, it goes on."""
-    from empirical import quality
-    from empirical.devices import available
+    from empirical.review import generator_check as quality
+    from empirical.system.devices import available
 
     known = [name for name in IMAGE_WORLDS if (options.experiments / "worlds" / f"{name}.toml").exists()]
     allowed = f"one of {', '.join(known)}"

@@ -14,11 +14,13 @@ from cli.options import Options
 from cli.plans import FIGURES, Plan, experiment
 from cli.speeds import CORE, Speeds, known
 from cli.terminal import console
-from empirical.config import flat, load_toml, merged, to_dict
+from empirical.config import to_dict
+from empirical.settings.recipes import load_toml
+from empirical.settings.values import flat, merged
 
 if TYPE_CHECKING:
     from empirical.config import Run
-    from empirical.sweep import Case
+    from empirical.scale.sweep import Case
 
 
 def show_list(options: Options) -> int:
@@ -104,7 +106,7 @@ def footprint(run: Run) -> Footprint:
 
     Grey levels compress little at these sizes: a PNG has about as many bytes as the image has values, and a header.
     """
-    from empirical.images import is_image
+    from empirical.data.images import is_image
 
     values = math.prod(run.world.shape)
     size = values + 70.0 if is_image(run.world.shape) else 4.0 * values

@@ -14,7 +14,7 @@ from cli.options import Options
 from cli.plans import FIGURES, Plan, figure, plan
 from cli.recorded import Found, find
 from cli.terminal import console, progress_line
-from empirical.errors import require
+from empirical.system.errors import require
 
 
 def main(options: Options) -> int:
@@ -50,7 +50,7 @@ def main(options: Options) -> int:
 
 def make_runs(plans: list[Plan], options: Options) -> None:
     """Do the training runs of all plans together: they may share some."""
-    from empirical import sweep
+    from empirical.scale.workers import sweep
 
     cases = [case for item in plans for case in item.cases]
     if not cases:
@@ -67,13 +67,14 @@ def make_runs(plans: list[Plan], options: Options) -> None:
         return
     workers = options.workers or os.cpu_count() or 1
     with progress_line("training runs") as report:
-        sweep.sweep(cases, root, options.device, workers, lambda done, total: report(done, total, ""))
+        sweep(cases, root, options.device, workers, lambda done, total: report(done, total, ""))
 
 
 def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     """Make one figure's files from its finished runs; returns what it says and its picture."""
-    from empirical import sweep
-    from empirical.rundir import manifest, run_name
+    from empirical.runs.folder import run_name
+    from empirical.runs.manifest import manifest
+    from empirical.scale import sweep
     from figures import output
 
     made = sweep.results(item.cases, options.out / "runs")
@@ -110,7 +111,7 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
 
 def total_cost(item: Plan, records: list[dict[str, Any]]) -> dict[str, float]:
     """Cost counters summed over the figure's distinct runs."""
-    from empirical.rundir import run_name
+    from empirical.runs.folder import run_name
 
     costs = {run_name(case.run): record["result"]["cost"] for case, record in zip(item.cases, records, strict=True)}
     total: Counter[str] = Counter()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from empirical.errors import InputError, require
+from empirical.system.errors import InputError, require
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 WITHOUT_DOWNLOADS = ("linear", "digits", "latent_digits")  # the worlds of --world all

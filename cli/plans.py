@@ -8,11 +8,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cli.options import WITHOUT_DOWNLOADS, Options
-from empirical.config import load_toml
-from empirical.errors import require
+from empirical.settings.recipes import load_toml
+from empirical.system.errors import require
+from figures.registry import MODULES
 
 if TYPE_CHECKING:
-    from empirical.sweep import Case
+    from empirical.scale.sweep import Case
 
 FIGURES = (  # figures and tables by name: figures/<name>.py makes one of experiments/<name>.toml
     "fig1",
@@ -73,7 +74,7 @@ class Experiment:
 
 def figure(name: str) -> ModuleType:
     """The module that computes and draws a figure; imported late: matplotlib and SciPy take a second."""
-    return importlib.import_module(f"figures.{name}")
+    return importlib.import_module(MODULES[name])
 
 
 def experiment(name: str, options: Options) -> Experiment:
@@ -106,7 +107,7 @@ def _by_preset(name: str, values: dict[str, Any], key: str, preset: str) -> Any:
 
 def plan(name: str, options: Options) -> Plan:
     """A figure's runs, every one checked."""
-    from empirical import sweep
+    from empirical.scale import sweep
 
     found = experiment(name, options)
     for s in found.series:

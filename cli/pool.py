@@ -11,15 +11,15 @@ from torch import Tensor
 
 from cli.options import PoolOptions
 from cli.terminal import console
-from empirical.checkpoint import read_json
 from empirical.config import Run
-from empirical.devices import prepare
-from empirical.errors import require
-from empirical.images import is_image
-from empirical.pool import Pool
-from empirical.portraits import spaced
-from empirical.remake import find_run, guide_of, open_pool, open_run, remake, some_rows
-from empirical.sampler import Sampler
+from empirical.data.images import is_image
+from empirical.diffusion.sampler import Sampler
+from empirical.pool.pool import Pool
+from empirical.review.portraits import spaced
+from empirical.review.remake import find_run, guide_of, open_pool, open_run, remake, some_rows
+from empirical.system.devices import prepare
+from empirical.system.errors import require
+from empirical.system.files import read_json
 
 CLASSES, ROUNDS = 10, 8  # shown at most
 ROWS = 3  # made again without --row
@@ -88,7 +88,7 @@ def show_remade(one: Opened, options: PoolOptions) -> bool:
 
 def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
     """Two pictures: samples of the pools as they are, and the same seeds under the learner of every round."""
-    from figures import grids, style
+    from figures.drawing import grids, style
 
     name = "+".join(one.folder.name[: 16 if len(opened) == 1 else 8] for one in opened)
     world = opened[0].run.world

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.estimate import resolved
-from empirical.config import load_toml
-from empirical.errors import require
+from empirical.settings.recipes import load_toml
+from empirical.system.errors import require
 
 PLACES = ("data", "v2", "sketch", "r", "a")  # options of worlds that say where data are, not what
 
@@ -31,8 +31,8 @@ def find(folders: Sequence[str], experiments: Path, root: Path) -> Found:
     They are known by their configurations: neither data nor weights are needed, and where the data were does not
     matter. Of several runs of one seed, made with other weights or another version, the latest finished one counts.
     """
-    from empirical.checkpoint import read_json
-    from empirical.run import read_result
+    from empirical.runs.folder import read_result
+    from empirical.system.files import read_json
 
     wanted: dict[str, list[str]] = {}
     for folder in folders:

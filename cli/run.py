@@ -12,13 +12,15 @@ from cli.listing import needed_for, spell
 from cli.options import RunOptions, settings
 from cli.speeds import Speeds, known
 from cli.terminal import console, progress_line
-from empirical.config import Run, flat, from_dict, load_toml, merged, to_dict
-from empirical.devices import prepare
+from empirical.config import Run, from_dict, to_dict
 from empirical.practice import Event
-from empirical.ranks import launched
-from empirical.run import execute
-from empirical.rundir import result_path, run_directory
-from empirical.tensorboard import Scalars
+from empirical.runs.execute import execute
+from empirical.runs.folder import result_path, run_directory
+from empirical.runs.tensorboard import Scalars
+from empirical.settings.recipes import load_toml
+from empirical.settings.values import flat, merged
+from empirical.system.devices import prepare
+from empirical.system.ranks import launched
 
 MANY, WORST = 10, 5  # classes: from how many on, and how many, the worst are named
 

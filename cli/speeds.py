@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from empirical.config import load_toml
-from empirical.errors import require
+from empirical.settings.recipes import load_toml
+from empirical.system.errors import require
 
 CORE = "one core"
 Table = Mapping[str, Any]

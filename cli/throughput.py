@@ -16,12 +16,14 @@ from rich.table import Table
 from cli import speeds
 from cli.options import ThroughputOptions, settings
 from cli.terminal import console, progress_line
-from empirical import throughput
-from empirical.config import Run, from_dict, load_toml, merged, to_dict
-from empirical.devices import prepare
-from empirical.errors import require, require_positive
-from empirical.rundir import now
-from empirical.throughput import Rate
+from empirical.config import Run, from_dict, to_dict
+from empirical.runs.manifest import now
+from empirical.scale import throughput
+from empirical.scale.throughput import Rate
+from empirical.settings.recipes import load_toml
+from empirical.settings.values import merged
+from empirical.system.devices import prepare
+from empirical.system.errors import require, require_positive
 
 
 def main(options: ThroughputOptions) -> int:
@@ -35,7 +37,7 @@ def main(options: ThroughputOptions) -> int:
     require(batch % (2 * options.ranks) == 0 or options.ranks == 1, "--ranks", options.ranks,
             f"numbers whose double divides training.batch = {batch}")  # fmt: skip
     if options.random_weights:
-        from empirical.architectures import without_weights
+        from empirical.worlds.random_imagenet import without_weights
 
         run = dataclasses.replace(asked, world=without_weights(asked.world))
     prepare(options.device)

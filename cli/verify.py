@@ -12,12 +12,12 @@ from typing import Any
 from cli.options import VerifyOptions
 from cli.plans import FIGURES, figure
 from cli.terminal import console, progress_line
-from empirical.checkpoint import read_json
-from empirical.devices import prepare
-from empirical.errors import require
-from empirical.examine import file_name, question
-from empirical.remake import find_run
-from empirical.verify import Check, MismatchError, agree, attempt, check_run
+from empirical.review.examine import file_name, question
+from empirical.review.remake import find_run
+from empirical.review.verify import Check, MismatchError, agree, attempt, check_run
+from empirical.system.devices import prepare
+from empirical.system.errors import require
+from empirical.system.files import read_json
 
 PICTURES = ("png", "pdf", "svg")
 
@@ -92,7 +92,8 @@ def look_up(run: str, root: Path, folders: dict[str, Path]) -> str:
 
 def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path]) -> str:
     """The table and the details, made again from the records of the runs, byte for byte."""
-    from figures import output, table
+    from figures import output
+    from figures.contract import table
 
     name, module = folder.name, figure(folder.name)
     examined = {
@@ -131,7 +132,7 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
 
 def signed(path: Path) -> dict[str, Any]:
     """The values of a file with a digest."""
-    from empirical.checkpoint import read_signed
+    from empirical.system.files import read_signed
 
     return read_signed(path, f"delete {path} and rerun")
 

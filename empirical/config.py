@@ -13,171 +13,14 @@ A run is a pure function of its `Run`. Recipes are TOML files with the same sect
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any
 
-from empirical.errors import require, require_non_negative, require_positive
-from empirical.recipes import load_toml as load_toml
-from empirical.world import World
-
-THROUGH = ("denoiser", "conditional", "x0")
-DECODE = ("full", "tiny", "linear")
-AUGMENT = ("none", "crop_flip")
-SIGNALS = ("validation", "synthetic", "agreement")
-HELD_OUT_IMAGES, REFERENCE_IMAGES = 1024, 2048  # of the signals without real images, and of the judge of acquire.reject
-
-
-@dataclass(frozen=True, kw_only=True)
-class LearnerChoice:
-    """The trained model: `kind` is one of the learners of the world."""
-
-    kind: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """Optimiser and learning-rate schedule; every count is in iterations (optimiser steps)."""
-
-    iterations: int
-    batch: int = 64  # over all ranks
-    lr: float = 3e-3
-    weight_decay: float = 0.05
-    schedule: str = "wsd"  # Warmup-Stable-Decay, or "cosine": decay from the end of the warm-up on
-    warmup: float = 0.1  # fraction of the iterations
-    cooldown: float = 0.2  # fraction of the iterations; no data are added from its start on, whatever the schedule
-    label_smoothing: float = 0.11
-    mixup: float = 0.0  # alpha of the Beta distribution, 0 = off
-    cutmix: float = 0.0
-    ema_decay: float = 0.99
-    augment: str = "none"  # of the images trained on; "crop_flip": random resized crops, half of them mirrored
-    clip: float = 0.0  # largest norm of the gradient, 0 = no limit
-    bf16: bool = False  # all passes through the network in bfloat16; weights, losses and entropies stay float32
-
-    def __post_init__(self) -> None:
-        require_positive("training", iterations=self.iterations, batch=self.batch, lr=self.lr)
-        require_non_negative("training", weight_decay=self.weight_decay, clip=self.clip)
-        require_non_negative("training", mixup=self.mixup, cutmix=self.cutmix)
-        require(self.schedule in ("wsd", "cosine"), "training.schedule", self.schedule, "'wsd' or 'cosine'")
-        require(self.augment in AUGMENT, "training.augment", self.augment, f"one of {', '.join(AUGMENT)}")
-        for name in ("warmup", "cooldown", "label_smoothing", "ema_decay"):
-            value = getattr(self, name)
-            require(0 <= value < 1, f"training.{name}", value, "a number in [0, 1)")
-        require(
-            self.warmup + self.cooldown <= 1,
-            "training.warmup + training.cooldown",
-            self.warmup + self.cooldown,
-            "a sum of at most 1",
-        )
-        mixes = self.mixup > 0 or self.cutmix > 0
-        require(not mixes or self.batch % 2 == 0, "training.batch", self.batch, "an even number with Mixup or CutMix")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """DDIM with classifier-free guidance, eps = (1 + scale) eps(x, y) - scale eps(x)."""
-
-    steps: int
-    guidance_scale: float = 0.0  # the paper's lambda; diffusers' guidance_scale is 1 + lambda
-    batch: int = 128  # the fixed shape of every sampling batch: an image does not depend on its neighbours
-
-    def __post_init__(self) -> None:
-        require_positive("sampling", steps=self.steps, batch=self.batch)
-        require(self.steps <= 1000, "sampling.steps", self.steps, "at most the 1,000 noise levels of the schedule")
-        require_non_negative("sampling", guidance_scale=self.guidance_scale)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Growth:
-    """Algorithm 1's clock: N = initial, P = addition, k = additions, tau = evaluate_every, T_max = patience."""
-
-    initial: int
-    addition: int = 0
-    additions: int = 0
-    evaluate_every: int = 10
-    patience: int = 4
-    incremental: bool = False  # T_max grows in proportion to the pool
-    add_at: int | None = None  # add once at this iteration instead of on a plateau
-    newest_weight: int = 1  # a row of the latest addition is this many times as likely to be drawn as an older one
-    signal: str = "validation"  # what must improve: accuracy on real images, or a signal without any (see `watch`)
-    validation_share: float = 1.0  # share of the real validation images that the patience rule sees
-
-    def __post_init__(self) -> None:
-        require_positive("growth", initial=self.initial, evaluate_every=self.evaluate_every, patience=self.patience)
-        require_non_negative("growth", addition=self.addition, additions=self.additions)
-        require(
-            self.additions == 0 or self.addition > 0,
-            "growth.addition",
-            self.addition,
-            "an integer > 0 when growth.additions > 0",
-        )
-        if self.add_at is not None:
-            require(
-                self.add_at > 0 and self.add_at % self.evaluate_every == 0,
-                "growth.add_at",
-                self.add_at,
-                f"a positive multiple of growth.evaluate_every = {self.evaluate_every}",
-            )
-            require(self.additions <= 1, "growth.additions", self.additions, "0 or 1 with growth.add_at")
-        require(self.newest_weight >= 1, "growth.newest_weight", self.newest_weight, "an integer >= 1")
-        require(self.signal in SIGNALS, "growth.signal", self.signal, f"one of {', '.join(SIGNALS)}")
-        share = self.validation_share
-        require(0 < share <= 1, "growth.validation_share", share, "a number in (0, 1]")
-        require(
-            share == 1 or self.signal == "validation",
-            "growth.validation_share",
-            share,
-            f"1 with growth.signal = {self.signal!r}, which sees no real images",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acquire:
-    """How an addition is obtained: candidates guided with strength `omega`, of which some are kept."""
-
-    omega: float = 0.0
-    through: str = "x0"  # path of the gradient, see `guidance.EntropyGuide`: "denoiser", "conditional" or "x0"
-    decode: str = "full"  # latent worlds: what shows x0_hat to the learner, the decoder, a "tiny" one or a "linear" map
-    every: int = 1  # guide every so many steps
-    interval: tuple[float, float] = (0.0, 1.0)  # guide only at noise levels t / T from the first to the second
-    checkpointed: bool = False  # keep no activations of the decoder for its gradient: less memory, more arithmetic
-    direction: str = "entropy"  # or "random": the control with steps of the same length
-    ratio: int = 1  # oversampling: the 1/ratio of highest entropy is kept
-    reject: float = 0.0  # share of the candidates dropped: those whose label an independent reference doubts most
-    retire: float = 0.0  # share of the pool, of lowest entropy, whose place the addition takes (1: the whole pool)
-
-    def __post_init__(self) -> None:
-        require_non_negative("acquire", omega=self.omega)
-        require(self.ratio >= 1, "acquire.ratio", self.ratio, "an integer >= 1")
-        require(0 <= self.reject < 1, "acquire.reject", self.reject, "a number in [0, 1)")
-        require(self.reject == 0 or self.ratio == 1, "acquire.ratio", self.ratio, "1 with acquire.reject > 0")
-        require(0 <= self.retire <= 1, "acquire.retire", self.retire, "a number in [0, 1]")
-        require(self.through in THROUGH, "acquire.through", self.through, f"one of {', '.join(THROUGH)}")
-        require(self.decode in DECODE, "acquire.decode", self.decode, f"one of {', '.join(DECODE)}")
-        require(self.every >= 1, "acquire.every", self.every, "an integer >= 1")
-        low, high = self.interval
-        require(0 <= low < high <= 1, "acquire.interval", list(self.interval), "two numbers 0 <= low < high <= 1")
-        require(self.direction in ("entropy", "random"), "acquire.direction", self.direction, "'entropy' or 'random'")
-        unused: tuple[str, ...] = ()  # equal runs are to have equal names
-        if self.omega == 0:  # plain sampling, however it would be guided
-            unused = ("through", "decode", "every", "interval", "checkpointed", "direction")
-        elif self.direction == "random":
-            unused = ("through", "decode", "checkpointed")
-        defaults = {f.name: f.default for f in dataclasses.fields(self)}
-        for name in unused:
-            object.__setattr__(self, name, defaults[name])
-
-    @property
-    def kind(self) -> str:
-        """How it is guided, as costs go: "plain", "random", or path and decoder: "x0", "denoiser/tiny", ..."""
-        if self.omega == 0:
-            return "plain"
-        if self.direction == "random":
-            return "random"
-        return self.through if self.decode == "full" else f"{self.through}/{self.decode}"
+from empirical.settings.build import build
+from empirical.settings.sections import Acquire, Growth, LearnerChoice, Sampling, Training
+from empirical.system.errors import require
+from empirical.worlds.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,41 +42,6 @@ class Run:
         do = "name an AutoencoderTiny in world.tiny" if hasattr(self.world, "tiny") else "leave it out"
         require(decode in self.world.decodes, "acquire.decode", decode, allowed, do)
         self.world.check(self)
-
-
-def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """Make a dataclass of `values`, refusing unknown keys, missing keys and wrong types by name."""
-    hints = get_type_hints(cls)
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    for key in values:
-        require(key in known, f"{where}.{key}", values[key], f"the keys {', '.join(known)}", "remove or rename the key")
-    for name, f in known.items():
-        optional = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
-        require(name in values or optional, f"{where}.{name}", None, "a value", "add the key")
-    return cls(**{key: _coerce(value, hints[key], f"{where}.{key}") for key, value in values.items()})
-
-
-def _coerce(value: Any, hint: Any, where: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint == tuple[int, int]:
-        require(
-            isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value),
-            where,
-            value,
-            "a pair of integers",
-        )
-        return tuple(value)
-    if hint == tuple[float, float]:
-        pair = isinstance(value, list | tuple) and len(value) == 2 and all(type(v) in (int, float) for v in value)
-        require(pair and all(map(math.isfinite, value)), where, value, "a pair of numbers")
-        return tuple(map(float, value))
-    if hint in (int, float, str, bool):
-        require(type(value) is hint, where, value, f"a value of type {hint.__name__}")
-        require(hint is not float or math.isfinite(value), where, value, "a finite number")
-    elif hint == int | None:
-        require(value is None or type(value) is int, where, value, "an integer")
-    return value
 
 
 def from_dict(values: Mapping[str, Any]) -> Run:
@@ -264,36 +72,3 @@ def to_dict(run: Run) -> dict[str, Any]:
     """The fully resolved configuration as plain values: the inverse of `from_dict`."""
     values = dataclasses.asdict(run)
     return {**values, "world": {"name": run.world.name, **values["world"]}}
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under dotted names."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return result
-
-
-def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Where two configurations differ, as "name = found, not wanted"; empty where they do not."""
-    one, other = (json.loads(json.dumps(flat(values))) for values in (found, wanted))
-    names = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
-    return ", ".join(f"{name} = {one.get(name)!r}, not {other.get(name)!r}" for name in names)
-
-
-def digest(values: Any) -> str:
-    """A short name for plain values, the same on every machine."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with dotted `overrides` applied: {"growth.additions": 3} sets values["growth"]["additions"]."""
-    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
-    for dotted, value in overrides.items():
-        *path, last = dotted.split(".")
-        target = result
-        for part in path:
-            target = target.setdefault(part, {})
-            require(isinstance(target, dict), dotted, value, "a setting of a section", "correct the dotted name")
-        target[last] = value
-    return result

@@ -19,16 +19,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from empirical.config import Acquire, Run
-from empirical.entropy import entropy
-from empirical.guidance import Guide, Unguided, make_guide
-from empirical.learner import Learner
-from empirical.pool import Pool, Writer, covered
-from empirical.prune import largest
-from empirical.ranks import ALONE, Ranks
-from empirical.sampler import Cost, Samples, Source
-from empirical.schedule import Plateau, due
-from empirical.shards import Rows
+from empirical.config import Run
+from empirical.diffusion.cost import Cost
+from empirical.diffusion.guidance import Guide, Unguided, make_guide
+from empirical.diffusion.sampler import Samples, Source
+from empirical.learning.entropy import entropy
+from empirical.learning.learner import Learner
+from empirical.loop.patience import Plateau, due
+from empirical.loop.selection import largest
+from empirical.pool.parquet import Rows
+from empirical.pool.pool import Pool
+from empirical.pool.writer import Writer, covered
+from empirical.settings.sections import Acquire
+from empirical.system.ranks import ALONE, Ranks
 
 BATCH = 1024  # images that the learner looks at together, where there are many
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import figures
 import rmt
-from figures import style, table
-from figures.records import Record
+import scaling
+from figures.contract import table
+from figures.contract.records import Record
+from figures.drawing import style
 
 
 def produce(
@@ -72,5 +74,5 @@ def _made_of(stem: Path, parts: Mapping[str, Any]) -> bool:
 
 def source_digest() -> str:
     """A digest of the code that turns settings and runs into a table."""
-    files = sorted(path for package in (rmt, figures) for path in Path(package.__path__[0]).glob("*.py"))
+    files = sorted(path for package in (rmt, scaling, figures) for path in Path(package.__path__[0]).rglob("*.py"))
     return hashlib.sha256("".join(path.read_text() for path in files).encode()).hexdigest()[:16]

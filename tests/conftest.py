@@ -13,22 +13,24 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from small_experiments import write_experiments
+from support.places import EXPERIMENTS
+from support.small_experiments import write_experiments
 
 import paper_repro
-from empirical.config import from_dict, merged
-from empirical.errors import InputError
-from empirical.evaluate import accuracy
-from empirical.pool import Pool
+from empirical.config import from_dict
+from empirical.diffusion.cost import Cost
+from empirical.diffusion.sampler import Sampler, Samples
+from empirical.learning.evaluate import accuracy
+from empirical.pool.parquet import Rows
+from empirical.pool.pool import Pool
 from empirical.practice import Progress, Surroundings, practice
-from empirical.ranks import launched
-from empirical.run import execute
-from empirical.rundir import run_name
-from empirical.sampler import Cost, Sampler, Samples
-from empirical.shards import Rows
-from empirical.sweep import recipe
+from empirical.runs.execute import execute
+from empirical.runs.folder import run_name
+from empirical.scale.sweep import recipe
+from empirical.settings.values import merged
+from empirical.system.errors import InputError
+from empirical.system.ranks import launched
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 TINY = {
     "linear": {
         "world.dimension": 16, "world.validation": 200, "training.iterations": 16, "sampling.steps": 8,

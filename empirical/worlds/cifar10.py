@@ -15,15 +15,14 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from empirical.data import Split
-from empirical.errors import InputError, require
-from empirical.evaluate import score
-from empirical.generator import Stream
-from empirical.learner import Learner
-from empirical.ranks import ALONE, Ranks
-from empirical.world import Score
-from empirical.worlds.networks import NETWORKS_32
-from empirical.worlds.pixels import Network, PixelWorld, check_ranges
+from empirical.data.split import Split
+from empirical.generators.unet_training import Batches
+from empirical.learning.evaluate import Score, score
+from empirical.learning.learner import Learner
+from empirical.learning.networks import NETWORKS_32
+from empirical.system.errors import InputError, require
+from empirical.system.ranks import ALONE, Ranks
+from empirical.worlds.trained import Network, PixelWorld, check_ranges
 
 ROWS = {"train": 50_000, "test": 10_000}
 
@@ -70,7 +69,7 @@ class Cifar10World(PixelWorld):
         """The real images that the generator has learned from."""
         return self.rows("train", self.corpus)
 
-    def material(self) -> Stream:
+    def material(self) -> Batches:
         """What to train the generator on: the corpus's images, drawn with replacement, half of them mirrored."""
         split = self.corpus_split()
 

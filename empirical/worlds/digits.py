@@ -13,12 +13,12 @@ from typing import ClassVar
 
 import torch
 
-from empirical.data import Split
-from empirical.evaluate import score
-from empirical.learner import NETWORKS, Learner
-from empirical.ranks import ALONE, Ranks
-from empirical.world import Score
-from empirical.worlds.pixels import Network, PixelWorld, check_ranges
+from empirical.data.split import Split
+from empirical.learning.evaluate import Score, score
+from empirical.learning.learner import Learner
+from empirical.learning.networks import NETWORKS
+from empirical.system.ranks import ALONE, Ranks
+from empirical.worlds.trained import Network, PixelWorld, check_ranges
 
 ROWS = 1797
 

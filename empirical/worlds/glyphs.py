@@ -18,16 +18,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from empirical.data import Split
-from empirical.errors import require, require_non_negative, require_positive
-from empirical.evaluate import score
-from empirical.generator import Stream
-from empirical.images import quantise
-from empirical.learner import Learner
-from empirical.ranks import ALONE, Ranks
-from empirical.world import Score
-from empirical.worlds.networks import NETWORKS_32
-from empirical.worlds.pixels import Network, PixelWorld
+from empirical.data.images import quantise
+from empirical.data.split import Split
+from empirical.generators.unet_training import Batches
+from empirical.learning.evaluate import Score, score
+from empirical.learning.learner import Learner
+from empirical.learning.networks import NETWORKS_32
+from empirical.system.errors import require, require_non_negative, require_positive
+from empirical.system.ranks import ALONE, Ranks
+from empirical.worlds.trained import Network, PixelWorld
 
 # No two are alike up to case, scale or blur: no c/C, o/O/0, 1/I/l, 5/S, r/Γ, ...
 CHARACTERS = "2346789ABCDEFGHJKLMNOPRSTUVWXYZabdefmnrtΔΛΞΠΣΦΨΩδλξБДЖИЦШЮЯ&@#%?"
@@ -108,7 +107,7 @@ class GlyphsWorld(PixelWorld):
         """The first real images that the generator has learned from."""
         return _first(self, "corpus", self.corpus_images)
 
-    def material(self) -> Stream:
+    def material(self) -> Batches:
         """What to train the generator on: images of the corpus's fonts that never come again."""
         return lambda step, size: self.images("corpus", range(step * size, (step + 1) * size))
 

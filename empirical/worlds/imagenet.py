@@ -17,18 +17,21 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from empirical import folders, stable_diffusion, vision
 from empirical.config import Run
-from empirical.data import Split
-from empirical.errors import InputError, require
-from empirical.evaluate import score
-from empirical.folders import FolderSplit
-from empirical.guidance import ClassifierFree, Denoiser, Unguided
-from empirical.images import quantise
-from empirical.learner import Learner, NetworkLearner
-from empirical.ranks import ALONE, Ranks
-from empirical.sampler import ddim, image_seed, noise
-from empirical.world import Score
+from empirical.data import folders
+from empirical.data.folders import FolderSplit
+from empirical.data.images import quantise
+from empirical.data.split import Split
+from empirical.diffusion.denoiser import ClassifierFree, Denoiser
+from empirical.diffusion.guidance import Unguided
+from empirical.diffusion.sampler import ddim, image_seed, noise
+from empirical.generators import stable_diffusion
+from empirical.learning import networks as vision
+from empirical.learning.evaluate import Score, score
+from empirical.learning.learner import Learner
+from empirical.learning.network_learner import NetworkLearner
+from empirical.system.errors import InputError, require
+from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.imagenet_classes import IMAGENET_1K, IMAGENET_100, IMAGENET_A, IMAGENET_R, labelled, names
 
 # Latents that a linear preview is fitted on: plain samples of a seed that no run has.

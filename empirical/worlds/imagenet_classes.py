@@ -9,8 +9,8 @@ from pathlib import Path
 
 from timm.data import ImageNetInfo
 
-from empirical.errors import require
-from empirical.folders import folder_names, some
+from empirical.data.folders import folder_names, some
+from empirical.system.errors import require
 
 
 def _synsets(file: str) -> tuple[str, ...]:

@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
-from empirical import autoencoder_training
-from empirical.autoencoder_training import AutoencoderTraining
-from empirical.config import DECODE
-from empirical.data import Split
-from empirical.errors import require
-from empirical.images import quantise
-from empirical.latent_space import LatentSpace
+from empirical.data.images import quantise
+from empirical.data.split import Split
+from empirical.generators import autoencoder as autoencoder_training
+from empirical.generators.autoencoder import AutoencoderTraining
+from empirical.generators.latent_space import LatentSpace
+from empirical.settings.sections import DECODE
+from empirical.system.errors import require
 from empirical.worlds.digits import DigitsWorld
 
 LATENTS = (4, 4, 4)

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from empirical.config import Acquire
-from empirical.guidance import make_guide
-from empirical.sampler import Sampler
+from empirical.diffusion.guidance import make_guide
+from empirical.diffusion.sampler import Sampler
+from empirical.settings.sections import Acquire
 
 OMEGA, IMAGES, ROUNDS = 0.05, 128, 5
 

@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from empirical.architectures import RandomImageNet100
-from empirical.config import DECODE, THROUGH, Acquire, Sampling
-from empirical.guidance import make_guide
-from empirical.sampler import Sampler
-from empirical.throughput import rates
-from empirical.worlds.networks import vit
+from empirical.diffusion.guidance import make_guide
+from empirical.diffusion.sampler import Sampler
+from empirical.learning.networks import vit
+from empirical.scale.throughput import rates
+from empirical.settings.sections import DECODE, THROUGH, Acquire, Sampling
+from empirical.worlds.random_imagenet import RandomImageNet100
 
 STEPS, BATCH, SECONDS, LIMIT = 4, 2, 6.0, 1.10
 

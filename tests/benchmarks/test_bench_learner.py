@@ -11,13 +11,13 @@ import time
 import pytest
 import torch
 
-from empirical import loading
-from empirical import pool as pool_module
-from empirical.config import Training
-from empirical.images import quantise
-from empirical.learner import NetworkLearner
-from empirical.sampler import Samples
-from empirical.vision import network
+from empirical.data.images import quantise
+from empirical.diffusion.sampler import Samples
+from empirical.learning import batches as loading
+from empirical.learning.network_learner import NetworkLearner
+from empirical.learning.networks import network
+from empirical.pool import pool as pool_module
+from empirical.settings.sections import Training
 
 IMAGES, SIZE, STEPS, ROUNDS = 64, 256, 8, 3
 

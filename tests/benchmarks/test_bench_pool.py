@@ -11,11 +11,12 @@ import sys
 import pytest
 import torch
 
-from empirical import pool as pool_module
-from empirical.images import quantise
-from empirical.pool import Pool
-from empirical.sampler import Cost, Samples
-from empirical.shards import Rows, write
+from empirical.data.images import quantise
+from empirical.diffusion.cost import Cost
+from empirical.diffusion.sampler import Samples
+from empirical.pool import pool as pool_module
+from empirical.pool.parquet import Rows, write
+from empirical.pool.pool import Pool
 
 SHAPE, FILE = (1, 8, 8), 4096
 CHILD = """

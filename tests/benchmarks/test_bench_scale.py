@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from empirical import sweep
+from empirical.scale import sweep, workers
 
 IMAGES, RUNS = 2048, 8
 CHILD = """
@@ -57,7 +57,7 @@ def test_two_processes_against_one(benchmark, tmp_path, experiments, run_of, wha
             return generation_seconds(experiments, tmp_path, processes)
         cases = [sweep.Case("p", "s", 0.0, run_of("digits", growth__initial=512, seed=seed)) for seed in range(RUNS)]
         start = time.perf_counter()
-        sweep.sweep(cases, tmp_path / f"runs{processes}", "cpu", processes, lambda *_: None)
+        workers.sweep(cases, tmp_path / f"runs{processes}", "cpu", processes, lambda *_: None)
         return time.perf_counter() - start
 
     one, two = seconds(1), seconds(2)

@@ -1,0 +1,51 @@
+"""Steering a denoiser: classifier-free guidance, entropy guidance and its random-direction control.
+
+A `Denoiser` maps (x_t, t, labels) to the noise estimate eps. A `Predictor` maps the same to the pair the sampler steps
+from, (x_t, eps): plain sampling leaves x_t alone, guidance moves it. The sampler knows nothing of how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Denoiser = Callable[[Tensor, int, Tensor], Tensor]
+Predictor = Callable[[Tensor, int, Tensor], tuple[Tensor, Tensor]]
+
+
+class ClassifierFree:
+    """eps = (1 + scale) eps(x, y) - scale eps(x), `scale` the paper's lambda; 0 is eps(x, y) alone."""
+
+    def __init__(self, denoiser: Denoiser, scale: float, null_label: int) -> None:
+        self.conditional, self.scale, self.null_label = denoiser, scale, null_label
+
+    def __call__(self, x: Tensor, t: int, labels: Tensor) -> Tensor:
+        """Both passes share one batch."""
+        if self.scale == 0:
+            return self.conditional(x, t, labels)
+        both = self.conditional(torch.cat([x, x]), t, torch.cat([labels, self._no_labels(labels)]))
+        return self._combined(*both.chunk(2))
+
+    def complete(self, conditional: Tensor, x: Tensor, t: int, labels: Tensor) -> Tensor:
+        """The same, where the conditional estimate has been made already."""
+        if self.scale == 0:
+            return conditional
+        return self._combined(conditional, self.conditional(x, t, self._no_labels(labels)))
+
+    def _no_labels(self, labels: Tensor) -> Tensor:
+        return torch.full_like(labels, self.null_label)
+
+    def _combined(self, conditional: Tensor, unconditional: Tensor) -> Tensor:
+        return (1 + self.scale) * conditional - self.scale * unconditional
+
+
+def predict_x0(x: Tensor, eps: Tensor, alpha: Tensor) -> Tensor:
+    """x0_hat = (x_t - sqrt(1 - xi_t) eps) / sqrt(xi_t) (Eq. 4), with alpha = xi_t = alphas_cumprod[t]."""
+    return (x - (1 - alpha).sqrt() * eps) / alpha.sqrt()
+
+
+def identity(x0: Tensor) -> Tensor:
+    """The preview where samplers work on samples themselves."""
+    return x0

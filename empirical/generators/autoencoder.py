@@ -1,0 +1,178 @@
+"""Training a small autoencoder for a latent world: an AutoencoderKL, and an AutoencoderTiny that decodes like it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, AutoencoderTiny
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from empirical.generators.latent_space import LatentSpace
+from empirical.system.errors import require, require_positive
+from empirical.system.tensors import digest, load_tensors, save_tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderTraining:
+    """Shape of the two autoencoders and recipe of their training; counts are in iterations.
+
+    `channels` are from the finest resolution, that of the images, to that of the latents, each half the one before.
+    """
+
+    channels: tuple[int, ...] = (32, 8)
+    layers: int = 1  # residual blocks per resolution of the AutoencoderKL, one more in its decoder
+    latent_channels: int = 4
+    tiny_channels: int = 8
+    iterations: int = 2000
+    tiny_iterations: int = 2000
+    batch: int = 64
+    lr: float = 3e-3  # falls to zero linearly
+    kl: float = 1e-3  # weight of the Kullback-Leibler term, against squares of pixels
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = {"iterations": self.iterations, "tiny_iterations": self.tiny_iterations, "batch": self.batch}
+        require_positive("autoencoder", layers=self.layers, lr=self.lr, kl=self.kl, **counts)
+        widths = (*self.channels, self.tiny_channels)
+        require(all(c % 8 == 0 for c in widths), "autoencoder.channels", widths, "multiples of 8")
+
+    def vae(self, image_channels: int) -> dict[str, Any]:
+        """The arguments of the AutoencoderKL, but for those that its latents decide."""
+        stages = len(self.channels)
+        return {
+            "in_channels": image_channels,
+            "out_channels": image_channels,
+            "latent_channels": self.latent_channels,
+            "block_out_channels": self.channels,
+            "down_block_types": ("DownEncoderBlock2D",) * stages,
+            "up_block_types": ("UpDecoderBlock2D",) * stages,
+            "layers_per_block": self.layers,
+            "norm_num_groups": 8,
+            "mid_block_add_attention": False,
+        }
+
+    def tiny(self, image_channels: int) -> dict[str, Any]:
+        """The arguments of the AutoencoderTiny, of whose encoder nothing is asked."""
+        stages = len(self.channels)
+        return {
+            "in_channels": image_channels,
+            "out_channels": image_channels,
+            "latent_channels": self.latent_channels,
+            "encoder_block_out_channels": (8,) * stages,
+            "decoder_block_out_channels": (self.tiny_channels,) * stages,
+            "num_encoder_blocks": (0,) * stages,
+            "num_decoder_blocks": (1,) * stages,
+        }
+
+
+def train(
+    images: Tensor,
+    settings: AutoencoderTraining,
+    path: Path,
+    about: Mapping[str, Any],
+    report: Callable[[int, str], None],
+) -> None:
+    """Fit both autoencoders to images (n, C, H, W) in [-1, 1] and write them to `path`, with the values of `about`.
+
+    The latents of the first are scaled to mean 0 and variance 1 over the images. On the CPU, the same bits for a seed.
+    report(iteration, what) is called now and then. Raises FloatingPointError with the iteration of a loss not finite.
+    """
+    source = torch.Generator().manual_seed(settings.seed)
+    shapes = {"vae": settings.vae(images.shape[1]), "tiny": settings.tiny(images.shape[1])}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)  # the initial weights; everything later is drawn from `source`
+        vae: Any = AutoencoderKL(**shapes["vae"])
+        tiny: Any = AutoencoderTiny(**shapes["tiny"])
+    _fit_vae(vae, images, settings, source, report)
+    space = LatentSpace(vae)
+    unscaled = space.encode(images) / vae.config.scaling_factor  # a fresh AutoencoderKL does not shift
+    scaling = {"scaling_factor": 1 / unscaled.std().item(), "shift_factor": unscaled.mean().item()}
+    vae.register_to_config(**scaling)
+    _fit_tiny(tiny, space, space.encode(images), settings, source, report)
+    parts: dict[str, Any] = {"vae": vae, "tiny": tiny}
+    tensors = {f"{name}.{key}": v.half() for name, part in parts.items() for key, v in part.state_dict().items()}
+    shapes["vae"] |= scaling
+    save_tensors(path, tensors, {**shapes, "training": asdict(settings), **about})
+
+
+def _fit_vae(
+    vae: Any,
+    images: Tensor,
+    settings: AutoencoderTraining,
+    source: torch.Generator,
+    report: Callable[[int, str], None],
+) -> None:
+    """Minimise square errors of pixels plus kl times the Kullback-Leibler divergence per pixel (Kingma & Welling 2014).
+
+    The weights end rounded to those that half precision can hold, as they are stored.
+    """
+
+    def loss() -> Tensor:
+        batch = images[torch.randint(len(images), (settings.batch,), generator=source)]
+        posterior = vae.encode(batch).latent_dist
+        latents = posterior.mean + posterior.std * torch.randn(posterior.mean.shape, generator=source)
+        divergence = posterior.kl().sum() / batch.numel()
+        return mse_loss(vae.decode(latents).sample, batch) + settings.kl * divergence
+
+    _minimise(vae, loss, settings.iterations, settings.lr, lambda step, said: report(step, f"autoencoder {said:.4f}"))
+    vae.load_state_dict({name: value.half().float() for name, value in vae.state_dict().items()})
+
+
+def _fit_tiny(
+    tiny: Any,
+    space: LatentSpace,
+    latents: Tensor,
+    settings: AutoencoderTraining,
+    source: torch.Generator,
+    report: Callable[[int, str], None],
+) -> None:
+    """Regress on what `space` decodes, of latents and of points between two: there x0_hat is while it is uncertain."""
+
+    def rows() -> Tensor:
+        return torch.randint(len(latents), (settings.batch,), generator=source)
+
+    def loss() -> Tensor:
+        share = torch.rand(settings.batch, 1, 1, 1, generator=source)
+        between = torch.lerp(latents[rows()], latents[rows()], share)
+        return mse_loss(tiny.decode(between).sample, space.decode(between))
+
+    said = "tiny decoder {:.4f}"
+    _minimise(tiny, loss, settings.tiny_iterations, settings.lr, lambda step, value: report(step, said.format(value)))
+
+
+def load(path: Path) -> tuple[LatentSpace, dict[str, Any]]:
+    """The latent space of a file that `train` wrote, and the values stored with it, the weights' "sha256" too."""
+    tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
+    require(
+        "vae" in values, str(path), f"weights with {', '.join(values)}", "those of an autoencoder", "name another file"
+    )
+    parts: dict[str, Any] = {"vae": AutoencoderKL(**values["vae"]), "tiny": AutoencoderTiny(**values["tiny"])}
+    for name, part in parts.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        part.load_state_dict(own)  # to float32, from the half precision of the file
+    return LatentSpace(**parts), {**values, "sha256": digest(tensors)}
+
+
+def _minimise(
+    module: nn.Module, loss: Callable[[], Tensor], iterations: int, lr: float, report: Callable[[int, float], None]
+) -> None:
+    """AdamW on a mini-batch loss, at a rate that falls to zero; all weights must be part of the loss, or stay."""
+    optimizer = torch.optim.AdamW(module.parameters(), lr=lr, fused=True)
+    every = math.ceil(iterations / 20)
+    for step in range(iterations):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * (1 - step / iterations)
+        value = loss()
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        if (step + 1) % every == 0 or step + 1 == iterations:
+            if not value.isfinite():
+                raise FloatingPointError(f"autoencoder: the loss is not finite by iteration {step}; lower the lr")
+            report(step + 1, value.item())

@@ -1,0 +1,223 @@
+"""Stable Diffusion 1, 2 and XL as a class-conditional generator of latents, from diffusers' parts.
+
+The parts are those of a pipeline's folder, never the pipeline: UNet, VAE, text encoders, noise schedule. The networks
+compute in bfloat16 on a GPU and in float32 on a CPU; latents, noise estimates and gradients are float32 everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from empirical.generators.pretrained import Model, Weights, digest, find
+from empirical.generators.prompts import encoded
+from empirical.system.files import text_digest
+
+if TYPE_CHECKING:
+    from empirical.diffusion.denoiser import Denoiser
+    from empirical.generators.latent_space import LatentSpace
+
+PIPELINES = {"StableDiffusionPipeline": False, "StableDiffusionXLPipeline": True}  # is it an SD-XL?
+STEM = "diffusion_pytorch_model"  # of diffusers' weights files; transformers' are "model"
+
+
+def load(model: str, tiny: str, device: str) -> Parts:
+    """The parts of `model` on `device`, with an AutoencoderTiny for its latents unless `tiny` is "".
+
+    model, tiny: local folders in diffusers' format, or hub ids in the local cache (nothing is fetched).
+    Configurations and the wholeness of all files are checked here; weights are read when a part is first used.
+
+    Raises InputError for missing or partly downloaded files, other formats than safetensors, and other kinds of models.
+    """
+    place = torch.device(device)
+    if place.type == "cuda" and place.index is None:
+        place = torch.device("cuda", torch.cuda.current_device())  # the same parts by either name
+    return _load(model, tiny, place)
+
+
+@lru_cache(maxsize=2)
+def _load(model: str, tiny: str, device: torch.device) -> Parts:
+    found = find("world.generator", model, "model_index.json")
+    small = find("world.tiny", tiny, "config.json") if tiny else None
+    pipeline = str(found.json("model_index.json").get("_class_name"))
+    if pipeline not in PIPELINES:
+        raise found.refuse(pipeline, " or ".join(PIPELINES))
+    xl = PIPELINES[pipeline]
+    encoders = ("text_encoder", "text_encoder_2") if xl else ("text_encoder",)
+    unet, vae = _config(found, "unet", "UNet2DConditionModel"), _config(found, "vae", "AutoencoderKL")
+    _check_unet(found, unet, vae, xl)
+    _check_text(found, unet, encoders)
+    if small:
+        _check_tiny(small, vae)
+    size = unet["sample_size"]
+    scheduler = found.json("scheduler/scheduler_config.json")
+    places = [("unet", STEM), *((part, "model") for part in encoders), ("vae", STEM)]
+    return Parts(
+        model=found,
+        tiny=small,
+        xl=xl,
+        device=device,
+        latent_shape=(unet["in_channels"], *([size, size] if isinstance(size, int) else size)),
+        vae=vae,
+        prediction=_prediction(found, scheduler),
+        schedule=_schedule(found, scheduler),
+        files=tuple(file for place in places for file in found.weights(*place)),
+        tiny_files=small.weights("", STEM) if small else (),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """A latent diffusion model; each network is loaded once, when it is first used.
+
+    latent_shape: (channels, height, width) that the UNet was trained with. vae: its VAE's configuration.
+    prediction: what the UNet says, "epsilon" (the noise) or "v_prediction" (the velocity). schedule: DDIM's arguments.
+    """
+
+    model: Model
+    tiny: Model | None
+    xl: bool
+    device: torch.device
+    latent_shape: tuple[int, int, int]
+    vae: dict[str, Any]
+    prediction: str
+    schedule: dict[str, Any]
+    files: tuple[Weights, ...]
+    tiny_files: tuple[Weights, ...]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the networks' weights and arithmetic."""
+        return torch.bfloat16 if self.device.type == "cuda" else torch.float32
+
+    def scheduler(self) -> Any:
+        """DDIM over the model's noise levels, stepping from eps: the denoiser says it, whatever the UNet does."""
+        from diffusers import DDIMScheduler
+
+        return DDIMScheduler(**self.schedule)
+
+    @cached_property
+    def unet(self) -> Any:
+        """The UNet, without gradients of its own."""
+        from diffusers import UNet2DConditionModel
+
+        return self.model.load(UNet2DConditionModel, "unet", torch_dtype=self.dtype).to(self.device)
+
+    @cached_property
+    def space(self) -> LatentSpace:
+        """The latents' images. SD-XL's VAE computes in float32 where its configuration asks for it (force_upcast)."""
+        from diffusers import AutoencoderKL, AutoencoderTiny
+
+        from empirical.generators.latent_space import LatentSpace
+
+        dtype = torch.float32 if self.xl and self.vae.get("force_upcast", True) else self.dtype
+        vae = self.model.load(AutoencoderKL, "vae", torch_dtype=dtype).to(self.device)
+        tiny = self.tiny and self.tiny.load(AutoencoderTiny, "", torch_dtype=self.dtype).to(self.device)
+        return LatentSpace(vae, tiny)
+
+    def denoiser(self, prompts: Sequence[str]) -> Denoiser:
+        """The noise estimate eps(x_t, t, labels) of latents (B, c, h, w) for prompts[labels[i]]; differentiable in x_t.
+
+        The label len(prompts) is the unconditional estimate. The prompts are encoded here, once.
+        """
+        from empirical.generators.unet import noise_of_velocity
+
+        unet, dtype, alphas = self.unet, self.dtype, self.scheduler().alphas_cumprod
+        table = encoded(self.model, tuple(prompts), self.xl, self.device, dtype)
+        size = [_factor(self.vae) * edge for edge in self.latent_shape[1:]]
+        sizes = torch.tensor([[*size, 0, 0, *size]], device=self.device)  # SD-XL: of the original, its crop, the target
+
+        def denoise(x: Tensor, t: int, labels: Tensor) -> Tensor:
+            more = {}
+            if table.pooled is not None:
+                more = {"text_embeds": table.pooled[labels], "time_ids": sizes.expand(len(x), -1)}
+            states = table.states[labels]
+            said = unet(x.to(dtype), t, encoder_hidden_states=states, added_cond_kwargs=more).sample.to(x.dtype)
+            return said if self.prediction == "epsilon" else noise_of_velocity(said, x, alphas[t])
+
+        return denoise
+
+    def identity(self) -> str:
+        """A digest of the weights and the noise schedule; that of the tiny autoencoder, if any, after a "+"."""
+        own = text_digest(digest(self.files) + json.dumps([self.prediction, self.schedule]))
+        return f"{own}+{digest(self.tiny_files)}" if self.tiny else own
+
+
+def _prediction(model: Model, scheduler: dict[str, Any]) -> str:
+    said = scheduler.get("prediction_type", "epsilon")
+    if said not in ("epsilon", "v_prediction"):
+        raise model.refuse(f"prediction_type {said}", "epsilon or v_prediction", "scheduler")
+    return said
+
+
+def _schedule(model: Model, scheduler: dict[str, Any]) -> dict[str, Any]:
+    """DDIM's arguments: the model's noise levels; as in diffusers' pipelines nothing clipped, steps offset by one."""
+    names = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule")
+    missing = [name for name in names if scheduler.get(name) is None]
+    if missing:
+        raise model.refuse(f"no {missing[0]}", "a schedule by betas", "scheduler")
+    if scheduler.get("rescale_betas_zero_snr"):  # x0_hat = (x_T - eps) / 0: eps says nothing of the image there
+        raise model.refuse("rescale_betas_zero_snr", "schedules with some signal at every level", "scheduler")
+    usual = {"trained_betas": None, "timestep_spacing": "leading", "set_alpha_to_one": False}
+    values = {name: scheduler[name] for name in names}
+    values |= {name: scheduler.get(name, value) for name, value in usual.items()}
+    return {**values, "steps_offset": 1, "clip_sample": False}
+
+
+def _config(model: Model, part: str, kind: str) -> dict[str, Any]:
+    """The configuration of a part, which must be of this kind."""
+    config = model.json(f"{part}/config.json" if part else "config.json")
+    if config.get("_class_name") != kind:
+        raise model.refuse(str(config.get("_class_name") or config.get("architectures")), kind, part)
+    return config
+
+
+def _check_unet(model: Model, unet: dict[str, Any], vae: dict[str, Any], xl: bool) -> None:
+    """Refuse a UNet that maps anything but latents and text (and, for SD-XL, sizes) to noise."""
+    channels = (unet.get("in_channels"), unet.get("out_channels"), vae.get("latent_channels"))
+    if len(set(channels)) > 1:
+        got = "{} input and {} output channels for latents of {} (inpainting and the like have more)".format(*channels)
+        raise model.refuse(got, "a UNet from latents to noise", "unet")
+    names = (
+        "class_embed_type",
+        "num_class_embeds",
+        "encoder_hid_dim_type",
+        "time_cond_proj_dim",
+        "addition_embed_type",
+    )
+    told = {name: unet[name] for name in names if unet.get(name) is not None}
+    if told != ({"addition_embed_type": "text_time"} if xl else {}):
+        raise model.refuse(f"a UNet conditioned on {told}", "text and, for SD-XL, sizes (text_time)", "unet")
+
+
+def _check_text(model: Model, unet: dict[str, Any], encoders: Sequence[str]) -> None:
+    """Refuse text encoders of other widths than the UNet reads, and tokenizers without their files."""
+    widths = [model.json(f"{part}/config.json").get("hidden_size", 0) for part in encoders]
+    if sum(widths) != unet.get("cross_attention_dim"):
+        got = f"text encoders of width {widths} for a UNet that reads {unet.get('cross_attention_dim')}"
+        raise model.refuse(got, "parts of one model", "text_encoder")
+    for part in (name.replace("text_encoder", "tokenizer") for name in encoders):
+        model.json(f"{part}/vocab.json")
+        if not (model.folder / part / "merges.txt").is_file():
+            raise model.refuse("no merges.txt", "all files of the model", part)
+
+
+def _check_tiny(tiny: Model, vae: dict[str, Any]) -> None:
+    """Refuse an AutoencoderTiny for other latents."""
+    small = _config(tiny, "", "AutoencoderTiny")
+    got = (small.get("latent_channels"), 2 ** (len(small.get("decoder_block_out_channels", ())) - 1))
+    wanted = (vae["latent_channels"], _factor(vae))
+    if got != wanted:
+        said = "{} latent channels and {} pixels per position"
+        raise tiny.refuse(said.format(*got), f"{said.format(*wanted)}, as the generator has")
+
+
+def _factor(vae: dict[str, Any]) -> int:
+    """Pixels per latent position along an edge, from an AutoencoderKL's configuration."""
+    return 2 ** (len(vae["block_out_channels"]) - 1)

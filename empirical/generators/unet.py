@@ -1,0 +1,84 @@
+"""The class-conditional pixel diffusion model: a diffusers UNet, its settings, its file. See `generator_training`."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from empirical.system.tensors import digest, load_tensors
+
+
+def scheduler() -> Any:
+    """The noise schedule that generators of this project are trained and sampled with: 1,000 levels, linear betas."""
+    from diffusers import DDIMScheduler  # here, as below: planning does without it
+
+    return DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="leading", steps_offset=1)
+
+
+def unet(
+    base_channels: int,
+    classes: int,
+    channels: int,
+    size: int,
+    multipliers: tuple[int, ...] = (1, 2),
+    layers: int = 1,
+    attention: int = 0,
+    patch: int = 1,
+) -> Any:
+    """A UNet for `estimate`; label `classes` stands for "no class". The defaults are the shipped digits generator's."""
+    from diffusers import UNet2DModel
+
+    plain = len(multipliers) - attention
+    return UNet2DModel(
+        sample_size=size // patch,
+        in_channels=channels * patch**2,
+        out_channels=channels * patch**2,
+        layers_per_block=layers,
+        block_out_channels=tuple(base_channels * m for m in multipliers),
+        down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",) * attention,
+        up_block_types=("AttnUpBlock2D",) * attention + ("UpBlock2D",) * plain,
+        num_class_embeds=classes + 1,
+        norm_num_groups=8,
+        add_attention=attention > 0,
+    )
+
+
+def output(model: Any, x: Tensor, t: Tensor | int, labels: Tensor) -> Tensor:
+    """What the network says of images (B, C, H, W); one with more input channels than C sees patches of pixels."""
+    patch = math.isqrt(model.config.in_channels // x.shape[1])
+    if patch == 1:
+        return model(x, t, labels).sample
+    return pixel_shuffle(model(pixel_unshuffle(x, patch), t, labels).sample, patch)
+
+
+def estimate(model: Any, x: Tensor, t: int, labels: Tensor, prediction: str = "noise") -> Tensor:
+    """The noise estimate eps of images x_t (B, C, H, W), from a network of noise or of velocities."""
+    said = output(model, x, t, labels)
+    return said if prediction == "noise" else noise_of_velocity(said, x, alphas_cumprod()[t])
+
+
+def noise_of_velocity(velocity: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
+    """eps = sqrt(a) v + sqrt(1 - a) x_t, where v = sqrt(a) eps - sqrt(1 - a) x_0 and a = alphas_cumprod[t].
+
+    (Salimans & Ho 2022.) Where x_t is nearly all noise, errors of v do not grow by 1 / sqrt(a) towards x_0.
+    """
+    return alpha.sqrt() * velocity + (1 - alpha).sqrt() * x
+
+
+@lru_cache(maxsize=1)
+def alphas_cumprod() -> Tensor:
+    """xi_t of the schedule, for t = 0 ... 999."""
+    return scheduler().alphas_cumprod
+
+
+def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a weights file, ready to use, and the values stored with it, the weights' "sha256" too."""
+    tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
+    model = unet(**values["unet"])
+    model.load_state_dict(tensors)  # in float32, whatever the file has
+    return model.eval().requires_grad_(False), {**values, "sha256": digest(tensors)}

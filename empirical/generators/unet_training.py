@@ -1,0 +1,230 @@
+"""Training a pixel diffusion model: an optimiser, an average, a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from empirical.data.split import Split
+from empirical.generators.unet import alphas_cumprod, output, unet
+from empirical.learning import training_state
+from empirical.settings.build import build
+from empirical.settings.values import differences
+from empirical.system.errors import require, require_non_negative, require_positive
+from empirical.system.tensors import load_tensors, save_tensors
+
+Batches = Callable[[int, int], tuple[Tensor, Tensor]]  # (step, size) -> images and labels of that iteration
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorTraining:
+    """Shape of the UNet and recipe of its training; counts are in iterations."""
+
+    base_channels: int = 16
+    multipliers: tuple[int, ...] = (1, 2)  # channels in units of base_channels; one per resolution, each half the last
+    layers: int = 1  # residual blocks per resolution
+    attention: int = 0  # at so many of the coarsest resolutions
+    patch: int = 1  # patch x patch pixels are the channels of one position of the UNet: 2 makes it 4 times cheaper
+    prediction: str = "noise"  # what the network says, or "velocity" (`noise_of_velocity`): better above 8 x 8
+    iterations: int = 5000
+    batch: int = 128
+    lr: float = 4e-3
+    weight_decay: float = 0.01
+    class_dropout: float = 0.1  # share of labels replaced by "no class", for classifier-free guidance
+    ema_decay: float = 0.998
+    bf16: bool = False  # the network's arithmetic in bfloat16; weights, loss and averages stay in float32
+    half: bool = False  # the finished weights are stored in half precision: a file of half the size
+    checked: int = 8192  # generated images for the quality check afterwards
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        where = "generator"
+        sizes = self.multipliers
+        given = isinstance(sizes, list | tuple) and bool(sizes) and all(type(m) is int and m > 0 for m in sizes)
+        require(given, f"{where}.multipliers", sizes, "a list of integers > 0")
+        object.__setattr__(self, "multipliers", tuple(sizes))  # TOML has lists only
+        require(
+            self.prediction in ("noise", "velocity"), f"{where}.prediction", self.prediction, "'noise' or 'velocity'"
+        )
+        require_positive(where, base_channels=self.base_channels, layers=self.layers, patch=self.patch)
+        require_positive(where, iterations=self.iterations, batch=self.batch, lr=self.lr, checked=self.checked)
+        require_non_negative(where, weight_decay=self.weight_decay, class_dropout=self.class_dropout)
+        require(self.base_channels % 8 == 0, f"{where}.base_channels", self.base_channels, "a multiple of 8")
+        require(
+            0 <= self.attention <= len(sizes),
+            f"{where}.attention",
+            self.attention,
+            f"0 to {len(sizes)}, the resolutions",
+        )
+        require(0 <= self.ema_decay < 1, f"{where}.ema_decay", self.ema_decay, "a number in [0, 1)")
+
+    def network(self, shape: tuple[int, ...], classes: int) -> dict[str, Any]:
+        """The arguments of `unet` for images (C, H, H)."""
+        channels, size = shape[0], shape[1]
+        coarsest = self.patch * 2 ** (len(self.multipliers) - 1)
+        require(
+            size % coarsest == 0,
+            "generator.patch and multipliers",
+            (self.patch, list(self.multipliers)),
+            f"patch 2^(resolutions - 1), here {coarsest}, a divisor of the image size {size}",
+        )
+        named = {name: getattr(self, name) for name in ("base_channels", "multipliers", "layers", "attention", "patch")}
+        return {**named, "classes": classes, "channels": channels, "size": size}
+
+
+def from_table(table: Mapping[str, Any], preset: str) -> tuple[GeneratorTraining, dict[str, Any]]:
+    """The settings of a recipe's `[generator]` table, those of `[generator.presets.<preset>]` on top.
+
+    A preset's `set` holds dotted settings of the recipe for the learners that check the generator; returned apart.
+    """
+    presets = table.get("presets", {"default": {}})
+    require(preset in presets, "generator.presets", preset, f"one of {', '.join(presets)}", "add it to the recipe")
+    values = {name: value for name, value in table.items() if name != "presets"} | presets[preset]
+    learners = values.pop("set", {})
+    return build(GeneratorTraining, values, "generator"), learners
+
+
+def _rate(step: int, total: int) -> float:
+    """Linear warm-up over 2 %, constant, linear decay over the last 30 %."""
+    return min(1.0, (step + 1) / (0.02 * total)) * min(1.0, (total - step) / (0.3 * total))
+
+
+class _State:
+    """A training in progress: all that its rest depends on, as named tensors."""
+
+    def __init__(self, network: dict[str, Any], settings: GeneratorTraining, device: str) -> None:
+        from timm.utils import ModelEmaV3
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)  # the initial weights; everything later is drawn from `source`
+            self.model = unet(**network).to(device)
+        self.averaged = ModelEmaV3(self.model, decay=settings.ema_decay, use_warmup=True)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=settings.weight_decay, fused=True)
+        self.source = torch.Generator().manual_seed(settings.seed)
+        self.step = 0
+
+    def save(self, path: Path, about: dict[str, Any]) -> None:
+        tensors = training_state.tensors_of(self.model, self.averaged.module, self.optimizer)
+        tensors["source"] = self.source.get_state()
+        save_tensors(path, tensors, {**about, "step": self.step})
+
+    def load(self, path: Path, about: dict[str, Any]) -> None:
+        do = f"delete {path} and start anew"
+        tensors, values = load_tensors(path, do)
+        step = values.pop("step")
+        require(values == about, str(path), "another training's: " + differences(values, about), "this one's", do)
+        self.source.set_state(tensors.pop("source"))
+        training_state.load(tensors, self.model, self.averaged.module, self.optimizer)
+        self.step = step
+
+
+def train(
+    corpus: Split | Batches,
+    shape: tuple[int, ...],
+    classes: int,
+    settings: GeneratorTraining,
+    report: Callable[[int, float], None],
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    origin: Mapping[str, Any] | None = None,
+    save_every_s: float = 20.0,
+) -> nn.Module:
+    """Fit a UNet to predict the noise in images (n, C, H, W) in [-1, 1] of `corpus`; returns the averaged model.
+
+    report(iteration, loss) is called at least a hundred times, if there are as many iterations.
+    checkpoint: file that keeps the state of the training; if it exists the training goes on from there, on a CPU to
+        the same weights bit for bit. It stays, finished, until the caller deletes it.
+    origin: plain values that say what the corpus is; a checkpoint with another origin is refused.
+    Raises FloatingPointError with the iteration whose loss was not finite.
+    """
+    network = settings.network(shape, classes)
+    state = _State(network, settings, device)
+    about = _plain({"training": asdict(settings), "network": network, "corpus": origin})
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint, about)
+    alphas = alphas_cumprod().to(device)
+    every, saved = min(50, math.ceil(settings.iterations / 100)), time.monotonic()
+    losses: list[Tensor] = []  # since the last report; looked at there, so that a GPU need not wait for each
+    while state.step < settings.iterations:
+        losses.append(_iterate(state, corpus, classes, settings, alphas))
+        state.step += 1
+        last = state.step == settings.iterations
+        if state.step % every and not last:
+            continue
+        finite = torch.stack(losses).isfinite().tolist()
+        if not all(finite):
+            at = state.step - len(losses) + finite.index(False)
+            raise FloatingPointError(f"generator: the loss of iteration {at} is not finite; lower the lr")
+        if last:
+            _check_weights(state)
+        if checkpoint is not None and (last or time.monotonic() - saved >= save_every_s):
+            state.save(checkpoint, about)
+            saved = time.monotonic()
+        report(state.step, losses[-1].item())
+        losses.clear()
+    return state.averaged.module
+
+
+def _iterate(
+    state: _State, corpus: Split | Batches, classes: int, settings: GeneratorTraining, alphas: Tensor
+) -> Tensor:
+    """One step of the optimiser; returns the loss. All random numbers are drawn on the CPU."""
+    source, size, device = state.source, settings.batch, alphas.device
+    if isinstance(corpus, Split):
+        rows = torch.randint(len(corpus.labels), (size,), generator=source)
+        clean, labels = corpus.images[rows], corpus.labels[rows]  # (B, C, H, W), (B,)
+    else:
+        clean, labels = corpus(state.step, size)
+    dropped = torch.rand(size, generator=source) < settings.class_dropout
+    labels = labels.masked_fill(dropped, classes).to(device)
+    times = torch.randint(len(alphas), (size,), generator=source).to(device)
+    noise = torch.randn(clean.shape, generator=source).to(device)
+    alpha = alphas[times].view(-1, 1, 1, 1)
+    clean = clean.to(device)
+    noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+    target = noise if settings.prediction == "noise" else alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
+        found = output(state.model, noisy, times, labels)
+    loss = (found.float() - target).square().mean()
+    for group in state.optimizer.param_groups:
+        group["lr"] = settings.lr * _rate(state.step, settings.iterations)
+    state.optimizer.zero_grad()
+    loss.backward()
+    state.optimizer.step()
+    state.averaged.update(state.model, step=state.step)
+    return loss.detach()
+
+
+def _check_weights(state: _State) -> None:
+    """Refuse weights that the last step has spoilt: no later loss would tell."""
+    for name, value in state.averaged.module.state_dict().items():
+        if not value.isfinite().all():
+            raise FloatingPointError(f"generator: {name} is not finite after iteration {state.step - 1}; lower the lr")
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives them back: lists for tuples."""
+    return json.loads(json.dumps(values))
+
+
+def save(
+    path: Path,
+    model: nn.Module,
+    settings: GeneratorTraining,
+    shape: tuple[int, ...],
+    classes: int,
+    manifest: dict[str, Any],
+) -> None:
+    """Write the weights, with all that is needed to rebuild the network and to know where it came from."""
+    values = {"unet": settings.network(shape, classes), "training": asdict(settings), **manifest}
+    tensors = {name: value.half() if settings.half else value for name, value in model.state_dict().items()}
+    save_tensors(path, tensors, values)

@@ -1,0 +1,171 @@
+"""The trained classifier: any network, with AdamW, WSD, label smoothing, crops, Mixup/CutMix, clipping, bf16 and EMA.
+
+A learner is anything with `fit`, `logits`, `state` and `load_state`; the linear one lives with its world.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from empirical.data.split import Data, Split
+from empirical.learning import training_state
+from empirical.learning.batches import batches
+from empirical.learning.crops import crop_flip
+from empirical.learning.networks import Network
+from empirical.learning.rates import rate
+from empirical.settings.sections import Training
+from empirical.system.devices import fitting
+from empirical.system.errors import require
+from empirical.system.ranks import ALONE, Ranks
+
+SMALLER = "lower training.batch, set training.bf16 = true, or share the batch among more processes"
+
+
+@contextmanager
+def _numpy_seed(seed: list[int]) -> Iterator[None]:
+    """Seed NumPy's global generator, which timm's Mixup draws from, and put it back."""
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(np.random.SeedSequence(seed).generate_state(4))  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+@contextmanager
+def _torch_seed(seed: list[int], device: torch.device) -> Iterator[None]:
+    """Seed torch's generators of the CPU and of the device, which dropout draws from, and put them back."""
+    number, gpus = int(np.random.SeedSequence(seed).generate_state(1)[0]), [device] * (device.type == "cuda")
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(number)
+        for gpu in gpus:
+            torch.cuda.default_generators[gpu.index].manual_seed(number)
+        yield
+
+
+class NetworkLearner:
+    """A network under the training recipe; iteration s depends on (seed, s), the weights and the data only.
+
+    With `training.bf16` every pass through the network is in bfloat16, those of evaluation and guidance too: in float32
+    a large network would add more to a guided step than the step itself takes. Weights, their average, the state of
+    the optimiser, logits and what is made of them (losses, entropies) are float32.
+    """
+
+    def __init__(self, model: nn.Module, classes: int, training: Training, seed: int) -> None:
+        from timm.data import Mixup
+        from timm.utils import ModelEmaV3
+
+        self.training, self.seed = training, seed
+        self.model, self.device = model.eval(), next(model.parameters()).device  # in training only while it is trained
+        self.trained: nn.Module = model  # the same, wrapped where several processes train it
+        self.ranks = ALONE
+        self.averaged = ModelEmaV3(model, decay=training.ema_decay, use_warmup=True)
+        self.averaged.module.requires_grad_(False)
+        matrices = [p for p in model.parameters() if p.dim() > 1]
+        vectors = [p for p in model.parameters() if p.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+            lr=training.lr,
+            fused=True,
+        )
+        self.loss = nn.CrossEntropyLoss(label_smoothing=training.label_smoothing)
+        mixes = training.mixup > 0 or training.cutmix > 0
+        self.mixup = (
+            Mixup(
+                mixup_alpha=training.mixup,
+                cutmix_alpha=training.cutmix,
+                num_classes=classes,
+                label_smoothing=training.label_smoothing,
+            )
+            if mixes
+            else None
+        )
+        self.target_loss = nn.CrossEntropyLoss()  # Mixup makes smoothed target distributions itself
+
+    def distribute(self, ranks: Ranks) -> None:
+        batch = self.training.batch
+        require(batch % (2 * ranks.count) == 0, "training.batch", batch, f"a multiple of 2 x {ranks.count} processes")
+        self.ranks, self.trained = ranks, nn.parallel.DistributedDataParallel(self.model)
+
+    def fit(self, data: Data, start: int, stop: int) -> float:
+        """Nothing looks at a number before the end, so that a GPU is never waited for.
+
+        Raises FloatingPointError, in all processes, where a loss or a gradient was not finite: the weights are spoilt
+        then, and not to be saved. InputError where a GPU has not enough memory.
+        """
+        size, device = self.training.batch, self.device
+        seen = torch.empty(stop - start, 2, device=device)  # of each iteration: loss, norm of the gradient
+        self.trained.train()
+        with fitting("training", SMALLER):
+            loader = batches(data, self.seed, start, stop, size, self.ranks, device, self._prepare)
+            for step, batch in enumerate(loader, start):
+                seen[step - start] = self._iterate(step, *batch)
+        self.trained.eval()
+        return self._mean_loss(start, seen)
+
+    def _prepare(self, step: int, batch: Split) -> Split:
+        """The batch as it is trained on; crops have the size that the network works at, which saves resizing there."""
+        if self.training.augment == "none":
+            return batch
+        height, width = self.model.size if isinstance(self.model, Network) else batch.images.shape[-2:]
+        places = self.ranks.mine(self.training.batch)
+        return batch._replace(images=crop_flip(batch.images, places, self.seed, step, (height, width)))
+
+    def _iterate(self, step: int, images: Tensor, labels: Tensor) -> Tensor:
+        """One step of the optimiser; returns the loss and the norm of the gradient before clipping, (2,)."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.training.lr * rate(step, self.training)
+        seed, loss, targets = [self.seed, step, *[self.ranks.index] * (self.ranks.count > 1)], self.loss, labels
+        if self.mixup is not None:
+            with _numpy_seed(seed):
+                images, targets = self.mixup(images.clone(), labels)
+            loss = self.target_loss
+        with _torch_seed(seed, self.device):
+            value = loss(self._pass(self.trained, images), targets)
+        self.optimizer.zero_grad()
+        value.backward()
+        norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
+        if self.training.clip > 0:
+            nn.utils.clip_grads_with_norm_(self.model.parameters(), self.training.clip, norm)
+        self.optimizer.step()
+        self.averaged.update(self.model, step=step)
+        return torch.stack([value.detach(), norm])
+
+    def _mean_loss(self, start: int, seen: Tensor) -> float:
+        """The mean over iterations and processes, each of which looks at everyone's numbers: all stop, or none."""
+        everyone = self.ranks.gather(seen).view(self.ranks.count, -1, 2).cpu()
+        bad = (~everyone.isfinite()).any(0).nonzero()  # (number, 2): iteration, which
+        if len(bad):
+            after, which = bad[0].tolist()
+            what = f"the {('loss', 'gradient')[which]} of iteration {start + after}"
+            raise FloatingPointError(f"training: {what} is not finite; lower training.lr")
+        totals = everyone[:, :, 0].double().cumsum(1)[:, -1]  # one after the other: the same digits on every CPU
+        return totals.sum().item() / everyone.shape[1] / self.ranks.count
+
+    def _pass(self, model: nn.Module, images: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.training.bf16):
+            return model(images).float()
+
+    def logits(self, images: Tensor) -> Tensor:
+        return self._pass(self.averaged.module, images)
+
+    def raw_logits(self, images: Tensor) -> Tensor:
+        return self._pass(self.model, images)
+
+    def evaluated(self) -> dict[str, Tensor]:
+        return copy.deepcopy(self.averaged.module.state_dict())
+
+    def load_evaluated(self, state: dict[str, Tensor]) -> None:
+        self.averaged.module.load_state_dict(state)
+
+    def state(self) -> dict[str, Tensor]:
+        return copy.deepcopy(training_state.tensors_of(self.model, self.averaged.module, self.optimizer))
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        training_state.load(state, self.model, self.averaged.module, self.optimizer)

@@ -1,0 +1,132 @@
+"""Learners of 32 x 32 images: a CNN and timm ViTs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from empirical.system.errors import InputError, require
+
+
+def strided_cnn(channels: int, size: int, classes: int) -> nn.Module:
+    """Three 3x3 convolutions of stride 2, 32 to 128 channels, and a linear layer; 224k parameters for 64 glyphs."""
+    widths = (channels, 32, 64, 128)
+    blocks: list[nn.Module] = []
+    for inside, outside in pairwise(widths):
+        blocks += [nn.Conv2d(inside, outside, 3, padding=1, stride=2), nn.GroupNorm(8, outside), nn.GELU()]
+    return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(widths[-1] * (size // 8) ** 2, classes))
+
+
+def vit(channels: int, size: int, classes: int, *, patch: int, width: int, depth: int, heads: int) -> nn.Module:
+    """A timm ViT on patch x patch pixels."""
+    import timm
+
+    return timm.models.VisionTransformer(
+        img_size=size,
+        patch_size=patch,
+        in_chans=channels,
+        num_classes=classes,
+        embed_dim=width,
+        depth=depth,
+        num_heads=heads,
+    )
+
+
+NETWORKS_32: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "cnn": strided_cnn,
+    "vit": partial(vit, patch=8, width=96, depth=4, heads=4),  # 17 tokens: for a CPU
+    "vit_small": partial(vit, patch=4, width=192, depth=9, heads=3),  # 65 tokens, 4 million parameters: for a GPU
+}
+
+
+def small_cnn(channels: int, size: int, classes: int) -> nn.Module:
+    """Three 3x3 convolutions, the second with stride 2, and a linear layer; 19k parameters for 8x8 grey digits."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 16, 3, padding=1),
+        nn.GELU(),
+        nn.Conv2d(16, 32, 3, padding=1, stride=2),
+        nn.GELU(),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.GELU(),
+        nn.Flatten(),
+        nn.Linear(32 * (size // 2) ** 2, classes),
+    )
+
+
+def tiny_vit(channels: int, size: int, classes: int) -> nn.Module:
+    """A timm ViT of width 64 and depth 2 with 2 x 2 patches, Xavier-initialised: timm's init trails at this size."""
+    import timm  # here, as below: it takes seconds, and linear learners do without
+
+    model = timm.models.VisionTransformer(
+        img_size=size, patch_size=size // 2, in_chans=channels, num_classes=classes, embed_dim=64, depth=2, num_heads=4
+    )
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+    return model
+
+
+NETWORKS = {"cnn": small_cnn, "vit": tiny_vit}
+
+
+class Network(nn.Module):
+    """A timm classifier of images in [-1, 1] of any size: resized to `size` (height, width) and normalised inside.
+
+    Logits are differentiable in the images. Bilinear, antialiased where it shrinks: values stay in [-1, 1]. Images of
+    the right size are left as they are, and grey ones become three equal channels.
+    """
+
+    mean: Tensor  # (1, 3, 1, 1), of images in [0, 1]
+    std: Tensor
+
+    def __init__(self, model: nn.Module, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.model, self.size = model, size
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.shape[-2:] != self.size:
+            images = nn.functional.interpolate(images, self.size, mode="bilinear", antialias=True)
+        images = images.expand(-1, 3, -1, -1)
+        return self.model(((images + 1) / 2 - self.mean) / self.std)
+
+
+def check_name(name: str, where: str = "learner.kind") -> None:
+    """Refuse what is not the name of a timm model, and say the nearest ones; nothing is built.
+
+    A name may have the tag of weights after a dot, which were trained on images of some mean; they are never fetched.
+    """
+    import timm  # here, as below: small learners do without, and these libraries take seconds
+
+    architecture, _, tag = name.partition(".")
+    known = timm.list_models()
+    near = difflib.get_close_matches(architecture, known, 5)
+    one = f"one of timm's {len(known)} models" + (f", perhaps {' or '.join(near)}" if near else "")
+    require(architecture in known, where, name, one, "see timm.list_models()")
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        raise InputError(where, name, f"{architecture} without the tag {tag!r}", "leave it out") from None
+
+
+def network(name: str, classes: int, size: int = 0) -> Network:
+    """The timm model `name` with `classes` logits, its weights drawn from torch's generator, never downloaded.
+
+    size: pixels along an edge of the square images that the model sees; 0 is the size it was designed for.
+    Raises InputError as `check_name` does.
+    """
+    import timm
+
+    check_name(name)
+    design: Any = timm.get_pretrained_cfg(name)
+    fixed: dict[str, Any] = {"img_size": size} if size and design.fixed_input_size else {}  # others take any
+    model = timm.create_model(name, num_classes=classes, pretrained=False, **fixed)
+    height, width = (size, size) if size else design.input_size[1:]
+    return Network(model, (height, width), design.mean, design.std)

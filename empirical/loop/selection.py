@@ -1,0 +1,38 @@
+"""Choosing among candidates, met a few at a time: oversample-then-prune (paper, Sec. 5.3) and the outlier filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from empirical.pool.parquet import Rows
+from empirical.system.ranks import ALONE, Ranks
+
+
+def largest(blocks: Iterable[tuple[Rows, Tensor]], keep: int, ranks: Ranks = ALONE) -> Rows | None:
+    """This process's rows among the `keep` rows of largest key in all processes' (rows, key (n,)) blocks.
+
+    In order of index; None where it has none. Memory is that of `keep` encoded rows and one block, however many blocks
+    there are. Of equal keys the lower index stays.
+    """
+    kept: tuple[Rows, Tensor] | None = None
+    for rows, key in blocks:
+        if kept is not None:
+            rows, key = Rows.joined([kept[0], rows]), torch.cat([kept[1], key])
+        chosen = _first(key, rows.indices, keep)
+        kept = rows.take(chosen), key[chosen]
+    own, key = kept if kept else (None, torch.empty(0))
+    indices = own.indices if own else torch.empty(0, dtype=torch.long)
+    everybodys = ranks.gather(indices)
+    best = everybodys[_first(ranks.gather(key), everybodys, keep)]
+    mine = torch.isin(indices, best).nonzero().squeeze(1)
+    return own.take(mine) if own and len(mine) else None
+
+
+def _first(key: Tensor, indices: Tensor, keep: int) -> Tensor:
+    """Positions of the `keep` largest keys, in order of index."""
+    by_index = indices.argsort()
+    best = torch.sort(key[by_index], descending=True, stable=True).indices[:keep]
+    return by_index[best.sort().values]

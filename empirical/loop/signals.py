@@ -1,0 +1,53 @@
+"""What is measured on the way: the signal whose plateau calls for data, and an independent judge of labels.
+
+Both can do without real data: they draw plain synthetic images that no pool ever holds.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from empirical.config import Run
+from empirical.data.split import Labelled, Part, Split
+from empirical.diffusion.cost import Cost
+from empirical.diffusion.sampler import Source
+from empirical.learning.evaluate import accuracy, agreement
+from empirical.learning.learner import Learner
+from empirical.settings.sections import HELD_OUT_IMAGES
+from empirical.system.errors import require
+from empirical.system.ranks import ALONE, Ranks
+
+HELD_OUT, REFERENCE = 2**31, 2**32  # added to a run's seed: sequences of images apart from those of all runs
+
+
+class Watch:
+    """The score of a learner at an evaluation: accuracy on real validation images, and the signal of the patience rule.
+
+    growth.signal = "validation": accuracy on a share of the real validation images, the same at each evaluation;
+    "synthetic": accuracy on held-out plain synthetic images; "agreement": how often the raw and the averaged weights
+    give those the same label. `cost` is what the held-out images took.
+    """
+
+    def __init__(self, run: Run, source: Source, ranks: Ranks = ALONE) -> None:
+        self.growth, self.ranks, self.cost = run.growth, ranks, Cost()
+        self.validation = run.world.validation_split(run.seed)
+        total = len(self.validation.labels)
+        require(total > 0, f"world ({run.world.name}): validation split", total, "at least one image")
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(run.seed))
+        share = math.ceil(round(run.growth.validation_share * total, 6))
+        self.watched: Labelled = Part(self.validation, order[:share])
+        if run.growth.signal != "validation":
+            samples, self.cost = source.draw(HELD_OUT + run.seed, 0, HELD_OUT_IMAGES)
+            self.watched = Split(samples.images, samples.labels)
+
+    def __call__(self, learner: Learner) -> dict[str, float]:
+        real = accuracy(learner, self.validation, self.ranks)
+        if self.growth.signal == "agreement":
+            signal = agreement(learner, self.watched, self.ranks)
+        elif len(self.watched.labels) == len(self.validation.labels) and self.growth.signal == "validation":
+            signal = real
+        else:
+            signal = accuracy(learner, self.watched, self.ranks)
+        return {"accuracy_validation": real, "signal": signal}

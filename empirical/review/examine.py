@@ -1,0 +1,147 @@
+"""Questions asked of a finished run: kept beside its result, made once.
+
+A question is the name of one of `EXAMINATIONS`, or a `portraits.Portrait`, which has options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from empirical.config import Run
+from empirical.data.split import Split
+from empirical.diffusion.plain_samples import Stream
+from empirical.diffusion.sampler import Sampler
+from empirical.learning.evaluate import correct, nearest
+from empirical.loop.signals import Watch
+from empirical.pool.pool import Pool
+from empirical.pool.rounds import Round
+from empirical.practice import Progress, Surroundings, practice
+from empirical.review.portraits import USES, Portrait, answer, portrait
+from empirical.review.remake import open_pool
+from empirical.runs.folder import result_path, run_directory
+from empirical.system.errors import require
+from empirical.system.files import read_signed, write_signed
+
+REALISTIC = 0.99  # share of held-out real images that count as near to the others
+Question = str | Portrait
+
+
+def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
+    """How the rows of every round fared at every evaluation of the run, also before the round was made.
+
+    The run is replayed on its finished pool: training alone, nothing is generated. Returns "step" (E,) and for each
+    round "round", "added_at" (iteration), "rows", "misclassified" (rows that were wrong when they were added), "error"
+    (E,) of all rows and "error_misclassified" (E,) of those (empty where there were none).
+    """
+    world, directory = run.world, run_directory(run, root)
+    pool = Pool(directory / "pool", world.shape, 0, device, run.growth.newest_weight)
+    source = Stream(Sampler(world, run.sampling, device), root / world.name)
+    learner, progress = world.learner(run, device), Progress()
+    final = open_pool(run, directory)
+    splits = [_rows(round_) for round_ in final.rounds]
+    wrong: list[list[Tensor]] = [[] for _ in splits]
+    steps, when_added = [], {}
+    for event in practice(run, learner, pool, Surroundings(source, Watch(run, source)), progress):
+        if event.kind == "evaluated":
+            steps.append(event.values["step"])
+            for mask, split in zip(wrong, splits, strict=True):
+                mask.append(~correct(learner, split))
+        elif event.kind in ("started", "added"):
+            number = len(pool.rounds) - 1
+            when_added[number] = ~correct(learner, splits[number])
+    rounds = []
+    for number, masks in enumerate(wrong):
+        missed, table = when_added[number], torch.stack(masks).double()  # (rows,), (E, rows)
+        rounds.append(
+            {
+                "round": number,
+                "added_at": final.rounds[number].step,
+                "rows": len(missed),
+                "misclassified": int(missed.sum()),
+                "error": table.mean(1).tolist(),
+                "error_misclassified": table[:, missed].mean(1).tolist() if missed.any() else [],
+            }
+        )
+    return {"step": steps, "rounds": rounds}
+
+
+def fidelity(run: Run, root: Path, device: str) -> dict[str, Any]:
+    """How real the rows of every round look, to a reference classifier and to the nearest real image.
+
+    The reference is a learner of the run's kind, trained on the real corpus. By round: "agreement", the share of rows
+    whose label it gives them; "distance", their median distance to the nearest corpus image in units of the median
+    nearest distance among corpus images; "far", the share that is farther from the corpus than 99 % of the real
+    validation images are. "real" has the reference's accuracy on real validation images.
+    """
+    corpus, validation = run.world.corpus_split(), run.world.validation_split(run.seed)
+    held_out = validation.take(torch.arange(len(validation.labels)))
+    reference = run.world.learner(run, device)
+    reference.fit(corpus, 0, run.training.iterations)
+    unit = nearest(corpus.images, corpus.images, among_themselves=True).median()
+    limit = nearest(held_out.images, corpus.images).quantile(REALISTIC)
+    rounds = []
+    for round_ in open_pool(run, run_directory(run, root)).rounds:
+        split = _rows(round_)
+        distances = nearest(split.images, corpus.images)
+        rounds.append(
+            {
+                "round": round_.number,
+                "omega": round_.omega,
+                "rows": len(round_),
+                "agreement": correct(reference, split).double().mean().item(),
+                "distance": (distances.median() / unit).item(),
+                "far": (distances > limit).double().mean().item(),
+            }
+        )
+    return {"rounds": rounds, "real": {"agreement": correct(reference, held_out).double().mean().item()}}
+
+
+EXAMINATIONS: dict[str, Callable[[Run, Path, str], dict[str, Any]]] = {"hindsight": hindsight, "fidelity": fidelity}
+
+
+def question(value: str | Mapping[str, Any], where: str) -> Question:
+    """The question of a TOML value, checked; "" is none."""
+    if isinstance(value, Mapping):
+        return portrait(value, where)
+    allowed = f"one of {', '.join(EXAMINATIONS)}, or a table whose kind is one of {', '.join(USES)}"
+    require(value in ("", *EXAMINATIONS), where, value, allowed)
+    return value
+
+
+def examination_path(asked: Question, run: Run, root: Path) -> Path:
+    """Where an examination of a run is kept."""
+    return run_directory(run, root) / file_name(asked)
+
+
+def file_name(asked: Question) -> str:
+    """Of an examination, in the folder of its run."""
+    return f"{asked if isinstance(asked, str) else asked.name}.json"
+
+
+def examinations(folder: Path) -> list[Path]:
+    """The examinations that there are of the run in a folder."""
+    patterns = [*(f"{name}.json" for name in EXAMINATIONS), *(f"{kind}-*.json" for kind in USES)]
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+
+
+def examine(asked: Question, run: Run, root: Path, device: str = "cpu") -> dict[str, Any]:
+    """The examination of a finished run, made unless it is there."""
+    if isinstance(asked, str):
+        require(asked in EXAMINATIONS, "examine", asked, f"one of {', '.join(EXAMINATIONS)}")
+    path = examination_path(asked, run, root)
+    finished = result_path(run, root)
+    require(finished.exists(), str(finished), "no result", "a finished run", "finish the run")
+    if not path.exists():
+        make = EXAMINATIONS[asked] if isinstance(asked, str) else partial(answer, asked)
+        write_signed(path, make(run, root, device))
+    return read_signed(path, f"delete {path} and rerun")
+
+
+def _rows(round_: Round) -> Split:
+    return Split(round_.images(torch.arange(len(round_))), round_.labels)

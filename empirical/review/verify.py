@@ -1,0 +1,302 @@
+"""Is what a run has left what its configuration says? Every number that can be had in two ways is had in both.
+
+Cheap checks read what is there: names, digests, and what follows from what. Thorough ones score the stored learner and
+make a few images again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from empirical.config import Run
+from empirical.diffusion.cost import Cost
+from empirical.diffusion.guidance import When
+from empirical.diffusion.sampler import image_seed
+from empirical.learning.evaluate import accuracy, contradiction
+from empirical.pool.pool import Pool
+from empirical.practice import candidates
+from empirical.review.examine import examinations
+from empirical.review.remake import complete_rounds, open_pool, open_run, remake, some_rows
+from empirical.runs.execute import TRAJECTORY
+from empirical.runs.folder import guide_path, read_result, run_name, settings, without_places
+from empirical.settings.sections import HELD_OUT_IMAGES, REFERENCE_IMAGES
+from empirical.settings.values import differences
+from empirical.system.errors import InputError
+from empirical.system.files import read_json, read_signed, text_digest
+from empirical.system.tensors import load_tensors
+
+REMADE = 4  # rows that a thorough check makes again
+RESTORE = "restore the file, or delete the run and rerun"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question and its answer; `said` is what was found, or what is off."""
+
+    name: str
+    ok: bool
+    said: str
+
+
+class MismatchError(Exception):
+    """What a check found is not what it should be."""
+
+
+def agree(what: str, found: Any, wanted: Any) -> None:
+    """Raise MismatchError unless a number is what it should be; numbers in files are compared as written."""
+    if json.loads(json.dumps(found)) != json.loads(json.dumps(wanted)):
+        raise MismatchError(f"{what}: {_short(found)}, not {_short(wanted)}")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def attempt(name: str, question: Callable[[], str]) -> Check:
+    """The answer to a question; one that raises has found something that is off."""
+    try:
+        return Check(name, True, question())
+    except (MismatchError, InputError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        kind = "" if isinstance(error, MismatchError | InputError | OSError) else f"{type(error).__name__}: "
+        return Check(name, False, f"{kind}{error}")
+
+
+def check_run(folder: Path, *, thorough: bool = True, device: str = "cpu") -> Iterator[Check]:
+    """All checks of the run in `folder`; those that a failure leaves without ground are left out."""
+    records = _Records(folder)
+    first = attempt("configuration", records.check_configuration)
+    yield first
+    if not first.ok:
+        return
+    yield attempt("manifest", records.check_manifest)
+    checkpoint = attempt("checkpoint", records.check_checkpoint)
+    yield checkpoint
+    yield attempt("guides", records.check_guides)
+    pool = attempt("pool files", records.check_pool)
+    yield pool
+    if pool.ok:
+        yield attempt("seeds", records.check_seeds)
+        yield attempt("growth", records.check_growth)
+    result = attempt("result", records.check_result)
+    yield result
+    if result.ok and pool.ok:
+        yield attempt("pool and cost", records.check_summary)
+    if result.ok and checkpoint.ok:
+        yield attempt("trajectory", records.check_trajectory)
+    if records.examinations:
+        yield attempt("examinations", records.check_examinations)
+    if thorough and result.ok and checkpoint.ok:
+        yield attempt("accuracy", lambda: records.check_accuracy(device))
+    if thorough and pool.ok:
+        yield attempt("images", lambda: records.check_images(device))
+
+
+class _Records:
+    """What is in a run's folder, read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+
+    @cached_property
+    def run(self) -> Run:
+        return open_run(self.folder)
+
+    @cached_property
+    def pool(self) -> Pool:
+        return open_pool(self.run, self.folder)
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        return read_result(self.folder / "result.json")
+
+    @cached_property
+    def checkpoint(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        return load_tensors(self.folder / "checkpoint.safetensors", RESTORE)
+
+    @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of the metrics that the checkpoint has counted."""
+        _, values = self.checkpoint
+        lines = (self.folder / "metrics.jsonl").read_text().splitlines()[: values["lines"]]
+        agree("metrics.jsonl: digest", text_digest("\n".join(lines)), values["lines_sha256"])
+        return [json.loads(line) for line in lines]
+
+    @property
+    def examinations(self) -> list[Path]:
+        return examinations(self.folder)
+
+    def check_configuration(self) -> str:
+        agree("config.json: the digest it gives", run_name(self.run), self.folder.name)
+        agree("world", self.folder.parent.name, self.run.world.name)
+        return "is what the folder is named after"
+
+    def check_manifest(self) -> str:
+        values = read_json(self.folder / "manifest.json")
+        missing = [name for name in ("versions", "git_revision", "hardware", "started") if not values.get(name)]
+        if missing:
+            raise MismatchError(f"manifest.json: without {', '.join(missing)}")
+        return f"complete; made with {values['git_revision']}, {values['started']}"
+
+    def check_checkpoint(self) -> str:
+        _, values = self.checkpoint
+        count = len(self.events)
+        previous = self.folder / "checkpoint.previous.safetensors"
+        if previous.exists():
+            load_tensors(previous, f"delete {previous}: it is not needed while the newer one is whole")
+        return f"whole, at iteration {values['step']}; the {count} lines of metrics are those it counted"
+
+    def check_guides(self) -> str:
+        run, rounds = self.run, complete_rounds(self.folder)
+        steered = run.acquire.omega > 0 and run.acquire.direction == "entropy"
+        for number in range(1, rounds if steered else 1):
+            load_tensors(guide_path(self.folder, number), RESTORE)
+        return f"{rounds - 1} whole" if steered else "none needed"
+
+    def check_pool(self) -> str:
+        known = {path.name for round_ in self.pool.rounds for path in round_.files}
+        found = {path.name for path in (self.folder / "pool").glob("*.parquet")}
+        if (strangers := sorted(found - known)) and (self.folder / "result.json").exists():
+            raise MismatchError(f"pool: {strangers[0]} belongs to no round")
+        return f"{len(known)} of {len(self.pool.rounds)} rounds, named after their contents"
+
+    def check_seeds(self) -> str:
+        """Every row's label and seed follow from its place in the run's sequence; no place is there twice."""
+        run, first, rows = self.run, 0, 0
+        for round_ in self.pool.rounds:
+            where = f"round {round_.number}"
+            indices = round_.indices.tolist()
+            if indices != sorted(set(indices)) or indices[0] < first or indices[-1] >= first + round_.cost.images:
+                raise MismatchError(
+                    f"{where}: places in the sequence of images outside {first} to {first + round_.cost.images - 1}"
+                )
+            classes = run.world.classes
+            for index, label, seed in zip(indices, round_.labels.tolist(), round_.seeds.tolist(), strict=True):
+                agree(f"{where}, image {index}: label", label, index % classes)
+                agree(f"{where}, image {index}: seed", seed, image_seed(run.seed, label, index // classes))
+            highest = math.log(classes) + 1e-4
+            if not bool(((round_.entropy >= 0) & (round_.entropy <= highest)).all()):
+                raise MismatchError(f"{where}: entropies outside 0 to log {classes}")
+            first += round_.cost.images
+            rows += len(round_)
+        return f"of all {rows:,} rows follow from run seed {run.seed}, class and index"
+
+    def check_growth(self) -> str:
+        """Rounds have the sizes, strengths and retired rows that the configuration asks for."""
+        run, active = self.run, 0
+        growth, acquire = run.growth, run.acquire
+        for round_ in self.pool.rounds:
+            later, where = round_.number > 0, f"round {round_.number}"
+            wanted = growth.addition if later else growth.initial
+            agree(f"{where}: rows", len(round_), wanted)
+            agree(f"{where}: images", round_.cost.images, candidates(acquire, wanted) if later else wanted)
+            agree(f"{where}: omega", round_.omega, acquire.omega if later else 0.0)
+            agree(f"{where}: retired rows", len(round_.retired), round(acquire.retire * active) if later else 0)
+            active += wanted - len(round_.retired)
+        agree("rows in use", len(self.pool), active)
+        if len(self.pool.rounds) > growth.additions + 1:
+            raise MismatchError(f"{len(self.pool.rounds) - 1} additions, not at most {growth.additions}")
+        return f"{len(self.pool.rounds) - 1} additions, {active:,} rows in use"
+
+    def check_result(self) -> str:
+        if not (self.folder / "result.json").exists():
+            raise MismatchError("result.json: none; the run is not finished")
+        other = differences(without_places(self.result["config"], self.run), settings(self.run))
+        if other:
+            raise MismatchError(f"result.json: another configuration: {other}")
+        if said := contradiction(self.result, self.run.world.classes):
+            raise MismatchError(said)
+        return "matches its digest and the configuration; accuracy and counts of images agree"
+
+    def check_summary(self) -> str:
+        agree("pool", self.result["pool"], self.pool.summary())
+        agree("pool_size", self.result["pool_size"], len(self.pool))
+        found, wanted = self.result["cost"], self._cost()
+        for name, value in vars(wanted).items():
+            if name.endswith("_cpu_s"):
+                continue
+            if not math.isclose(found[name], value, rel_tol=1e-9):
+                raise MismatchError(f"cost.{name}: {found[name]}, not {value}")
+        return f"add up: {wanted.images:,} images, {wanted.denoiser_calls:,} denoiser calls"
+
+    def _cost(self) -> Cost:
+        """Counts from the configuration and the rounds' images; GFLOP and skipped steps are the rounds' own."""
+        run, rounds = self.run, self.pool.rounds
+        apart = HELD_OUT_IMAGES if run.growth.signal != "validation" else 0
+        apart += REFERENCE_IMAGES if run.acquire.reject else 0
+        images = sum(round_.cost.images for round_ in rounds) + apart
+        guided = sum(round_.cost.images for round_ in rounds if round_.omega > 0)
+        scheduler = run.world.scheduler()
+        scheduler.set_timesteps(run.sampling.steps)
+        calls = run.sampling.steps * (2 if run.sampling.guidance_scale else 1)
+        gflop = sum(round_.cost.sampling_gflop for round_ in rounds)
+        return Cost(
+            images=images,
+            denoiser_calls=images * calls,
+            guided_steps=guided * len(When(run.acquire.every, run.acquire.interval).steps(scheduler)),
+            skipped_steps=sum(round_.cost.skipped_steps for round_ in rounds),
+            sampling_gflop=gflop + apart * rounds[0].cost.sampling_gflop / rounds[0].cost.images,
+            learner_steps=run.training.iterations * (2 if run.acquire.reject else 1),
+        )
+
+    def check_trajectory(self) -> str:
+        growth, training = self.run.growth, self.run.training
+        evaluated = [event for event in self.events if event["event"] == "evaluated"]
+        for name in TRAJECTORY:
+            agree(f"trajectory.{name}", self.result["trajectory"][name], [event[name] for event in evaluated])
+        every = growth.evaluate_every
+        steps = [*range(every, training.iterations, every), training.iterations]
+        agree("trajectory.step", self.result["trajectory"]["step"], steps)
+        agree("accuracy_validation", self.result["accuracy_validation"], evaluated[-1]["accuracy_validation"])
+        added = [event for event in self.events if event["event"] == "added"]
+        sizes, size = [], growth.initial
+        for step in steps:  # an evaluation at the step of an addition comes before it
+            size += sum(event["added"] - event["retired"] for event in added if step - every <= event["step"] < step)
+            sizes.append(size)
+        agree("trajectory.pool", self.result["trajectory"]["pool"], sizes)
+        return f"{len(steps)} evaluations, as in the metrics"
+
+    def check_examinations(self) -> str:
+        for path in self.examinations:
+            read_signed(path, f"delete {path} and rerun")
+        return f"{', '.join(path.stem for path in self.examinations)} match their digests"
+
+    def check_accuracy(self, device: str) -> str:
+        """The stored learner, scored again on real data; on another device single images may tip."""
+        tensors, _ = self.checkpoint
+        learner = self.run.world.learner(self.run, device)
+        learner.load_state(tensors)
+        score = self.run.world.test(learner)
+        if score.correct is not None:
+            stored = np.array([c == "1" for c in self.result["correct"]])
+            agree("test images", len(score.correct), len(stored))
+            different = int((score.correct.numpy() != stored).sum())
+            if different:
+                raise MismatchError(
+                    f"accuracy: {different} of {len(stored)} test images are judged otherwise ({score.accuracy:.6f})"
+                )
+        if not math.isclose(score.accuracy, self.result["accuracy"], abs_tol=1e-12):
+            raise MismatchError(f"accuracy: {self.result['accuracy']!r}, not {score.accuracy!r}")
+        agree("sets", self.result["sets"], {name: counts._asdict() for name, counts in score.sets.items()})
+        validation = accuracy(learner, self.run.world.validation_split(self.run.seed))
+        agree("accuracy_validation", self.result["accuracy_validation"], validation)
+        return f"{score.accuracy:.4f} again from the stored learner"
+
+    def check_images(self, device: str) -> str:
+        found = remake(self.run, self.folder, self.pool, some_rows(self.pool, REMADE), device)
+        bad = [row for row in found if not row.same]
+        if bad:
+            made_on = read_json(self.folder / "manifest.json")["hardware"]["device"]
+            raise MismatchError(
+                f"row {bad[0].row}: not what its seed gives, by up to {bad[0].distance:.2g} (made on {made_on})"
+            )
+        return f"rows {', '.join(str(row.row) for row in found)} made again, bit for bit"

@@ -1,0 +1,105 @@
+"""Files that are either whole or absent: atomic writes, and tensors with a digest that is checked on reading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from empirical.system.errors import InputError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` all at once: a reader, or a crash, sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):  # it may never have been made
+            temporary.unlink()
+        raise InputError(
+            str(path),
+            error.strerror,
+            "a writable folder with free space",
+            "free space or choose another --out, then rerun",
+        ) from None
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write plain values as JSON, atomically."""
+    write_bytes(path, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a damaged file is named, with what to do about it."""
+    try:
+        return json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            str(path), f"damaged JSON ({error})", "the file as written", f"delete {path.parent} and rerun"
+        ) from None
+
+
+def write_signed(path: Path, values: dict[str, Any]) -> None:
+    """Write plain values as JSON with their digest, atomically."""
+    write_bytes(path, _signed(values))
+
+
+def _signed(values: dict[str, Any]) -> bytes:
+    return (json.dumps({**values, "sha256": text_digest(json.dumps(values))}, indent=1) + "\n").encode()
+
+
+def read_signed(path: Path, do: str) -> dict[str, Any]:
+    """Read what `write_signed` wrote, to the byte. `do` tells the user what to do about a damaged file."""
+    try:
+        data = path.read_bytes()
+        values = json.loads(data)
+        del values["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(str(path), f"an unreadable file ({error})", "the file as written", do) from None
+    if data != _signed(values):  # also where a changed last digit still reads as the same number
+        raise InputError(str(path), "contents that do not match their digest", "the file as written", do)
+    return values
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make `target` a copy of the folder `source`, files shared where the file system can; whole or absent.
+
+    Only for folders whose files are replaced, never changed in place.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        shutil.copytree(source, temporary, copy_function=_link)
+        temporary.replace(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not target.exists():  # otherwise another process was first, with the same contents
+            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror  # of the first file
+            raise InputError(
+                str(target),
+                reason,
+                "a writable folder with free space",
+                "free space or choose another --out, then rerun",
+            ) from None
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,256 @@
+"""Tables of runs: each line of a table as a row of dots and as a row of Markdown, with changes paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from figures.contract.records import Record, average, gain
+from figures.contract.table import Row, select
+from figures.drawing import panels, style, ticks
+
+
+class Line(NamedTuple):
+    """A line of the table: drawn like the series `look`; changes are measured against the lines `against`.
+
+    The first of `against` is what the table shows, the manifest has all.
+    """
+
+    look: str
+    against: tuple[str, ...] = ()
+
+
+class Column(NamedTuple):
+    """One set of axes: the panels drawn in it, and what is written beside each line.
+
+    `panels`: panel of the table -> what it is called, for the legend and the heads of the Markdown. `beside`: the panel
+    of those numbers and their head.
+    """
+
+    title: str
+    xlabel: str
+    panels: Mapping[str, str]
+    beside: tuple[str, str] = ("", "")
+
+
+PAPER_MARKERS = ("s", "D")  # of a column's first and second panel
+
+
+def measured(
+    figure: str,
+    records: Sequence[Record],
+    lines: Mapping[str, Line],
+    x: Callable[[Record], float],
+    beside: tuple[str, Callable[[Record], float]],
+) -> list[Row]:
+    """Accuracy of each line; in panel "<panel>: <name>" the number beside it, in "<panel>: change" the change.
+
+    `beside` is (name, number of a record); the change is the mean difference to the first line of `against`, paired by
+    seed, with its standard error.
+    """
+    name, number = beside
+    rows = [row._replace(x=round(row.x, 12)) for row in average(figure, records, x)]
+    rows += [row._replace(panel=f"{row.panel}: {name}") for row in average(figure, records, x, number)]
+    x_of = {(row.panel, row.series): row.x for row in rows}
+    for found in changes(records, {name: line._replace(against=line.against[:1]) for name, line in lines.items()}):
+        panel, series = found["panel"], found["line"]
+        numbers = (x_of[panel, series], found["value"], found["stderr"], found["n_seeds"])
+        rows.append(Row(figure, f"{panel}: change", series, "practice", *numbers))
+    return rows
+
+
+def by_line(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Records by (panel, series), in order of seed."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda r: r["seed"]):
+        found.setdefault((record["panel"], record["series"]), []).append(record)
+    return found
+
+
+def changes(records: Sequence[Record], lines: Mapping[str, Line]) -> list[dict[str, Any]]:
+    """Every line against all lines it names where the runs have the same seeds: see `figures.records.gain`."""
+    rng, found, entries = np.random.default_rng(0), by_line(records), []
+    for (panel, series), members in found.items():
+        for other in lines[series].against if series in lines else ():
+            difference = gain(members, found.get((panel, other), []), rng)
+            if difference:
+                entries.append({"panel": panel, "line": series, "against": other, **difference})
+    return entries
+
+
+def order(rows: Iterable[Row], lines: Mapping[str, Line]) -> list[str]:
+    """The lines that have rows: known ones in their order, then others as they come."""
+    present = dict.fromkeys(row.series for row in rows)
+    return [*(name for name in lines if name in present), *(name for name in present if name not in lines)]
+
+
+def draw(
+    rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[Column], reference: str, note: str, caption: str
+) -> Figure:
+    """One row of dots per line and one set of axes per column that has rows.
+
+    Own runs with bars of +-2 standard errors; the paper's numbers hollow, one marker per panel. A dashed line marks
+    the line `reference` in each column.
+    """
+    here = [column for column in columns if any(select(rows, panel=panel) for panel in column.panels)]
+    shown = {panel for column in here for panel in column.panels}
+    names = order([row for row in rows if row.panel in shown], lines)
+    with style.context():
+        figure = Figure(figsize=(2.9 + 2.6 * len(here), 1.7 + 0.26 * len(names)), layout="constrained")
+        named: panels.Drawn = {}
+        first: Axes | None = None
+        for index, column in enumerate(here):
+            ax = figure.add_subplot(1, len(here), index + 1, sharey=first)
+            if first is None:
+                first = ax
+                ax.set_yticks(range(len(names)), names)
+                ax.set_ylim(len(names) - 0.5, -0.5)
+            ax.tick_params(axis="y", length=0, labelleft=ax is first)
+            ax.spines["left"].set_visible(False)
+            named |= _dots(ax, rows, names, lines, column)
+            marks = [row.y for panel in column.panels for row in select(rows, panel=panel, series=reference)]
+            for mark in marks[:1]:
+                ax.axvline(mark, color=style.GREY, linestyle="--", linewidth=0.8, zorder=1)
+            ax.margins(x=0.08)
+            ax.locator_params(axis="x", nbins=6)
+            seeds = max((row.n_seeds or 0 for panel in column.panels for row in select(rows, panel=panel)), default=0)
+            ax.set(title=column.title + (f", {seeds} seeds" if seeds else ""), xlabel=column.xlabel)
+            _beside(ax, rows, names, column.beside)
+        looks = [line.look for line in lines.values()]
+        first_line = {look: looks.index(look) for look in looks}  # the paper's and unknown ones come last
+        panels.legend(figure, [dict(sorted(named.items(), key=lambda item: first_line.get(item[0], len(looks))))])
+        style.inscribe(figure, caption, note)
+    return figure
+
+
+def _dots(
+    ax: Axes, rows: Sequence[Row], names: Sequence[str], lines: Mapping[str, Line], column: Column
+) -> panels.Drawn:
+    """The dots of one column; returns what a legend names."""
+    named: panels.Drawn = {}
+    for number, (panel, called) in enumerate(column.panels.items()):
+        for row in select(rows, panel=panel):
+            series = lines[row.series].look if row.series in lines else row.series
+            look, hollow = style.series_style(series), row.source == "paper"
+            drawn = ax.errorbar(
+                row.y,
+                names.index(row.series),
+                xerr=panels.ERROR_BARS * (row.stderr or 0.0),
+                color=look.colour,
+                marker=PAPER_MARKERS[number] if hollow else look.marker,
+                markersize=4.5 if hollow else look.size,
+                markerfacecolor="white" if hollow else look.colour,
+                linestyle="none",
+                elinewidth=0.9,
+                capsize=0 if hollow else 1.8,
+            )
+            if hollow:
+                mark = Line2D([], [], color=style.GREY, marker=PAPER_MARKERS[number], markerfacecolor="white")
+                mark.set(linestyle="none", markersize=4.5)
+                named[f"{called} (paper)"] = mark
+            else:
+                named.setdefault(series, drawn)
+    return named
+
+
+def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], beside: tuple[str, str]) -> None:
+    """Numbers at the right-hand edge, one a line, under a head."""
+    panel, head = beside
+    found = {row.series: ticks.count(row.y) for row in select(rows, panel=panel)} if panel else {}
+    if not found:
+        return
+
+    def write(text: str, y: float, coords: Any, align: str) -> None:
+        ax.annotate(
+            text,
+            (1, y),
+            xycoords=coords,
+            xytext=(2, 2 if align == "bottom" else 0),
+            textcoords="offset points",
+            va=align,
+            fontsize=7.5,
+            color=style.GREY,
+            annotation_clip=False,
+        )
+
+    write(head, 1, "axes fraction", "bottom")
+    for name, text in found.items():
+        write(text, names.index(name), ("axes fraction", "data"), "center")
+
+
+def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[Column], notes: Sequence[str]) -> str:
+    """The table in Markdown: per column its panels, the changes where there are some, and what stands beside.
+
+    `notes` are sentences below it. Own numbers are given as mean +- one standard error.
+    """
+    shown = {panel for column in columns for panel in column.panels}
+    names = order([row for row in rows if row.panel in shown], lines)
+    heads, cells = [""], {name: [name] for name in names}
+    main = next((line.against[0] for line in lines.values() if line.against), "")
+
+    def add(panel: str, head: str, say: Callable[[Row], str]) -> None:
+        found = {row.series: row for row in select(rows, panel=panel)} if panel else {}
+        if found:
+            heads.append(head)
+            for name, line in cells.items():
+                line.append(say(found[name]) if name in found else "-")
+
+    def say_change(row: Row) -> str:
+        other = lines[row.series].against[0]
+        return change(row) + (f" (from {other!r})" if other != main else "")
+
+    for column in columns:
+        for panel, called in column.panels.items():
+            add(panel, called, accuracy)
+            add(f"{panel}: change", "change", say_change)
+        add(*column.beside, lambda row: ticks.count(row.y))
+    seeds = {row.panel: row.n_seeds for row in rows if row.panel in shown and row.n_seeds}
+    behind = ", ".join(f"{panel} {count} seeds" for panel, count in seeds.items())
+    said = f"Mean +- one standard error ({behind}); changes are from {main!r} unless said, paired by seed."
+    return sheet(heads, cells.values()) + "\n" + " ".join([said, *notes] if behind else notes) + "\n"
+
+
+def sheet(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    >>> print(sheet(["", "digits"], [["static", ".930"]]), end="")
+    |  | digits |
+    |---|---|
+    | static | .930 |
+    """
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads]) + "".join(
+        [f"|{'---|' * len(heads)}\n", *(f"| {' | '.join(cells)} |\n" for cells in lines)]
+    )
+
+
+def accuracy(row: Row) -> str:
+    """A share with its standard error; the paper's as printed, without.
+
+    >>> accuracy(Row("f", "p", "s", "practice", 0, 0.9634, 0.0031, 8)), accuracy(Row("f", "p", "s", "paper", 0, 0.6804))
+    ('.963 +- .003', '.6804')
+    """
+    return share(row.y, 4) if row.stderr is None else f"{share(row.y)} +- {share(row.stderr)}"
+
+
+def change(row: Row) -> str:
+    """A difference of shares with its standard error.
+
+    >>> change(Row("f", "p", "s", "practice", 0, -0.0041, 0.0021, 8))
+    '-.004 +- .002'
+    """
+    sign = "-" if round(row.y, 3) < 0 else "+"
+    return sign + accuracy(row._replace(y=abs(row.y)))
+
+
+def share(value: float, decimals: int = 3) -> str:
+    """A number below 1 without its leading zero.
+
+    >>> share(0.0314), share(1.0)
+    ('.031', '1.000')
+    """
+    return f"{value:.{decimals}f}".removeprefix("0")

@@ -1,0 +1,70 @@
+"""Figure 10: samples of the same noise under the learners of several rounds, at several strengths of guidance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from figures.contract.records import Record
+from figures.contract.table import Row, select
+from figures.drawing import grids
+from figures.pictures import portraits
+from figures.pictures.portraits import WORLDS, Cell, strength
+
+RUN_PANELS = tuple(WORLDS)
+
+
+def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+    """Mean entropy of the samples against omega, by world (panel) and guiding learner (series)."""
+    return portraits.entropies("fig10", records, _cells)
+
+
+def _cells(record: Record) -> Iterator[Cell]:
+    for picture in record["examined"]["images"]:
+        omega = picture["omega"]
+        yield Cell(f"learner of addition {picture['round']}", omega, omega, picture["entropy"])
+
+
+def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The caption."""
+    return (
+        "The same noise in every row, guided by learners of several rounds (blocks) at several omega (columns)\n"
+        "below each image: entropy in nats to that learner; red: it sees another class than the row's"
+    )
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: by world and learner, entropies at the smallest and the largest omega."""
+    parts = []
+    for world in WORLDS:
+        for name in dict.fromkeys(row.series for row in rows if row.panel == world):
+            line = select(rows, panel=world, series=name)
+            first, last = line[0], line[-1]
+            parts.append(f"{world}, {name}: {first.y:.2f} at omega = {first.x:g}, {last.y:.2f} at {last.x:g}")
+    return "; ".join(parts) or "no world has pictures"
+
+
+def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
+    """A sheet a world: a block a learner, a row a class, a column an omega."""
+    sheets = {}
+    for world, (record,) in portraits.shown(records).items():
+        examined, called = record["examined"], portraits.names([record])
+        images = examined["images"]
+        labels = sorted({picture["label"] for picture in images})
+        blocks = []
+        for number in dict.fromkeys(picture["round"] for picture in images):
+            own = [picture for picture in images if picture["round"] == number]
+            omegas = list(dict.fromkeys(picture["omega"] for picture in own))
+            table = portraits.by_class(own, labels, len(omegas))
+            title = f"learner of addition {number} (iteration {examined['iterations'][number]:,})"
+            columns = [strength(omega).removeprefix("omega = ") for omega in omegas]
+            blocks.append(portraits.block(title, columns, table, portraits.judged(called)))
+        sheets[world] = grids.Sheet(blocks, [called[label] for label in labels], WORLDS[world])
+    return sheets
+
+
+def draw(rows: Sequence[Row], note: str, caption: str, sheets: Mapping[str, grids.Sheet]) -> Figure:
+    """The sheets, below each the table's numbers. Raises ValueError where there are none."""
+    return portraits.draw(rows, sheets, "guidance strength omega", note, caption)

@@ -1,0 +1,234 @@
+"""Adaptive practice: the theory's recursion against the practice loop of the linear world, round by round.
+
+a: accuracy against rounds, the pool replaced or accumulated, static data of the accumulated size beside them.
+b: where replacement ends, against the oversampling ratio. c: the same samples with a pruning direction that is renewed
+rarely. d: one recipe with two attracting fixed points, from a poor and from a good start.
+
+Theory is `rmt.adaptive`, at the runs' own n, d and ridge and from each seed's own initial alignment, averaged over
+seeds. The learner's penalty is per kept sample, the theorem's per sample of the pool: lam = ridge / ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+import rmt
+from figures.contract.records import Record, average, pool_size
+from figures.contract.settings import require
+from figures.contract.table import Row, select
+from figures.drawing import panels, ticks
+from figures.drawing.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, VERMILLION, Style, context, inscribe
+from rmt.adaptive import fixed_points, recursion
+
+INITIAL, REPLACED, GROWN, STATIC = "initial", "replacement", "accumulation", "static"
+POOR, GOOD, ONCE, END = "poor start", "good start", "after one round", "fixed point"
+PANELS = {  # panel: (title, x label)
+    "a": ("a   round by round", "rounds"),
+    "b": ("b   where replacement leads", "oversampling ratio 1/p"),
+    "c": ("c   the price of a stale direction", "rounds pruned along one direction"),
+    "d": ("d   one recipe, two ends", "rounds"),
+}
+LOOKS = {
+    REPLACED: Style(VERMILLION, "P"),
+    GROWN: Style(BLUE, "o"),
+    STATIC: Style(PINK, "x"),
+    INITIAL: Style(BLACK, "."),
+    ONCE: Style(GREY, ".", "--"),
+    END: Style(BLACK, ".", ":"),
+    POOR: Style(ORANGE, "v"),
+    GOOD: Style(GREEN, "s"),
+}
+ATTRACTS, REPELS = "attracts", "repels"
+Progress = Callable[[int, int, str], None]
+
+
+def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Progress) -> list[Row]:  # noqa: ARG001
+    """The rows of the panels that have runs; the figure has no settings of its own."""
+    require(not config, "adaptive", dict(config), "no settings: the runs have them all")
+    runs: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        runs.setdefault((record["panel"], record["series"]), []).append(record)
+    return [
+        *_rounds(runs.get(("a", INITIAL), []), runs.get(("a", REPLACED), []), "a", REPLACED),
+        *_grown(runs),
+        *_ratios(runs.get(("a", INITIAL), []), runs.get(("b", REPLACED), [])),
+        *_stale(runs),
+        *_two_ends(runs),
+    ]
+
+
+def alignments(records: Sequence[Record]) -> NDArray[np.float64]:
+    """cos(w, w_0) of the given runs, in order of seed."""
+    return np.array([r["result"]["alignment"] for r in sorted(records, key=lambda record: record["seed"])])
+
+
+def problem(record: Record, rho: Any, ratio: Any = None) -> rmt.Problem:
+    """One round of a run, as the theorem asks it; another oversampling `ratio` where given."""
+    run = record["result"]["config"]
+    ratio = run["acquire"]["ratio"] if ratio is None else ratio
+    kept, world = run["growth"]["addition"], run["world"]
+    n, ridge, rule = kept * ratio, world["ridge"] / ratio, rmt.KeepHard(1 / np.asarray(ratio))
+    return rmt.Problem(n=n, d=world["dimension"], ridge=ridge, rule=rule, rho=rho)
+
+
+def accuracy(rho: Any) -> NDArray[np.float64]:
+    """1 - arccos(rho)/pi."""
+    return 1 - np.arccos(np.asarray(rho)) / np.pi
+
+
+def _theory(panel: str, series: str, x: Any, y: Any) -> list[Row]:
+    return [Row("adaptive", panel, series, "theory", float(a), float(b)) for a, b in zip(x, y, strict=True)]
+
+
+def _rounds(initial: Sequence[Record], runs: Sequence[Record], panel: str, series: str) -> list[Row]:
+    """Practice against the number of rounds, and the recursion from each seed's own start."""
+    if not initial or not runs:
+        return []
+    last = round(max(r["value"] for r in runs))
+    path = accuracy(recursion(problem(runs[0], alignments(initial)), last)).mean(axis=1)
+    return average("adaptive", runs, lambda record: record["value"]) + _theory(panel, series, range(last + 1), path)
+
+
+def _grown(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
+    """Accumulated and static pools of the same sizes, with the theorem for the latter; the initial runs at round 0."""
+    grown, static, initial = (runs.get(("a", series), []) for series in (GROWN, STATIC, INITIAL))
+    rows = average("adaptive", [*grown, *initial], lambda record: record["value"])
+    if static and grown:
+        growth, world = (grown[0]["result"]["config"][key] for key in ("growth", "world"))
+        first, step = growth["initial"], growth["addition"]
+        rows += average("adaptive", static, lambda record: (pool_size(record) - first) / step)
+        x = np.linspace(0, max(row.x for row in rows), 65)
+        plain = rmt.Problem(n=first + step * x, d=world["dimension"], ridge=world["ridge"], rule=rmt.KeepAll(), rho=1.0)
+        rows += _theory("a", STATIC, x, 1 - np.asarray(rmt.error_rate(plain)))
+    return rows
+
+
+def _ratios(initial: Sequence[Record], runs: Sequence[Record]) -> list[Row]:
+    """After the runs' number of rounds, after one, and at the end: the fixed point from where the seeds start."""
+    if not initial or not runs:
+        return []
+    ratios = np.geomspace(1, max(r["value"] for r in runs), 49)
+    rounds, rho = runs[0]["result"]["config"]["growth"]["additions"], alignments(initial)
+    path = accuracy(recursion(problem(runs[0], rho, ratios[:, None]), 500))  # (rounds + 1, ratios, seeds)
+    return [
+        *average("adaptive", runs, lambda record: record["value"]),
+        *_theory("b", REPLACED, ratios, path[rounds].mean(axis=1)),
+        *_theory("b", ONCE, ratios, path[1].mean(axis=1)),
+        *_theory("b", END, ratios, path[-1].mean(axis=1)),
+    ]
+
+
+def _stale(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
+    """After all rounds of panel a, with the direction renewed every x rounds.
+
+    Accumulated: additions x times as large and as many times fewer. Replaced: rounds along one direction have one law,
+    so the last of K rounds has that of round K/x along fresh directions, which panel a's runs have drawn.
+    """
+    replaced, grown, initial = (runs.get(("a", series), []) for series in (REPLACED, GROWN, INITIAL))
+    rare = runs.get(("c", GROWN), [])
+    if not (replaced and grown and rare and initial):
+        return []
+    last, step = max(r["value"] for r in replaced), grown[0]["result"]["config"]["growth"]["addition"]
+    fresh = [{**r, "panel": "c"} for r in grown if r["value"] == last]
+    again = [{**r, "panel": "c"} for r in replaced if last % r["value"] == 0]
+    every = sorted({round(last / r["value"]) for r in again})
+    start = problem(replaced[0], alignments(initial))
+    ends = [accuracy(recursion(start, round(last), renew=s)[-1]).mean() for s in every]
+    return [
+        *average("adaptive", [*rare, *fresh], lambda r: r["result"]["config"]["growth"]["addition"] / step),
+        *average("adaptive", again, lambda record: last / record["value"]),
+        *_theory("c", REPLACED, every, ends),
+    ]
+
+
+def _two_ends(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
+    """Both starts, and the recipe's fixed points as level lines."""
+    rows: list[Row] = []
+    for series in (POOR, GOOD):
+        members = runs.get(("d", series), [])
+        rows += _rounds([r for r in members if r["value"] == 0], members, "d", series)
+    if rows:
+        last = max(row.x for row in rows)
+        recipe = next(r for (panel, _), members in runs.items() if panel == "d" for r in members)
+        for point in fixed_points(problem(recipe, 0.0)):
+            name = f"{ATTRACTS if point.stable else REPELS}, {1 - point.error_rate:.3f}"
+            rows += _theory("d", name, (0, last), (1 - point.error_rate,) * 2)
+    return rows
+
+
+def gaps(rows: Sequence[Row], panel: str, series: str) -> list[float]:
+    """(practice - theory) / standard error, at each x that has both."""
+    theory = {row.x: row.y for row in select(rows, panel=panel, series=series, source="theory")}
+    found = [row for row in select(rows, panel=panel, series=series, source="practice") if row.x in theory]
+    return [(row.y - theory[row.x]) / row.stderr for row in found if row.stderr and row.x > 0]
+
+
+def details(records: Sequence[Record]) -> dict[str, Any]:
+    """How far the runs with replacement are from the recursion, in standard errors, round by round."""
+    rows = compute({}, records, lambda *_: None)
+    pairs = [("a", REPLACED), ("d", POOR), ("d", GOOD)]
+    return {
+        "z-scores": {f"{panel} {series}": [round(z, 2) for z in gaps(rows, panel, series)] for panel, series in pairs}
+    }
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: where each way ends, and how far runs are from the recursion."""
+    parts = []
+    for panel, names in (("a", (REPLACED, GROWN, STATIC)), ("d", (POOR, GOOD))):
+        for series in names:
+            points = select(rows, panel=panel, series=series, source="practice")
+            if points:
+                parts.append(f"{series} {points[-1].y:.3f} at round {points[-1].x:g}")
+    z = [gap for panel, series in (("a", REPLACED), ("d", POOR), ("d", GOOD)) for gap in gaps(rows, panel, series)]
+    if z:
+        parts.append(f"{len(z)} points with replacement within {max(map(abs, z)):.1f} standard errors of the recursion")
+    parts += sorted({row.series for row in rows if row.series.startswith((ATTRACTS, REPELS))})
+    return "; ".join(parts) or "no panel has rows"
+
+
+def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The caption."""
+    return "Practice without guidance: prune fresh samples along the latest classifier, retrain, repeat"
+
+
+def look(series: str) -> Style:
+    """The style of a series; fixed points by whether they attract."""
+    if series.startswith(ATTRACTS):
+        return Style(GREY, ".", "-")
+    return Style(GREY, ".", "--") if series.startswith(REPELS) else LOOKS[series]
+
+
+def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+    """The panels that have rows, two in a row. Raises ValueError without rows of any panel."""
+    present = [panel for panel in PANELS if select(rows, panel=panel)]
+    if not present:
+        raise ValueError(f"adaptive.draw: got no rows of any panel; allowed {list(PANELS)}; do run the linear world")
+    with context():
+        lines, columns = -(-len(present) // 2), min(len(present), 2)
+        figure = Figure(figsize=(4.8 * columns, 3.4 * lines + 0.8), layout="constrained")
+        named: list[panels.Drawn] = []
+        for index, panel in enumerate(present):
+            ax = figure.add_subplot(lines, columns, index + 1)
+            here = select(rows, panel=panel)
+            levels = [row for row in here if row.series.startswith((ATTRACTS, REPELS))]
+            named.append(panels.curves(ax, [row for row in here if row not in levels], style=look))
+            for row in levels[: len(levels) // 2]:
+                ax.axhline(row.y, color=GREY, linestyle=look(row.series).linestyle, linewidth=0.9, zorder=1)
+                ax.annotate(row.series, (0.72, row.y), xycoords=("axes fraction", "data"), xytext=(0, 2),
+                            textcoords="offset points", ha="center", fontsize=7.5, color=GREY)  # fmt: skip
+            if panel in "bc":
+                ticks.log_ticks(ax, min(row.x for row in here), max(row.x for row in here))
+            else:
+                ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            title, xlabel = PANELS[panel]
+            ax.set(title=title, xlabel=xlabel, ylabel="test accuracy")
+        panels.legend(figure, named)
+        inscribe(figure, caption, note)
+    return figure

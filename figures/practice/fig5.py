@@ -1,0 +1,238 @@
+"""Figure 5: two ways to hard examples, oversample-then-prune and guided generation, and what each of them costs.
+
+a: accuracy against the oversampling ratio. b: one-step deliberate practice against the guidance strength omega.
+c: the theorem's accuracy against 1/p, with runs of the linear world in which the learner is refitted on the pruned set
+alone. d: accuracy against the cost of an added sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import rmt
+import scaling
+from figures.contract.records import Record, average
+from figures.contract.table import Row, select
+from figures.drawing import panels, style, ticks
+
+WORLDS = ("linear", "digits")
+PRUNE, DP_SERIES = "oversample-then-prune", ("DP through x0", "DP through denoiser")
+SWEEPS = (  # (panel, series, what x is)
+    ("a", PRUNE, "ratio"),
+    ("b", "through x0", "omega"),
+    ("b", "through denoiser", "omega"),
+)
+AXES = {  # letter: (title, x label)
+    "a": ("a   oversample, then prune", "oversampling ratio"),
+    "b": ("b   guided generation", r"guidance strength $\omega$"),
+    "c": ("c   theory: keep the hardest p", "oversampling ratio 1/p"),
+    "d": ("d   accuracy against cost", ""),
+}
+RUN_PANELS = (*(f"{letter} {world}" for letter in "ab" for world in WORLDS), "c")  # where series of runs can go
+INITIAL, REPLACEMENT, THEORY = "initial", "replacement", "Theorem 1"
+COST = "sampling work per added sample (plain: 1)"
+
+
+def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+    """Panels a-d from the runs, and the theorem's curve at the initial learners' own alignments.
+
+    Panel d has each guided method at config["usual_omega"][world], fixed beforehand; panels "entropy ..." are the mean
+    entropies of the samples of b when they were added, in nats.
+    """
+    by_panel: dict[str, list[Record]] = {}
+    for record in records:
+        by_panel.setdefault(record["panel"], []).append(record)
+    rows: list[Row] = []
+    for panel, members in by_panel.items():
+        letter, _, world = panel.partition(" ")
+        if letter == "a":
+            rows += average("fig5", members, _oversampling)
+            rows += _renamed(average("fig5", members, _cost), f"d {world}", {})
+        elif letter == "b":
+            rows += average("fig5", members, lambda record: record["value"])
+            rows += _renamed(average("fig5", members, lambda r: r["value"], _entropy), f"entropy {world}", {})
+            usual = [
+                r for r in members if r["value"] == config["usual_omega"][world] and r["series"] != "random direction"
+            ]
+            rows += _renamed(
+                average("fig5", usual, _cost), f"d {world}", {s: f"DP {s}" for s in ("through x0", "through denoiser")}
+            )
+        else:
+            rows += average("fig5", [r for r in members if r["series"] == REPLACEMENT], lambda record: record["value"])
+            rows += theorem(members)
+    return rows
+
+
+def theorem(records: Sequence[Record]) -> list[Row]:
+    """Theorem 1 for learners refitted on the kept samples alone: accuracy against 1/p, averaged over the seeds.
+
+    Each seed has its own rho = cos(w_initial, w_0). P samples kept of a pool of n = P/p; the learner's penalty is per
+    kept sample, the theorem's per sample of the pool: lam = p ridge.
+    """
+    rho = np.array([r["result"]["alignment"] for r in records if r["series"] == INITIAL])
+    runs = [r["result"]["config"] for r in records if r["series"] == REPLACEMENT]
+    if not len(rho) or not runs:
+        return []
+    world, kept = runs[0]["world"], runs[0]["growth"]["addition"]
+    ratios = np.geomspace(1, max(run["acquire"]["ratio"] for run in runs), 60)
+    problem = rmt.Problem(
+        n=kept * ratios[:, None],
+        d=world["dimension"],
+        ridge=world["ridge"] / ratios[:, None],
+        rule=rmt.KeepHard(1 / ratios[:, None]),
+        rho=rho,
+    )
+    accuracy = 1 - np.asarray(rmt.error_rate(problem)).mean(axis=1)
+    return [Row("fig5", "c", THEORY, "theory", float(x), float(y)) for x, y in zip(ratios, accuracy, strict=True)]
+
+
+def _renamed(rows: Sequence[Row], panel: str, names: Mapping[str, str]) -> list[Row]:
+    return [row._replace(panel=panel, series=names.get(row.series, row.series)) for row in rows]
+
+
+def _oversampling(record: Record) -> float:
+    """Samples generated for the addition, per sample that the other methods add (as many as the pool began with)."""
+    first, added = record["result"]["pool"]
+    return added["images"] / first["images"]
+
+
+def _cost(record: Record) -> float:
+    """Operations spent on the addition, per sample that the other methods add, in units of a plain sample's."""
+    first, added = record["result"]["pool"]
+    return round(added["gflop"] / first["gflop"], 9)
+
+
+def _entropy(record: Record) -> float:
+    return record["result"]["pool"][-1]["entropy"]
+
+
+def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The caption."""
+    return (
+        "One addition to a trained learner: samples selected (a, c) or generated to be hard (b), and the cost (d); "
+        "random baseline: all candidates added, unselected"
+    )
+
+
+def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Multiplier]:
+    """By DP series: how many times the cost oversample-then-prune needs for the series' best accuracy.
+
+    A lower bound (">") where no oversampling ratio gets there; empty without panel d of this world.
+    """
+    panel = f"d {world}"
+    pruned = panels.curve(select(rows, panel=panel, series=PRUNE))
+    found = {}
+    for series in DP_SERIES:
+        best = _best(select(rows, panel=panel, series=series))
+        if best and pruned.x:
+            found[series] = scaling.multiplier(pruned, scaling.Curve([best.x], [best.y]), best.y)
+    return found
+
+
+def theory_gap(rows: Sequence[Row]) -> tuple[int, float] | None:
+    """Panel c: the number of practice points on the theory line's range and their largest distance, in standard errors.
+
+    The line is interpolated in log x. None without points or line; a point without spread is left out.
+    """
+    line = panels.curve(select(rows, panel="c", source="theory"))
+    if not line.x:
+        return None
+    inside = [r for r in select(rows, panel="c", source="practice") if line.x[0] <= r.x <= line.x[-1]]
+    gaps = [abs(r.y - np.interp(np.log(r.x), np.log(line.x), line.y)) / r.stderr for r in inside if r.stderr]
+    return (len(gaps), float(max(gaps))) if gaps else None
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    return max(rows, key=lambda row: row.y, default=None)
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: per world best ratio, best omega and cost advantage; theory against runs."""
+    parts = []
+    for world in WORLDS:
+        said = []
+        for letter, series, what in SWEEPS:
+            points = select(rows, panel=f"{letter} {world}", series=series)
+            best = _best(points)
+            if best:
+                first = f"({points[0].y:.3f} at {points[0].x:g})"
+                said.append(f"{series} best {best.y:.3f} at {what} {best.x:g} {first}")
+        for series, found in cheaper(rows, world).items():
+            words = found.words("cheaper", "dearer")
+            said.append(
+                f"{series} {words} than oversampling" if words else f"{series} at a cost oversampling leaves open"
+            )
+        if said:
+            parts.append(f"{world}: " + ", ".join(said))
+    gap = theory_gap(rows)
+    if gap:
+        parts.append(f"theory: {gap[0]} replacement runs within {gap[1]:.1f} standard errors of Theorem 1")
+    return "; ".join(parts) or "no panel has rows"
+
+
+def draw(rows: Sequence[Row], note: str = "", caption: str = "", cost: str = COST) -> Figure:
+    """A row of panels per world; c stands in the first row, the legend below it (with one world: below the figure).
+
+    `note` marks e.g. a quick preset, `caption` names the settings, `cost` is the x label of panel d, with its unit.
+    Raises ValueError if no row is of a known panel.
+    """
+    present = {row.panel for row in rows}
+    worlds = [world for world in WORLDS if present & {f"{letter} {world}" for letter in "abd"}]
+    grid: list[Any] = [[f"{letter} {world}" for letter in "abcd"] for world in worlds] or [["", "", "", ""]]
+    grid[0][2] = "c"
+    grid = [[panel if panel in present else "." for panel in line] for line in grid]
+    shown = [panel for line in grid for panel in line if panel != "."]
+    if not shown:
+        raise ValueError(f"fig5.draw: got no rows of any panel; allowed a, b, d of {WORLDS}, and c; do run a world")
+    if len(grid) == 2:
+        grid[1][2] = "legend"
+    with style.context():
+        figure = Figure(figsize=(14.0, 3.2 * len(grid) + 0.4), layout="constrained")
+        axes = figure.subplot_mosaic(grid)
+        for world in worlds:
+            if {f"a {world}", f"d {world}"} <= present:
+                axes[f"a {world}"].sharey(axes[f"d {world}"])
+        named = [_draw_panel(axes[panel], panel, rows, cost) for panel in shown]
+        panels.legend(axes.get("legend", figure), named)
+        style.inscribe(figure, caption, note)
+    return figure
+
+
+def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row], cost: str) -> panels.Drawn:
+    """One panel with its axes; returns what a legend names."""
+    letter, _, world = panel.partition(" ")
+    here = select(rows, panel=panel)
+    joined = {"c": (), "d": (PRUNE, "random baseline")}
+    named = panels.curves(ax, here, join=joined.get(letter))
+    title, xlabel = AXES[letter]
+    ax.set(title=title, xlabel=xlabel or cost, ylabel=f"{world or 'linear'}: test accuracy")
+    if letter == "b":
+        ticks.strength_ticks(ax, sorted({row.x for row in here}))
+        _draw_entropy(ax, select(rows, panel=f"entropy {world}"))
+        return named
+    alike = here if letter == "d" else [row for row in rows if row.panel.split()[0] in ("a", "c")]  # one range
+    ticks.log_ticks(ax, min(row.x for row in alike), max(row.x for row in alike))
+    savings = cheaper(rows, world) if letter == "d" else {}
+    if savings:
+        series, found = next(iter(savings.items()))  # one arrow; the summary has both
+        panels.saving(ax, found, found.words("cheaper", "dearer"), style.SERIES[series].colour)
+    return {series.removeprefix("DP "): artist for series, artist in named.items()}
+
+
+def _draw_entropy(ax: Axes, rows: Sequence[Row]) -> None:
+    """On a right-hand axis: how uncertain the learner was of the samples it was given, as thin dotted lines."""
+    if not rows:
+        return
+    right = ax.twinx()
+    for series in dict.fromkeys(row.series for row in rows):
+        line = panels.curve(select(rows, series=series))
+        right.plot(line.x, line.y, color=style.series_style(series).colour, linestyle=":", linewidth=0.9)
+    right.set_ylabel("entropy when added, nats (dotted)", fontsize=8)
+    right.grid(visible=False)
+    right.spines["right"].set_visible(True)
+    right.set_ylim(bottom=0)

@@ -1,0 +1,119 @@
+"""Table 3: what of the recipe matters - guidance strength, patience, sampling - on own worlds, the paper's beside.
+
+One line a variant; all lines of a column end with the same number of samples, but for the last two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from figures.contract.records import Record, pool_size
+from figures.contract.table import Row, select
+from figures.drawing import dots
+from figures.drawing.dots import Column, Line
+from figures.paper.numbers import DP, STATIC, table3_rows
+
+MAIN, ZERO, RANDOM = "usual omega, incremental patience, uniform sampling", "omega = 0", "random directions"
+LARGE = "static, four times as many samples"
+LINES = {
+    MAIN: Line(DP),
+    ZERO: Line("dynamic, omega = 0", (MAIN, STATIC)),
+    "0.6 of the usual omega": Line(DP, (MAIN,)),
+    "1.4 of the usual omega": Line(DP, (MAIN,)),
+    "fixed patience": Line(DP, (MAIN,)),
+    "newest samples drawn twice as often": Line(DP, (MAIN,)),
+    RANDOM: Line("random direction", (MAIN, ZERO)),
+    "Mixup and CutMix": Line(DP, (MAIN,)),
+    STATIC: Line(STATIC, (MAIN,)),
+    "static, Mixup and CutMix": Line(STATIC, (STATIC,)),
+    LARGE: Line(STATIC, (MAIN, STATIC)),
+    "static, four times as many, Mixup and CutMix": Line(STATIC, (LARGE,)),
+}
+IN_THE_PAPER = (MAIN, ZERO, *list(LINES)[2:6])  # the lines of its Table 3, in its order
+COLUMNS = (
+    Column("linear world", "test accuracy", {"linear": "linear"}, ("linear: samples", "samples")),
+    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("digits: samples", "samples")),
+    Column(
+        "ImageNet-100 (paper)",
+        "accuracy",
+        {"IN-100 val": "validation set", "IN-100 real train": "real training set"},
+    ),
+)
+RUN_PANELS = ("linear", "digits")
+
+
+def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+    """Per line the accuracy, the change from the line it is compared with and the samples at the end; x is omega.
+
+    The paper's lines have the paper's omega; the guidance of the linear world is scaled by its own usual omega.
+    """
+    own = dots.measured("table3", records, LINES, _omega, ("samples", pool_size))
+    return own + table3_rows(IN_THE_PAPER)
+
+
+def _omega(record: Record) -> float:
+    return record["result"]["config"]["acquire"]["omega"]
+
+
+def details(records: Sequence[Record]) -> dict[str, Any]:
+    """Paired changes with bootstrap intervals, and the runs that ended before all their additions were made."""
+    short = [
+        {key: record[key] for key in ("panel", "series", "seed")} | {"samples": record["result"]["pool_size"]}
+        for record in records
+        if record["result"]["pool_size"] < _planned(record)
+    ]
+    return {"changes": dots.changes(records, LINES), "stopped early": short}
+
+
+def _planned(record: Record) -> int:
+    growth = record["result"]["config"]["growth"]
+    return growth["initial"] + growth["additions"] * growth["addition"]
+
+
+def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The caption."""
+    return "Ablation: one change at a time to deliberate practice (first line, dashed), and to static data"
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: per world the first line and the change from it of every other."""
+    parts = []
+    for panel in RUN_PANELS:
+        first = select(rows, panel=panel, series=MAIN)
+        changes = select(rows, panel=f"{panel}: change")
+        if first:
+            named = sorted(changes, key=lambda row: list(LINES).index(row.series))
+            said = [f"{row.series} {dots.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
+            parts.append(f"{panel}: {dots.accuracy(first[0])}; changes: " + (", ".join(said) or "none"))
+    return "; ".join(parts + uneven(rows)) or "no panel has the first line"
+
+
+def uneven(rows: Sequence[Row]) -> list[str]:
+    """A sentence on every line whose runs did not all get their additions: their mean size is not the first line's."""
+    said = []
+    for panel in RUN_PANELS:
+        ends = {row.series: row.y for row in select(rows, panel=f"{panel}: samples")}
+        planned = max((ends[name] for name in IN_THE_PAPER if name in ends), default=0.0)
+        said += [
+            f"{panel}, {name}: {size:.0f} samples on average instead of {planned:.0f}, some seeds stopped early"
+            for name, size in ends.items()
+            if size < planned
+        ]
+    return said
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table in Markdown."""
+    notes = [f"{sentence}." for sentence in uneven(rows)]
+    return dots.markdown(rows, LINES, COLUMNS, notes)
+
+
+def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+    """A dot plot of the table. Raises ValueError if no row is of a known panel."""
+    known = [panel for column in COLUMNS for panel in column.panels]
+    if not any(row.panel in known for row in rows):
+        raise ValueError(f"table3.draw: got no rows of any panel; allowed {known}; do run a world first")
+    return dots.draw(rows, LINES, COLUMNS, MAIN, note, caption)

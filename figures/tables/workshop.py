@@ -1,0 +1,106 @@
+"""The workshop precursor: a pool of fixed size, in which the samples the learner is most certain of are swapped.
+
+On a plateau a share of the pool gives way to as many new samples, guided or (random generation) not. Own worlds, with
+the precursor's Table 1 and Figure 2 beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from figures.contract.records import Record
+from figures.contract.table import Row, select
+from figures.drawing import dots, ticks
+from figures.drawing.dots import Column, Line
+from figures.paper.numbers import DP, STATIC, workshop_rows
+
+WSD, WHOLE, RANDOM = "static", "100 % swapped", "random generation, 100 % swapped"
+LINES = {
+    "static, cosine schedule": Line(STATIC, (WSD,)),
+    WSD: Line(STATIC),
+    "25 % swapped, longer patience": Line(DP, (WSD,)),
+    "25 % swapped": Line(DP, (WSD,)),
+    "50 % swapped": Line(DP, (WSD,)),
+    "75 % swapped": Line(DP, (WSD,)),
+    WHOLE: Line(DP, (WSD, RANDOM)),
+    RANDOM: Line("random generation", (WSD,)),
+    "static, as many as 100 % swapped makes": Line("static, larger", (WSD, WHOLE)),
+}
+IN_THE_PAPER = tuple(LINES)[:8]  # the lines of its Table 1, in its order
+COLUMNS = (
+    Column("linear world", "test accuracy", {"linear": "linear"}, ("linear: images", "made")),
+    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("digits: images", "made")),
+    Column("ImageNet-100 (precursor)", "accuracy", {"IN-100 val": "validation set", "IN-100 test": "test set"}),
+)
+RUN_PANELS = ("linear", "digits")
+
+
+def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+    """Per line the accuracy, the change from static data and the images made in all; x is the share swapped."""
+    own = dots.measured("workshop", records, LINES, _swapped, ("images", _images))
+    return own + workshop_rows(IN_THE_PAPER)
+
+
+def _swapped(record: Record) -> float:
+    return record["result"]["config"]["acquire"]["retire"]
+
+
+def _images(record: Record) -> float:
+    return float(sum(line["images"] for line in record["result"]["pool"]))
+
+
+def details(records: Sequence[Record]) -> dict[str, Any]:
+    """Paired changes with bootstrap intervals; swaps made, and what sampling cost in images of plain sampling."""
+    made = [
+        {
+            "panel": panel,
+            "line": series,
+            "swaps": [len(record["result"]["pool"]) - 1 for record in members],
+            "sampling work, in plain images": [round(_work(record)) for record in members],
+        }
+        for (panel, series), members in dots.by_line(records).items()
+    ]
+    return {"changes": dots.changes(records, LINES), "made": made}
+
+
+def _work(record: Record) -> float:
+    first, *swaps = record["result"]["pool"]
+    return first["images"] * (1 + sum(line["gflop"] for line in swaps) / first["gflop"])
+
+
+def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """The caption."""
+    return "A pool of fixed size: its easiest samples give way to new ones (dashed: static; on the right: images made)"
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: per world static data, random generation and the shares swapped."""
+    parts = []
+    for panel in RUN_PANELS:
+        found = {row.series: row for row in select(rows, panel=panel)}
+        made = {row.series: row.y for row in select(rows, panel=f"{panel}: images")}
+        said = [
+            f"{name} {dots.accuracy(found[name])} ({ticks.count(made[name])} images)"
+            for name in dots.order(found.values(), LINES)
+        ]
+        if said:
+            parts.append(f"{panel}: " + ", ".join(said))
+    return "; ".join(parts) or "no panel has runs"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table in Markdown; the precursor's ImageNet-1k numbers below it."""
+    thousand = [f"{row.series} {dots.accuracy(row)}" for row in select(rows, panel="IN-1k val")]
+    notes = ["The precursor on ImageNet-1k (650,000 samples, validation): " + ", ".join(thousand) + "."]
+    return dots.markdown(rows, LINES, COLUMNS, notes if thousand else [])
+
+
+def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+    """A dot plot of the table. Raises ValueError if no row is of a known panel."""
+    known = [panel for column in COLUMNS for panel in column.panels]
+    if not any(row.panel in known for row in rows):
+        raise ValueError(f"workshop.draw: got no rows of any panel; allowed {known}; do run a world first")
+    return dots.draw(rows, LINES, COLUMNS, WSD, note, caption)

@@ -1,0 +1,229 @@
+"""Figure exponent: does keeping hard examples change the exponent of the error law, or only its constant?
+
+A column per cosine of the pruner. First row: error rate against pool size at a fixed ridge, second row its local slope
+d log E / d log n; third and fourth row the same at the best ridge of each point. The law (`rmt.error_rate`) reaches
+n/d = 10^6; reduced Monte Carlo lies on the squared loss's lines. Fits of E = floor + C n^-exponent are rows of panels
+"fit, ...", with bootstrap intervals over the Monte Carlo's trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator
+from numpy.typing import NDArray
+
+import rmt
+import scaling
+from figures.contract.settings import build, require
+from figures.contract.table import Row, select
+from figures.drawing import panels, style
+from rmt.limits import optimal_ridge
+
+Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
+LOSSES, TUNINGS = ("squared", "logistic"), ("fixed", "best")
+COLOURS = {"squared": style.BLUE, "logistic": style.VERMILLION}
+_ACCURACY = 1e-3  # relative, of an error rate among which the best is taken
+DASHES = {"all": "-", "hard": "--", "best": ":"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What exponent computes: the keys of `experiments/exponent.toml`, one of its presets included."""
+
+    cosines: list[float]  # of pruning direction and truth, one column each
+    fractions: list[float]  # keep-hard fractions; the first is also shown by itself, the best one with keep-all
+    ridge: float  # the fixed one
+    tiny_ridges: list[float]  # best ridges of the logistic loss are searched among these times (n/d)^-3 ...
+    ridges: list[float]  # ... and these
+    first_log10: int  # n/d from 10^first_log10 ...
+    last_log10: int  # ... to 10^last_log10
+    d: int  # dimension of the Monte Carlo
+    trials: int
+    simulated_log10: list[int]  # pool sizes of the Monte Carlo
+    seed: int
+
+    def __post_init__(self) -> None:
+        require(bool(self.cosines) and max(map(abs, self.cosines)) <= 1, "exponent.cosines", self.cosines, "[-1, 1]")
+        shares = bool(self.fractions) and all(0 < p < 1 for p in self.fractions)
+        require(shares, "exponent.fractions", self.fractions, "keep fractions in (0, 1)")
+        positive = bool(self.ridges) and min([self.ridge, *self.ridges, *self.tiny_ridges]) > 0
+        require(positive, "exponent.ridges", self.ridges, "numbers > 0")
+        require(self.first_log10 + 2 <= self.last_log10, "exponent.first_log10", self.first_log10, "last_log10 - 2")
+        require(
+            len(self.simulated_log10) in (0, *range(4, 20)),
+            "exponent.simulated_log10",
+            self.simulated_log10,
+            "none, or 4 sizes and more",
+        )
+        require(self.d >= 2 and self.trials >= 2, "exponent.d, trials", (self.d, self.trials), "whole numbers >= 2")
+        require(self.seed >= 0, "exponent.seed", self.seed, "whole numbers >= 0")
+
+
+def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+    """The rows of panels "rho = ..., ridge fixed" and "... best", their slopes, and the fits.
+
+    Args:
+        config: the keys of `Config`.
+        records: unused; this figure has no training runs.
+        progress: called as (done, total, what) before each line and its Monte Carlo.
+
+    Slopes are between neighbouring sizes, at their geometric mean. In a panel "fit, ...", x is rho and y the exponent.
+    """
+    settings = build(Config, config, "exponent")
+    ratios = 10.0 ** np.arange(settings.first_log10, settings.last_log10 + 1)
+    steps = [(rho, tuning, loss) for rho in settings.cosines for tuning in TUNINGS for loss in LOSSES]
+    rows: list[Row] = []
+    for done, (rho, tuning, loss) in enumerate(steps):
+        progress(done, len(steps), f"{loss}, rho = {rho:g}, {tuning} ridge")
+        found = [_errors(settings, ratios, p, rho, loss, tuning) for p in (1.0, *settings.fractions)]
+        errors = np.stack([error for error, _ in found])  # (1 + F, sizes)
+        for keep, line in (("all", errors[0]), ("hard", errors[1]), ("best", errors.min(axis=0))):
+            series, panel = series_name(loss, keep), panel_name(rho, tuning)
+            rows += [
+                Row("exponent", panel, series, "theory", float(x), float(y)) for x, y in zip(ratios, line, strict=True)
+            ]
+            middles, slopes = np.sqrt(ratios[1:] * ratios[:-1]), np.diff(np.log(line)) / np.diff(np.log(ratios))
+            rows += [
+                Row("exponent", f"slope, {panel}", series, "theory", float(x), float(y))
+                for x, y in zip(middles, slopes, strict=True)
+            ]
+        if loss == "squared" and settings.simulated_log10:
+            for keep, p, (_, ridges) in zip(("all", "hard"), (1.0, settings.fractions[0]), found[:2], strict=True):
+                rows += _simulated(settings, ratios, p, rho, keep, tuning, ridges)
+    return rows
+
+
+def _errors(
+    settings: Config, ratios: NDArray[Any], p: float, rho: float, loss: str, tuning: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Error rates and ridges at each n/d."""
+    shared: dict[str, Any] = {"n": ratios, "d": 1, "rule": rmt.KeepHard(p), "rho": rho, "loss": loss}
+    if tuning == "fixed":
+        return np.asarray(rmt.error_rate(rmt.Problem(ridge=settings.ridge, **shared))), np.full(
+            len(ratios), settings.ridge
+        )
+    if loss == "squared":
+        best = optimal_ridge(rmt.Problem(ridge=1.0, **shared), between=(1e-12, 1e2))
+        return np.asarray(best.error_rate), np.asarray(best.argument)
+    tiny = np.array(settings.tiny_ridges)[:, None] * ratios**-3.0
+    plain = np.broadcast_to(np.array(settings.ridges)[:, None], (len(settings.ridges), len(ratios)))
+    ridges = np.concatenate([tiny, plain])
+    found = rmt.convex.solve(rmt.Problem(ridge=ridges, **shared))
+    trusted = (np.asarray(found.residual) < _ACCURACY) & (np.asarray(found.accuracy) < _ACCURACY)
+    errors = np.where(trusted, found.value, 1.0)
+    best_at = np.argmin(errors, axis=0)[None]
+    return tuple(np.take_along_axis(v, best_at, axis=0)[0] for v in (errors, ridges))
+
+
+def _simulated(
+    settings: Config, ratios: NDArray[Any], p: float, rho: float, keep: str, tuning: str, ridges: NDArray[Any]
+) -> list[Row]:
+    """Monte Carlo on a line of the squared loss, and the power law fitted to its trials."""
+    panel, series, samples, rows = panel_name(rho, tuning), series_name("squared", keep), [], []
+    for k in settings.simulated_log10:
+        ridge = float(ridges[np.argmin(np.abs(ratios - 10.0**k))])
+        problem = rmt.Problem(n=settings.d * 10**k, d=settings.d, ridge=ridge, rule=rmt.KeepHard(p), rho=rho)
+        seed = [settings.seed, round(1e9 * p), round(1e9 * (1 + rho)), TUNINGS.index(tuning), k]
+        found = rmt.simulate(problem, settings.trials, rng=np.random.default_rng(seed))
+        samples.append(found.samples)
+        rows.append(Row("exponent", panel, series, "simulation", 10.0**k, found.mean, found.stderr, settings.trials))
+    sizes = settings.d * 10.0 ** np.array(settings.simulated_log10)
+    fit = scaling.fit_power_law(sizes, np.array(samples).T, rng=np.random.default_rng(settings.seed), resamples=100)
+    spread = (fit.exponent.high - fit.exponent.low) / (2 * 1.96)
+    return [
+        *rows,
+        Row("exponent", f"fit, ridge {tuning}", series, "simulation", rho, fit.exponent.value, spread, settings.trials),
+    ]
+
+
+def panel_name(rho: float, tuning: str) -> str:
+    """The panel of a cosine and a way to choose the ridge.
+
+    >>> panel_name(0.9, "best")
+    'rho = 0.9, ridge best'
+    """
+    return f"rho = {rho:g}, ridge {tuning}"
+
+
+def series_name(loss: str, keep: str) -> str:
+    """The series of a loss and a selection: "all", "hard" or "best".
+
+    >>> series_name("squared", "hard")
+    'squared, keep hard'
+    """
+    return f"{loss}, {'best fraction' if keep == 'best' else 'keep ' + keep}"
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: last local slopes, what selection gains there, and the fitted exponents."""
+    parts = []
+    for panel in dict.fromkeys(r.panel for r in rows if r.panel.startswith("rho")):
+        for loss in LOSSES:
+            lines = {k: select(rows, panel=panel, series=series_name(loss, k), source="theory") for k in DASHES}
+            slopes = {k: select(rows, panel=f"slope, {panel}", series=series_name(loss, k)) for k in DASHES}
+            if all(lines.values()):
+                ends = "/".join(f"{slopes[k][-1].y:.2f}" for k in DASHES)
+                gain = lines["all"][-1].y / lines["best"][-1].y
+                parts.append(f"{panel}, {loss}: last slopes {ends} (all/hard/best), best fraction {gain:.2f}x better")
+    fits = [r for r in rows if r.panel.startswith("fit")]
+    parts += [f"{r.panel}, {r.series}, rho = {r.x:g}: {-r.y:.3f} +- {1.96 * (r.stderr or 0):.3f}" for r in fits]
+    return "; ".join(parts) or "no panel"
+
+
+def describe(config: Mapping[str, Any]) -> str:
+    """The settings in one line: the caption of `draw`."""
+    return (
+        f"Law to n/d = 1e{config['last_log10']}; fixed ridge {config['ridge']:g}; "
+        f"keep hard: {100 * config['fractions'][0]:g} %; "
+        f"reduced Monte Carlo with d = {config['d']}, {config['trials']} trials a point"
+    )
+
+
+def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+    """Columns by cosine; error and slope at the fixed ridge, then at the best. Raises ValueError without rows."""
+    names = list(dict.fromkeys(row.panel for row in rows if row.panel.startswith("rho")))
+    if not names:
+        raise ValueError("exponent.draw: got no rows; allowed the rows of exponent.compute; do compute them first")
+    cosines = list(dict.fromkeys(name.split(",")[0] for name in names))
+    looks = {
+        series_name(loss, k): style.Style(colour, "o" if k == "all" else "s", dash)
+        for loss, colour in COLOURS.items()
+        for k, dash in DASHES.items()
+    }
+    with style.context():
+        figure = Figure(figsize=(9.6, 10.4), layout="constrained")
+        axes = figure.subplots(4, len(cosines), sharey="row", squeeze=False, height_ratios=[1.5, 1, 1.5, 1])
+        for line, (tuning, sloped) in enumerate((t, s) for t in TUNINGS for s in (False, True)):
+            for column, cosine in enumerate(cosines):
+                ax, panel = axes[line, column], f"{cosine}, ridge {tuning}"
+                shown = select(rows, panel=f"slope, {panel}" if sloped else panel)
+                panels.curves(ax, shown, style=looks.__getitem__)
+                x = [row.x for row in rows if row.panel == panel]
+                ax.set_xscale("log")
+                ax.set_xlim(min(x) / 1.6, max(x) * 1.6)
+                ax.set_title("" if sloped else f"{cosine}, {tuning} ridge")
+                if sloped:
+                    ax.set_xlabel("pool size per dimension, n/d")
+                    for level in (-0.5, -1.0):
+                        ax.axhline(level, color=style.GREY, linewidth=0.8, zorder=1)
+            if sloped:
+                axes[line, 0].set(ylabel="slope of log error", ylim=(-1.6, 0.1))
+            else:
+                low = min(
+                    row.y for row in rows if row.panel.endswith(f"ridge {tuning}") and row.panel.startswith("rho")
+                )
+                decades = [10.0**k for k in range(int(np.floor(np.log10(low))), 1)]
+                axes[line, 0].set(yscale="log", ylim=(low / 1.5, 0.6), ylabel="error rate")
+                axes[line, 0].yaxis.set_major_locator(FixedLocator(decades))
+                axes[line, 0].yaxis.set_major_formatter(FixedFormatter([f"{v:g}" for v in decades]))
+        key: panels.Drawn = {name: Line2D([], [], color=look.colour, ls=look.linestyle) for name, look in looks.items()}
+        key["reduced Monte Carlo"] = Line2D([], [], color=style.GREY, marker="o", markersize=3.2, linestyle="none")
+        panels.legend(figure, [key])
+        style.inscribe(figure, caption, note)
+    return figure

@@ -1,0 +1,198 @@
+"""Figure 3, theory: accuracy against samples kept and against pool size, for keep-all and several keep-hard fractions.
+
+Lines are the exact law (`rmt.error_rate`), points its dense Monte Carlo, dotted lines the arXiv-v1 law. The theorem's
+penalty is relative to the pool, so a fixed one would weigh more on a learner that keeps less. Here every learner has
+the best penalty per **kept** sample of a list, chosen at each size by the exact law: a curve then shows what the data
+are worth, not how well one penalty happens to suit them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+import rmt
+import scaling
+from figures.contract.settings import build, require
+from figures.contract.table import Row, select
+from figures.drawing import panels, style, ticks
+
+Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
+KEEP_ALL, V1 = "keep all", " (arXiv v1)"
+PANELS = {  # panel: (title, x label)
+    "kept": ("At equal numbers of training samples", "samples kept"),
+    "pool": ("At equal pool size", "pool size"),
+}
+LEVEL = 0.95  # accuracy at which sample counts are compared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What fig3 computes: the keys of `experiments/fig3.toml`, one of its presets included."""
+
+    d: int  # dimension
+    rho: float  # cosine between pruning direction and truth
+    fractions: list[float]  # shares of the pool kept, hardest samples first
+    first_log2: int  # from 2^first_log2 ...
+    last_log2: int  # ... to 2^last_log2 kept samples
+    points_per_octave: int  # of the lines
+    ridge_low_log10: float  # penalties per kept sample to choose from ...
+    ridge_high_log10: float  # ... as powers of 10
+    ridges: int  # how many of them
+    v1_visible: float  # the v1 law is given where its accuracy is off by more than this
+    simulated_log2: int  # Monte Carlo at every power of 2 from the first to this one
+    trials: int  # Monte-Carlo trials a point ...
+    simulated_samples: int  # ... fewer where trials x kept would exceed this ...
+    least_trials: int  # ... but never fewer than this
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("d", "points_per_octave", "ridges", "simulated_samples"):
+            require(getattr(self, name) >= 1, f"fig3.{name}", getattr(self, name), "whole numbers >= 1")
+        shares = bool(self.fractions) and all(0 < p <= 1 for p in self.fractions)
+        require(shares, "fig3.fractions", self.fractions, "keep fractions in (0, 1]")
+        require(0 <= self.first_log2 < self.last_log2, "fig3.first_log2", self.first_log2, "0 ... last_log2 - 1")
+        require(self.simulated_log2 <= self.last_log2, "fig3.simulated_log2", self.simulated_log2, "at most last_log2")
+        require(2 <= self.least_trials <= self.trials, "fig3.least_trials", self.least_trials, "2 ... trials")
+        require(self.seed >= 0, "fig3.seed", self.seed, "whole numbers >= 0")
+
+
+def best_ridge(settings: Config, p: float, pool: ArrayLike) -> rmt.Problem:
+    """Keeping the hardest fraction p of `pool` samples, with the best penalty of the list at each size."""
+    n = np.asarray(pool, dtype=float)
+    per_kept = np.logspace(settings.ridge_low_log10, settings.ridge_high_log10, settings.ridges)  # (R,)
+    columns = p * per_kept.reshape(-1, *(1,) * n.ndim)  # (R, 1...)
+    rule = rmt.KeepHard(p)
+    errors = rmt.error_rate(rmt.Problem(n=n, d=settings.d, ridge=columns, rule=rule, rho=settings.rho))  # (R, ...)
+    best = p * per_kept[np.argmin(errors, axis=0)]
+    return rmt.Problem(n=n, d=settings.d, ridge=best, rule=rule, rho=settings.rho)
+
+
+def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+    """The rows of panels "kept" and "pool": exact law and Monte Carlo; in "kept" also the arXiv-v1 law.
+
+    Args:
+        config: the keys of `Config`.
+        records: unused; this figure has no training runs.
+        progress: called as (done, total, what) before each Monte-Carlo point.
+
+    Simulation asks the very problem of its line, the pool rounded to whole samples. The random numbers of a point
+    depend on the seed, its fraction and its size only.
+    """
+    settings = build(Config, config, "fig3")
+    first, octaves = settings.first_log2, settings.last_log2 - settings.first_log2
+    kept = 2.0 ** (first + np.arange(octaves * settings.points_per_octave + 1) / settings.points_per_octave)
+    sizes = [2**k for k in range(first, settings.simulated_log2 + 1)]
+    points = [(p, size) for p in settings.fractions for size in sizes]
+    rows: list[Row] = []
+    for p in settings.fractions:
+        problem = best_ridge(settings, p, kept / p)
+        exact = 1 - np.asarray(rmt.error_rate(problem))
+        v1 = 1 - np.asarray(rmt.error_rate(problem, law="gaussian_margin"))
+        off = np.abs(v1 - exact) > settings.v1_visible
+        rows += _line("kept", series_name(p), kept, exact) + _line("pool", series_name(p), kept / p, exact)
+        rows += _line("kept", series_name(p) + V1, kept[off], v1[off])
+    for done, (p, size) in enumerate(points):
+        progress(done, len(points), f"keep {p:g}: {size} samples")
+        trials = max(settings.least_trials, min(settings.trials, settings.simulated_samples // size))
+        rng = np.random.default_rng([settings.seed, round(1e9 * p), size])
+        estimate = rmt.simulate(best_ridge(settings, p, np.rint(size / p)), trials=trials, method="dense", rng=rng)
+        measured = (1 - estimate.mean, estimate.stderr, trials)
+        for panel, x in (("kept", size), ("pool", size / p)):
+            rows.append(Row("fig3", panel, series_name(p), "simulation", float(x), *measured))
+    return rows
+
+
+def series_name(p: float) -> str:
+    """The series of a kept fraction.
+
+    >>> series_name(0.25), series_name(1.0)
+    ('keep hardest 25 %', 'keep all')
+    """
+    return KEEP_ALL if p == 1 else f"keep hardest {100 * p:g} %"
+
+
+def _line(panel: str, series: str, x: Iterable[float], y: Iterable[float]) -> list[Row]:
+    return [Row("fig3", panel, series, "theory", float(a), float(b)) for a, b in zip(x, y, strict=True)]
+
+
+def best_saving(rows: Sequence[Row], panel: str) -> tuple[str, scaling.Multiplier] | None:
+    """The series that needs the fewest samples for accuracy LEVEL, and how many times more keep-all needs.
+
+    None where keep-all or every other series stays below LEVEL.
+    """
+    lines = {s: panels.curve(select(rows, panel=panel, series=s, source="theory")) for s in _exact_series(rows)}
+    lines = {series: line for series, line in lines.items() if line.x and not scaling.reach(line, LEVEL).bound}
+    if KEEP_ALL not in lines or len(lines) < 2:
+        return None
+    found = {s: scaling.multiplier(lines[KEEP_ALL], line, LEVEL) for s, line in lines.items() if s != KEEP_ALL}
+    return max(found.items(), key=lambda item: item[1].factor)
+
+
+def _exact_series(rows: Sequence[Row]) -> list[str]:
+    return [s for s in dict.fromkeys(row.series for row in rows) if not s.endswith(V1)]
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for the terminal: samples saved at accuracy LEVEL, and how close Monte Carlo is to the exact law."""
+    parts = []
+    for panel, what in (("kept", "trained on"), ("pool", "in the pool")):
+        saving = best_saving(rows, panel)
+        if saving:
+            series, found = saving
+            samples = f"{found.method_x:,.0f} samples {what} instead of {found.baseline_x:,.0f}"
+            parts.append(f"{series}: accuracy {LEVEL} with {samples} ({found.words('fewer', 'more')})")
+    law = {(row.series, row.x): row.y for row in select(rows, panel="kept", source="theory")}
+    simulated = [row for row in select(rows, panel="kept", source="simulation") if (row.series, row.x) in law]
+    gap = max((abs(row.y - law[row.series, row.x]) for row in simulated), default=0.0)
+    return "; ".join([*parts, f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the exact law"])
+
+
+def describe(config: Mapping[str, Any]) -> str:
+    """The settings in one line: the caption of `draw`."""
+    return (
+        f"Linear classifier, d = {config['d']}; pruning direction at cosine {config['rho']:g} to the truth; "
+        "best ridge per kept sample at each point"
+    )
+
+
+def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+    """Both panels on one accuracy axis (log error); `note` marks e.g. a quick preset, `caption` names the settings.
+
+    Raises ValueError without rows.
+    """
+    if not rows:
+        raise ValueError("fig3.draw: got no rows; allowed the rows of fig3.compute; do compute them first")
+    hard = [series for series in _exact_series(rows) if series != KEEP_ALL]
+    shades = map(to_hex, colormaps["OrRd"](np.linspace(0.4, 1.0, len(hard))))
+    colours = {KEEP_ALL: style.GREY} | dict(zip(hard, shades, strict=True))
+    looks = {s: style.Style(colour, "o") for s, colour in colours.items()}
+    looks |= {s + V1: look._replace(linestyle=":") for s, look in looks.items()}
+    with style.context():
+        figure = Figure(figsize=(9.6, 4.9), layout="constrained")
+        axes = figure.subplots(1, 2, sharey=True)
+        kept = panels.curve(select(rows, panel="kept", series=KEEP_ALL) or rows).x
+        for ax, (panel, (title, xlabel)) in zip(axes, PANELS.items(), strict=True):
+            panels.curves(ax, [row for row in rows if row.panel == panel], style=looks.__getitem__)
+            ticks.log_ticks(ax, kept[0], kept[-1], label="power", most=12)
+            ax.set(title=title, xlabel=xlabel)
+            saving = best_saving(rows, panel)
+            if saving:
+                series, found = saving
+                panels.saving(ax, found, found.words("fewer", "more"), colours[series])
+        ticks.log_error_axis(axes[0], 0.5, 1 - 0.8 * min(1 - row.y for row in rows))
+        axes[0].set_ylabel("test accuracy (axis of log error)")
+        key = {s: Line2D([], [], color=colour) for s, colour in colours.items()}
+        key["Monte Carlo"] = Line2D([], [], color=style.GREY, marker="o", markersize=3.2, linestyle="none")
+        key["law of arXiv v1, where it differs"] = Line2D([], [], color=style.GREY, linestyle=":")
+        panels.legend(figure, [key])
+        style.inscribe(figure, caption, note)
+    return figure

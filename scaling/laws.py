@@ -1,0 +1,68 @@
+"""Reading scaling curves: means, multipliers and power laws. Pure functions of arrays.
+
+A scaling curve is accuracy against x, where x is a size (samples) or a cost (seconds, denoiser calls).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import least_squares
+
+from scaling.averages import Floats
+from scaling.bootstrap import Interval, levels
+
+
+class PowerLaw(NamedTuple):
+    """error(n) = floor + scale * n^-exponent, each with its interval, and whether the optimiser converged."""
+
+    floor: Interval
+    scale: Interval
+    exponent: Interval
+    converged: bool
+
+
+def fit_power_law(
+    sizes: ArrayLike, errors: ArrayLike, *, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 200
+) -> PowerLaw:
+    """error = floor + scale * n^-exponent by robust least squares on log error (Huber beyond 5 %), floor >= 0.
+
+    `sizes` (K >= 4,), `errors` (seeds >= 2, K) in (0, 1). Intervals are bootstraps over seeds: a seed's
+    whole curve is drawn at once, since its sizes share data. Floor and exponent trade against each other: quote the
+    interval, not the value alone.
+    """
+    n, samples = np.asarray(sizes, dtype=float), np.asarray(errors, dtype=float)
+    if samples.ndim != 2 or len(samples) < 2 or samples.shape[1:] != n.shape or len(n) < 4:
+        raise ValueError(
+            f"fit_power_law: got sizes {n.shape}, errors {samples.shape}; allowed (K >= 4,) and (seeds >= 2, K); "
+            "do give one row per seed"
+        )
+    if not (samples.min() > 0 and samples.max() < 1 and n.min() > 0):
+        raise ValueError(
+            f"fit_power_law: got errors from {samples.min()} to {samples.max()}, sizes from {n.min()}; allowed errors "
+            "in (0, 1), sizes > 0; do leave out sizes without errors"
+        )
+    best, converged = _fit_curve(n, samples.mean(axis=0))
+    draws = rng.integers(len(samples), size=(resamples, len(samples)))  # (R, S)
+    refits = [_fit_curve(n, samples[draw].mean(axis=0))[0] for draw in draws]
+    low, high = np.quantile(refits, levels(confidence, len(samples)), axis=0)  # (3,), (3,)
+    floor, scale, exponent = (Interval(*map(float, triple)) for triple in zip(best, low, high, strict=True))
+    return PowerLaw(floor, scale, exponent, converged)
+
+
+def _fit_curve(n: Floats, error: Floats) -> tuple[Sequence[float], bool]:
+    """(floor, scale, exponent) of one curve, and whether the fit converged; log n is centred for a benign start."""
+    log_n, centre = np.log(n), float(np.log(n).mean())
+
+    def residuals(parameters: Floats) -> Floats:
+        floor, log_scale, exponent = parameters
+        return np.log(floor + np.exp(log_scale - exponent * (log_n - centre))) - np.log(error)
+
+    start = (0.5 * error.min(), float(np.log(error.mean())), 0.5)
+    bounds = ([0.0, -np.inf, 0.0], [float(error.min()), np.inf, np.inf])
+    fit = least_squares(residuals, start, bounds=bounds, loss="huber", f_scale=0.05, x_scale=(error.min(), 1.0, 0.5))
+    floor, log_scale, exponent = fit.x
+    return (floor, np.exp(log_scale + exponent * centre), exponent), bool(fit.success)

@@ -1,0 +1,273 @@
+"""`verify`: an intact run and figure pass, and every kind of damage is named, also where digests were put right."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from support.forgery import forge
+from support.small_experiments import COMMAND, write_experiments
+
+import paper_repro
+from empirical.review.examine import examine
+from empirical.runs.execute import execute
+from empirical.system.files import write_signed
+from empirical.system.tensors import load_tensors, save_tensors
+
+
+@pytest.fixture(scope="module")
+def made(tiny, tmp_path_factory):
+    """Finished and examined runs: guided digits, swapped and pruned linear, and one that watches no real data."""
+    root = tmp_path_factory.mktemp("verified") / "runs"
+    runs = {
+        "digits": tiny("digits"),
+        "linear": tiny("linear", acquire__ratio=3, acquire__retire=0.5, growth__additions=2),
+        "rejecting": tiny("linear", growth__signal="synthetic", acquire__reject=0.25),
+    }
+    for run in runs.values():
+        execute(run, root)
+    examine("hindsight", runs["digits"], root)
+    return SimpleNamespace(root=root, runs=runs)
+
+
+@pytest.fixture
+def copied(made, folder_of, tmp_path):
+    """A copy of a run to damage, and how to verify it: the exit code, and the names of the checks that are off."""
+
+    def copy(name, capsys):
+        source = folder_of(made.runs[name], made.root)
+        folder = tmp_path / "runs" / source.parent.name / source.name
+        shutil.copytree(source, folder)
+
+        def verify():
+            code = paper_repro.main(["verify", str(folder)])
+            lines = capsys.readouterr().out.splitlines()
+            off = [line.split(": ")[1] for line in lines if line.startswith("OFF ")]
+            assert all(str(folder) in line for line in lines if line[:3] in ("OFF", "ok "))
+            assert code == (1 if off else 0)
+            assert bool(off) == lines[-1].startswith(f"{len(off)} off: ")
+            return off
+
+        return folder, verify
+
+    return copy
+
+
+@pytest.mark.parametrize(("name", "checks"), [("digits", 13), ("linear", 12), ("rejecting", 12)])
+def test_an_intact_run_passes_every_check(made, folder_of, capsys, name, checks):
+    folder = folder_of(made.runs[name], made.root)
+    assert paper_repro.main(["verify", folder.name[:10], "--out", str(made.root.parent)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("ok  ") == checks
+    assert "OFF" not in said
+
+
+def rewrite(path, **changes):
+    """Change a JSON file, its digest put right."""
+    values = json.loads(path.read_text())
+    signed = values.pop("sha256", None)
+    for dotted, change in changes.items():
+        *place, last = dotted.split("__")
+        target = values
+        for key in place:
+            target = target[int(key) if isinstance(target, list) else key]
+        target[last] = change(target[last])
+    if signed:
+        write_signed(path, values)
+    else:
+        path.write_text(json.dumps(values))
+
+
+def flip(path, place=-20):
+    """Change one byte."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def only(folder, pattern):
+    return next(iter(sorted(folder.glob(pattern))))
+
+
+DAMAGE = {
+    "another configuration": (lambda f: rewrite(f / "config.json", seed=lambda s: s + 1), {"configuration"}),
+    "no configuration": (lambda f: (f / "config.json").write_text("{}"), {"configuration"}),
+    "a manifest cut short": (lambda f: rewrite(f / "manifest.json", versions=lambda _: {}), {"manifest"}),
+    "a damaged checkpoint": (lambda f: flip(f / "checkpoint.safetensors"), {"checkpoint"}),
+    "a damaged older checkpoint": (lambda f: flip(f / "checkpoint.previous.safetensors"), {"checkpoint"}),
+    "changed metrics": (
+        lambda f: (f / "metrics.jsonl").write_text((f / "metrics.jsonl").read_text().replace("0.", "0.1", 1)),
+        {"checkpoint"},
+    ),
+    "a missing guide": (lambda f: (f / "guides" / "round_0002.safetensors").unlink(), {"guides", "images"}),
+    "a damaged guide": (lambda f: flip(f / "guides" / "round_0001.safetensors"), {"guides", "images"}),
+    "a damaged image": (lambda f: flip(only(f, "pool/round_0001-*.parquet"), 200), {"pool files"}),
+    "a missing shard": (lambda f: only(f, "pool/round_0001-*.parquet").unlink(), {"pool files"}),
+    "a foreign shard": (
+        lambda f: shutil.copy(only(f, "pool/round_0001-*.parquet"), f / "pool" / "round_0009-0.parquet"),
+        {"pool files"},
+    ),
+    "a damaged result": (lambda f: flip(f / "result.json"), {"result"}),
+    "no result": (lambda f: (f / "result.json").unlink(), {"result"}),
+    "a result of another configuration": (
+        lambda f: rewrite(f / "result.json", config__growth__patience=lambda p: p + 1),
+        {"result"},
+    ),
+    "a better accuracy": (lambda f: rewrite(f / "result.json", accuracy=lambda a: a + 1e-6), {"result"}),
+    "other hits of the raw weights": (
+        lambda f: rewrite(f / "result.json", sets__validation__raw_hits=lambda hits: [0] * len(hits)),
+        {"accuracy"},
+    ),
+    "a better validation accuracy": (
+        lambda f: rewrite(f / "result.json", accuracy_validation=lambda a: a + 0.01),
+        {"trajectory", "accuracy"},
+    ),
+    "fewer images": (lambda f: rewrite(f / "result.json", cost__images=lambda n: n - 1), {"pool and cost"}),
+    "fewer denoiser calls": (
+        lambda f: rewrite(f / "result.json", cost__denoiser_calls=lambda n: n - 1),
+        {"pool and cost"},
+    ),
+    "less arithmetic": (
+        lambda f: rewrite(f / "result.json", cost__sampling_gflop=lambda n: n / 2),
+        {"pool and cost"},
+    ),
+    "a larger pool": (lambda f: rewrite(f / "result.json", pool_size=lambda n: n + 1), {"pool and cost"}),
+    "another entropy": (
+        lambda f: rewrite(f / "result.json", pool__1__entropy=lambda h: h + 0.01),
+        {"pool and cost"},
+    ),
+    "a smoother loss": (
+        lambda f: rewrite(f / "result.json", trajectory__loss=lambda values: [values[0], *values[:-1]]),
+        {"trajectory"},
+    ),
+    "another omega": (
+        lambda f: rewrite(f / "pool" / "round_0001.json", omega=lambda w: w / 2),
+        {"growth", "pool and cost"},
+    ),
+    "fewer candidates": (
+        lambda f: rewrite(f / "pool" / "round_0001.json", cost__images=lambda n: n + 1),
+        {"seeds", "growth", "pool and cost"},
+    ),
+    "a row retired": (
+        lambda f: rewrite(f / "pool" / "round_0002.json", retired=lambda _: [0]),
+        {"growth", "pool and cost"},
+    ),
+    "a damaged examination": (lambda f: flip(f / "hindsight.json"), {"examinations"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_is_named(copied, capsys, what):
+    damage, expected = DAMAGE[what]
+    folder, verify = copied("digits", capsys)
+    damage(folder)
+    assert set(verify()) == expected
+
+
+FORGERIES = {
+    "other images": (lambda rows: rows._replace(payloads=rows.payloads[1:] + rows.payloads[:1]), {"images"}),
+    "other seeds": (lambda rows: rows._replace(seeds=rows.seeds + 1), {"seeds", "images"}),
+    "other labels": (lambda rows: rows._replace(labels=(rows.labels + 1) % 10), {"seeds"}),
+    "a row twice": (
+        lambda rows: rows._replace(indices=rows.indices.where(rows.indices != rows.indices[1], rows.indices[0])),
+        {"seeds"},
+    ),
+    "impossible entropies": (lambda rows: rows._replace(entropy=rows.entropy + 3), {"seeds", "pool and cost"}),
+}
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+def test_forged_rows_with_right_digests_are_named(made, copied, capsys, what):
+    """What no digest shows: rows that do not follow from their seeds."""
+    change, expected = FORGERIES[what]
+    folder, verify = copied("digits", capsys)
+    forge(folder, made.runs["digits"], 2, change)
+    assert expected <= set(verify())
+
+
+def test_a_forged_learner_is_named(copied, capsys):
+    """A checkpoint with other weights and right digests does not have the accuracy of the result."""
+    folder, verify = copied("linear", capsys)
+    path = folder / "checkpoint.safetensors"
+    tensors, values = load_tensors(path, "")
+    tensors["w"][1] += 0.05
+    save_tensors(path, tensors, values)
+    assert verify() == ["accuracy"]
+
+
+# Figures
+
+
+@pytest.fixture(scope="module")
+def figure(tmp_path_factory):
+    """A figure with its runs."""
+    folder = tmp_path_factory.mktemp("figure")
+    places = ["--experiments", str(write_experiments(folder / "experiments")), "--out", str(folder / "out")]
+    assert paper_repro.main([*COMMAND, *places]) == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def verify_figure(figure, tmp_path, capsys):
+    """A copy of the figure to damage, and how to verify it."""
+    out = tmp_path / "out"
+    shutil.copytree(figure, out)
+
+    def verify():
+        code = paper_repro.main(["verify", str(out / "fig4")])
+        said = capsys.readouterr().out
+        lines = [line for line in said.splitlines() if line[:3] in ("ok ", "OFF")]
+        assert code == (1 if any(line.startswith("OFF") for line in lines) else 0)
+        return {line.split(": ")[1] for line in lines if line.startswith("OFF")}, said
+
+    return out, verify
+
+
+def test_an_intact_figure_passes(verify_figure):
+    off, said = verify_figure[1]()
+    assert off == set()
+    assert "all 10 are what they say" in said
+    assert "byte for byte" in said
+
+
+def better(out):
+    """A run of the table claims another accuracy, its digest put right."""
+    rewrite(only(out, "runs/linear/*/result.json"), accuracy=lambda a: a / 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda out: flip(out / "fig4" / "fig4.csv", -8), {"table"}),
+        (lambda out: (out / "fig4" / "fig4.csv").unlink(), {"table"}),
+        (lambda out: (out / "fig4" / "fig4.pdf").unlink(), {"pictures"}),
+        (lambda out: (out / "fig4" / "fig4.png").write_bytes(b""), {"pictures"}),
+        (lambda out: rewrite(out / "fig4" / "fig4.json", details=lambda _: {}), {"table"}),
+        (lambda out: rewrite(out / "fig4" / "fig4.json", versions=lambda _: {}, runs=lambda r: r[1:]), {"table"}),
+        (better, {"table"}),
+        (lambda out: shutil.rmtree(only(out, "runs/linear/*/result.json").parent), {"run"}),
+        (lambda out: flip(only(out, "runs/linear/*/pool/*.parquet"), 100), {"pool files"}),
+    ],
+)
+def test_damage_to_a_figure_or_its_runs_is_named(verify_figure, damage, expected):
+    out, verify = verify_figure
+    damage(out)
+    assert verify()[0] == expected
+
+
+def test_a_cut_manifest_is_named(verify_figure):
+    out, verify = verify_figure
+    path = out / "fig4" / "fig4.json"
+    values = json.loads(path.read_text())
+    del values["runs"]
+    path.write_text(json.dumps(values))
+    off, said = verify()
+    assert off == {"manifest"}
+    assert "without runs" in said
+
+
+def test_nothing_to_verify_is_refused(tmp_path, capsys):
+    assert paper_repro.main(["verify"]) == 2
+    assert paper_repro.main(["verify", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("error: ") == 2

@@ -1,0 +1,248 @@
+"""The files of a pool: read by other programs, named after their contents, every damage noticed."""
+
+import io
+import os
+import re
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from empirical.data.images import decode, encode, quantise
+from empirical.diffusion.cost import Cost
+from empirical.diffusion.sampler import Samples
+from empirical.pool import parquet as shards
+from empirical.pool.parquet import Rows, payload, read, write
+from empirical.pool.pool import Pool
+from empirical.runs.execute import execute
+from empirical.system.errors import InputError
+
+COLUMNS = ["label", "seed", "index", "round", "omega", "entropy", "step"]
+
+
+def rows_of(count, shape, seed=0, values=None):
+    """Random rows of a shape; `values`: how many different samples there are among them."""
+    source = torch.Generator().manual_seed(seed)
+    images = quantise(2 * torch.rand(values or count, *shape, generator=source) - 1)
+    images = images[torch.arange(count) % len(images)]
+    order = torch.randperm(count, generator=source)
+    samples = Samples(images, order % 10, order * 7 + 2**62, order)
+    return Rows.of(samples, torch.rand(count, generator=source)), images
+
+
+@pytest.fixture(scope="module")
+def pool_of_a_run(tiny, folder_of, tmp_path_factory):
+    """The folder of a digits run's pool."""
+    run, root = tiny("digits"), tmp_path_factory.mktemp("run")
+    execute(run, root)
+    return folder_of(run, root) / "pool"
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """`datasets.load_dataset` of parquet files, offline and without traces."""
+    for name in ("HF_HOME", "HF_DATASETS_CACHE", "HF_HUB_CACHE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    cache = str(tmp_path / "cache")
+    return lambda files: datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=cache)
+
+
+loads = pytest.mark.filterwarnings(
+    "ignore:::datasets", "ignore:::dill", "ignore:::huggingface_hub", "ignore:::fsspec", "ignore:::multiprocess"
+)
+
+
+@loads
+def test_hugging_face_datasets_reads_a_run_s_pool(pool_of_a_run, tiny, load):
+    """`load_dataset` gives pictures with all that is known about them, as this project reads them itself."""
+    files = sorted(map(str, pool_of_a_run.glob("*.parquet")))
+    found = load(files)
+    assert found.column_names == ["image", *COLUMNS]
+    pool, run = Pool(pool_of_a_run, tiny("digits").world.shape, 3), tiny("digits")
+    expected, start = pool.take(torch.arange(36)), 0
+    assert len(found) == len(pool) == 36
+    for round_ in pool.rounds:
+        part = found.filter(lambda row, number=round_.number: row["round"] == number)
+        assert len(part) == len(round_)
+        for i, row in enumerate(part):
+            assert isinstance(row["image"], Image.Image)
+            levels = ((expected.images[start + i, 0] + 1) * 127.5).round().byte().numpy()
+            assert np.array_equal(np.asarray(row["image"]), levels)
+            assert row["label"] == expected.labels[start + i] == round_.labels[i]
+            assert (row["seed"], row["index"]) == (round_.seeds[i], round_.indices[i])
+            assert row["entropy"] == round_.entropy[i].item()
+            assert (row["omega"], row["step"]) == (round_.omega, round_.step)
+        start += len(round_)
+    assert [round_.omega for round_ in pool.rounds] == [0.0, run.acquire.omega, run.acquire.omega]
+
+
+@loads
+def test_hugging_face_datasets_reads_vectors(tmp_path, load):
+    rows, vectors = rows_of(9, (5,))
+    found = load([str(write(tmp_path, (5,), 2, 0.5, 7, rows, Cost()))])
+    assert found.column_names == ["vector", *COLUMNS]
+    assert torch.equal(torch.tensor(found["vector"]), vectors)
+    assert (found["seed"], found["round"], found["omega"]) == (rows.seeds.tolist(), [2] * 9, [0.5] * 9)
+
+
+def test_files_are_plain_parquet_of_the_promised_columns(pool_of_a_run):
+    for path in pool_of_a_run.glob("*.parquet"):
+        file = pq.ParquetFile(path)
+        assert file.schema_arrow.names == ["image", *COLUMNS]
+        assert {str(file.schema_arrow.field(name).type) for name in ("label", "seed", "index", "step")} == {"int64"}
+        for group in range(file.num_row_groups):
+            parts = [file.metadata.row_group(group).column(i) for i in range(file.metadata.num_columns)]
+            assert {part.compression for part in parts} == {"UNCOMPRESSED"}
+            assert not any(part.has_dictionary_page for part in parts)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 4, 5), (5,)])
+def test_equal_rows_make_an_equal_file_and_others_another(tmp_path, shape):
+    """Also with other seconds of computing in the cost; of the name, half tells the round and half the contents."""
+    rows, _ = rows_of(20, shape)
+
+    def name(folder, number=3, omega=0.5, step=7, rows=rows, **cost):
+        return write(tmp_path / folder, shape, number, omega, step, rows, Cost(images=20, **cost)).name
+
+    first = name("a")
+    assert re.fullmatch(r"round_0003-[0-9a-f]{16}\.parquet", first)
+    assert name("b", sampling_cpu_s=5.0, learner_cpu_s=1.0) == first
+    assert (tmp_path / "a" / first).read_bytes() == (tmp_path / "b" / first).read_bytes()
+    swapped = rows.take(torch.tensor([1, 0, *range(2, 20)]))
+    others = [name("c", omega=0.25), name("c", step=8), name("c", number=4), name("c", rows=swapped),
+              name("c", rows=rows._replace(entropy=rows.entropy + 1e-6)), name("c", denoiser_calls=3)]  # fmt: skip
+    assert len({first, *others}) == 7
+
+
+def by_row(shard, rows, shape):
+    """Samples of a shard, each by its place in the file."""
+    return decode([payload(shard.path, int(shard.offsets[row]), int(shard.lengths[row])) for row in rows], shape)
+
+
+def stored(table, shape):
+    """A shard's samples as pyarrow reads them: an independent way to the same numbers."""
+    if len(shape) == 1:
+        return torch.tensor(np.array(table["vector"].to_pylist(), dtype=np.float32))
+    pictures = [np.asarray(Image.open(io.BytesIO(cell["bytes"]))) for cell in table["image"].to_pylist()]
+    levels = torch.from_numpy(np.stack(pictures)).view(-1, *shape[1:], shape[0]).permute(0, 3, 1, 2)
+    return levels.float() / 127.5 - 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "values"),
+    [((1, 8, 8), 70, None), ((3, 4, 5), 70, None), ((1, 8, 8), 300, 2), ((1, 1, 1), 300, 1), ((2,), 300, 3),
+     ((100,), 4096, None), ((128,), 5000, None), ((1, 8, 8), 5000, None)],
+)  # fmt: skip
+def test_rows_read_one_by_one_are_those_that_pyarrow_reads(tmp_path, shape, count, values):
+    """Also equal samples, samples whose bytes occur elsewhere in the file, and several pages and row groups."""
+    rows, images = rows_of(count, shape, values=values)
+    path = write(tmp_path, shape, 0, 0.1, 5, rows, Cost(images=count, denoiser_calls=8))
+    shard, table = read(path), pq.read_table(path)
+    expected = stored(table, shape)
+    assert torch.equal(expected, images)
+    some = torch.randperm(count, generator=torch.Generator().manual_seed(1))[:200].tolist()
+    assert torch.equal(by_row(shard, some, shape), expected[some])
+    assert torch.equal(by_row(shard, range(count), shape), expected)
+    for name, column in (("label", shard.labels), ("seed", shard.seeds), ("index", shard.indices)):
+        assert column.tolist() == table[name].to_pylist()
+    assert shard.entropy.tolist() == table["entropy"].to_pylist() == rows.entropy.tolist()
+    assert shard.cost == Cost(images=count, denoiser_calls=8)
+    assert pq.ParquetFile(path).num_row_groups == -(-count // shards.ROWS)
+
+
+def test_every_flipped_byte_and_every_cut_of_a_file_is_noticed(tmp_path):
+    path = write(tmp_path, (1, 8, 8), 0, 0.1, 5, rows_of(3, (1, 8, 8))[0], Cost())
+    whole, unnoticed = path.read_bytes(), []
+    said = f"{path}: got 'contents that do not match the digest in the name'; allowed"
+
+    def intact():
+        try:
+            read(path)
+        except InputError as error:
+            return not str(error).startswith(said)
+        return True
+
+    with path.open("r+b", buffering=0) as file:
+        for place in range(len(whole)):
+            os.pwrite(file.fileno(), bytes([whole[place] ^ 1]), place)
+            unnoticed += [place] * intact()
+            os.pwrite(file.fileno(), whole[place : place + 1], place)
+        assert intact()
+        os.pwrite(file.fileno(), b"\0", len(whole))
+        assert not intact()
+        for size in range(len(whole) - 1, -1, -1):
+            os.truncate(file.fileno(), size)
+            unnoticed += [size] * intact()
+    assert unnoticed == []
+    assert len(whole) > 2000
+
+
+def test_a_file_under_another_s_name_or_absent_is_refused_with_what_to_do(tmp_path, complains):
+    folder = tmp_path / "run" / "pool"
+    one, other = (write(folder, (3,), 0, 0.0, 0, rows_of(4, (3,), seed)[0], Cost()) for seed in (0, 1))
+    one.replace(other)
+    for path in (one, other):
+        with complains(path) as caught:
+            read(path)
+        assert str(caught.value).endswith(f"delete {tmp_path / 'run'} and rerun")
+
+
+def round_of(folder, shape, rows, files=1):
+    """A pool of one round of these rows, in so many files."""
+    pool = Pool(folder / "run" / "pool", shape)
+    for part in torch.arange(len(rows.payloads)).chunk(files):
+        write(pool.directory, shape, 0, 0.0, 0, rows.take(part), Cost())
+    pool.commit(0.0, 0, Cost(images=len(rows.payloads)), torch.empty(0, dtype=torch.long))
+    return pool
+
+
+@pytest.mark.parametrize(
+    "bad", [b"", b"no picture", encode(torch.zeros(1, 3, 8, 8))[0], encode(torch.zeros(1, 1, 9, 8))[0]]
+)
+def test_unreadable_samples_are_counted_and_named(tmp_path, complains, monkeypatch, bad):
+    """Of files whose digests are right: they were written wrong. Rows are numbered as in the round, by index."""
+    monkeypatch.setattr("empirical.pool.pool.MEMORY", 0)
+    rows, images = rows_of(12, (1, 8, 8))
+    at = rows.indices.argsort()
+    rows, images = rows.take(at), images[at]
+    payloads = [bad if row in (3, 7, 8) else whole for row, whole in enumerate(rows.payloads)]
+    pool = round_of(tmp_path, (1, 8, 8), rows._replace(payloads=payloads), files=2)
+    pool.append()
+    assert torch.equal(pool.take(torch.tensor([0, 11, 4])).images, images[[0, 11, 4]])  # the others are as good as ever
+    for wanted, found in (([10, 7], "2 of 6 samples that cannot be read (rows 7, 8 of the round)"),
+                          ([3], "1 of 6 samples that cannot be read (rows 3 of the round)")):  # fmt: skip
+        (path,) = [file for file in pool.rounds[0].files if wanted[-1] in read(file).indices]
+        with complains(path) as caught:
+            pool.take(torch.tensor(wanted))
+        assert found in str(caught.value)
+        assert str(caught.value).endswith(f"delete {tmp_path / 'run'} and rerun")
+
+
+def test_a_pool_with_an_unreadable_sample_is_refused_when_it_is_opened(tmp_path, complains):
+    """Where it fits in memory; otherwise when the sample is wanted."""
+    rows, _ = rows_of(4, (1, 8, 8))
+    pool = round_of(tmp_path, (1, 8, 8), rows._replace(payloads=[*rows.payloads[:3], b"bad"]))
+    with complains(next(pool.directory.glob("*.parquet"))):
+        pool.append()
+
+
+@pytest.mark.parametrize("shape", [(3,), (5,), (1, 8, 8)])
+def test_vectors_of_another_dimension_are_refused(tmp_path, complains, shape):
+    round_of(tmp_path, (6,), rows_of(4, (6,))[0])
+    with complains(tmp_path):
+        Pool(tmp_path / "run" / "pool", shape, 1)
+
+
+def test_a_file_that_is_gone_is_said_when_its_rows_are_wanted(tmp_path, complains, monkeypatch):
+    monkeypatch.setattr("empirical.pool.pool.MEMORY", 0)
+    pool = round_of(tmp_path, (3,), rows_of(4, (3,))[0])
+    pool.append()
+    (path,) = pool.rounds[0].files
+    path.unlink()
+    with complains(path):
+        pool.take(torch.tensor([0]))

@@ -1,0 +1,202 @@
+"""Series of runs: expanded, grouped by their beginnings, spread over processes."""
+
+import multiprocessing
+import pickle
+import signal
+
+import pytest
+
+from empirical.review.examine import examination_path, examine
+from empirical.runs.execute import execute
+from empirical.runs.folder import prefix_name, run_name
+from empirical.scale import sweep, workers
+from empirical.system.errors import InputError
+
+SERIES = {"panel": "p", "name": "s", "world": "linear", "vary": "growth.additions", "values": [1, 3]}
+
+
+@pytest.fixture(scope="session")
+def expand(experiments):
+    return lambda series, preset="default", seeds=2, **overrides: sweep.expand(
+        series, experiments, preset, {"linear": seeds, "digits": seeds}, overrides
+    )
+
+
+@pytest.fixture(scope="session")
+def cases_of():
+    """Cases of runs, as a figure would have them."""
+    return lambda runs, examine="": [sweep.Case("p", "s", i, run, examine) for i, run in enumerate(runs)]
+
+
+def test_series_expand_to_every_value_and_seed(expand):
+    cases = expand([{**SERIES, "set": {"acquire.omega": 0.0}}])
+    assert [(c.panel, c.series, c.value, c.run.growth.additions, c.run.seed) for c in cases] == [
+        ("p", "s", value, value, seed) for value in (1, 3) for seed in (0, 1)
+    ]
+    assert {c.run.acquire.omega for c in cases} == {0.0}
+    assert {c.examine for c in cases} == {""}
+    assert {c.examine for c in expand([{**SERIES, "examine": "hindsight"}])} == {"hindsight"}
+
+
+def test_values_per_preset_and_overrides_per_world(expand):
+    series = [{**SERIES, "values": {"default": [1, 2, 3], "quick": [2]}}]
+    assert [c.value for c in expand(series, "quick", seeds=1, linear={"sampling.steps": 7})] == [2]
+    assert {c.run.sampling.steps for c in expand(series, linear={"sampling.steps": 7})} == {7}
+    assert {c.run.sampling.steps for c in expand(series, digits={"sampling.steps": 7})} == {100}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"colour": "red"}, "series"),
+        ({"values": {"quick": [1]}}, "values"),
+        ({"world": "moons"}, "world"),
+        ({"vary": "growth.number"}, "growth.number"),
+        ({"vary": "world.name.first"}, "world.name.first"),
+        ({"set": {"acquire.omega": -1.0}}, "acquire.omega"),
+        ({"examine": "foresight"}, "examine"),
+    ],
+)
+def test_bad_series_are_refused(expand, complains, change, named):
+    with complains(named):
+        expand([{**SERIES, **change}])
+    with complains("series"):
+        expand([{key: value for key, value in SERIES.items() if key != "vary"}])
+
+
+def test_groups_share_each_beginning_before_it_is_needed(tiny):
+    """Replayed: every run but the first of its group finds a state to start from, as far on as there is one."""
+    plain = {"acquire.omega": 0.0}
+    runs = [
+        tiny("linear", seed=seed, **{"growth.additions": k}, **how)
+        for seed in (0, 1)
+        for k in (0, 1, 3)
+        for how in ({}, plain, {"acquire.direction": "random"})
+    ]
+    planned = sweep.groups([*runs, *runs])
+    assert sorted(run_name(run) for group in planned for run, _ in group) == sorted({run_name(run) for run in runs})
+    assert len(planned) == 2  # one a seed: all its runs start from the same initial pool
+    for group in planned:
+        there = set()
+        for i, (run, share_before) in enumerate(group):
+            if i:
+                furthest = max(
+                    (done for done in range(run.growth.additions + 1) if prefix_name(run, done) in there), default=None
+                )
+                same = [other for other, _ in group[:i] if other.acquire == run.acquire and run.growth.additions > 0]
+                assert furthest == (run.growth.additions if same else 0)
+            assert all(1 <= addition <= run.growth.additions for addition in share_before)
+            there |= {prefix_name(run, addition - 1) for addition in share_before}
+
+
+def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tiny, cases_of, outcome, tmp_path):
+    """In another process, with shared beginnings; the second call finds everything done."""
+    runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
+    reports = []
+    cases = [*cases_of(runs), *cases_of(runs[:1], "hindsight")]
+    workers.sweep(cases, tmp_path / "swept", "cpu", 1, lambda done, total: reports.append((done, total)))
+    assert reports[0] == (0, 6)
+    assert reports[-1] == (6, 6)
+    for run in runs:
+        assert outcome(run, tmp_path / "swept") == outcome(run, tmp_path / "single")
+    assert sweep.results(cases[-1:], tmp_path / "swept")[0]["examined"] == examine(
+        "hindsight", runs[0], tmp_path / "single"
+    )
+    again = []
+    workers.sweep(cases, tmp_path / "swept", "cpu", 1, lambda done, total: again.append((done, total)))
+    assert again == [(6, 6)]
+    case = sweep.Case("p", "s", 3, runs[2])
+    (record,) = sweep.results([case], tmp_path / "swept")
+    assert record == {
+        "panel": "p", "series": "s", "value": 3, "seed": 0, "result": execute(runs[2], tmp_path / "swept"),
+    }  # fmt: skip
+
+
+def test_the_records_hold_what_the_runs_were_examined_for(tiny, cases_of, tmp_path):
+    """Asked twice of one run and once of another that begins alike: each answer is made once, after its run."""
+    runs = [tiny("linear"), tiny("linear", **{"growth.additions": 1})]
+    cases = [*cases_of([runs[0], runs[0], runs[1]], "hindsight"), *cases_of(runs)]
+    jobs = sweep.work(cases, tmp_path)
+    assert [len(job.runs) for job in jobs] == [2]
+    assert jobs[0].questions == [("hindsight", runs[0]), ("hindsight", runs[1])]
+    sweep.do(jobs[0], tmp_path, "cpu")
+    found = sweep.results(cases, tmp_path)
+    assert [record["examined"]["step"] for record in found[:3]] == [list(range(1, 17))] * 3
+    assert all("examined" not in record for record in found[3:])
+    assert found[2]["examined"] == examine("hindsight", runs[1], tmp_path)
+    assert sweep.work(cases, tmp_path) == []
+
+
+def test_a_question_to_a_finished_run_is_still_to_be_answered(tiny, cases_of, tmp_path):
+    """The run itself is not done again."""
+    run = tiny("linear")
+    execute(run, tmp_path)
+    (case,) = cases_of([run], "hindsight")
+    assert not case.done(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    (job,) = sweep.work([case], tmp_path)
+    sweep.do(job, tmp_path, "cpu")
+    assert case.done(tmp_path)
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert after.keys() - before.keys() == {examination_path("hindsight", run, tmp_path)}
+    assert {path: after[path] for path in before} == before
+
+
+def test_the_first_failure_ends_a_sweep_with_its_message(tiny, cases_of, folder_of, tmp_path, complains):
+    bad = tiny("linear", seed=1)
+    folder = folder_of(bad, tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    with complains(folder / "config.json"):
+        workers.sweep(cases_of([bad, tiny("linear")]), tmp_path, "cpu", 1, lambda *_: None)
+
+
+def test_complaints_can_be_sent_between_processes():
+    error = InputError("here", 1, "2", "do 3")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (InputError, "here: got 1; allowed 2; do 3")
+
+
+def test_a_killed_worker_is_reported(tiny, cases_of, tmp_path, complains):
+    """Killed from outside, as by the system when memory runs out."""
+    runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 4000}) for seed in range(2)]
+
+    def kill_workers(*_):
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    with complains("worker"):
+        workers.sweep(cases_of(runs), tmp_path, "cpu", 1, kill_workers)
+
+
+@pytest.mark.parametrize("moment", ["submit", "report"])
+def test_interrupted_anywhere_it_ends_with_its_workers(tiny, cases_of, tmp_path, monkeypatch, moment):
+    """Ctrl-C while a worker is being started, and while one is at work; the work would take minutes."""
+    runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 40000}) for seed in range(2)]
+    reports, submit = [], sweep.ProcessPoolExecutor.submit
+
+    def interrupted(*arguments):
+        future = submit(*arguments)
+        if moment == "submit":
+            signal.raise_signal(signal.SIGINT)
+        return future
+
+    def progress(*said):
+        reports.append(said)
+        if moment == "report" and len(reports) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(workers.ProcessPoolExecutor, "submit", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        workers.sweep(cases_of(runs), tmp_path, "cpu", 2, progress)
+    assert not list(tmp_path.rglob("result.json"))
+    assert multiprocessing.active_children() == []
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(reports) == {"submit": 1, "report": 2}[moment]
+
+
+@pytest.mark.parametrize(("device", "workers", "named"), [("abacus", 1, "--device"), ("cpu", -1, "--workers")])
+def test_impossible_devices_and_workers_are_refused(tiny, cases_of, tmp_path, complains, device, workers, named):
+    with complains(named):
+        workers.sweep(cases_of([tiny("linear")]), tmp_path, device, workers, lambda *_: None)

@@ -1,0 +1,196 @@
+"""The configuration: every wrong value is refused at its name; right ones come back equal."""
+
+import json
+
+import pytest
+
+from empirical.config import from_dict, to_dict
+from empirical.settings.recipes import load_toml
+from empirical.settings.values import differences, digest, flat, merged
+from empirical.worlds import DigitsWorld
+
+WRONG = [
+    # (world, setting, values that must be refused)
+    ("linear", "world.dimension", (1, 0, -3, 2.5, "8", True)),
+    ("linear", "world.ridge", (0.0, -1.0, float("nan"), float("inf"), "small")),
+    ("linear", "world.validation", (0, -1)),
+    ("linear", "world.colour", (1,)),
+    ("linear", "learner.kind", ("cnn", "", 3)),
+    ("digits", "learner.kind", ("ridge", "resnet")),
+    ("linear", "training.iterations", (0, -1, 2.0, True)),
+    ("digits", "training.batch", (0, -8)),
+    ("digits", "training.lr", (0.0, -1e-3, float("nan"), float("inf"), "1e-3")),
+    ("digits", "training.weight_decay", (-0.1, float("nan"))),
+    ("digits", "training.warmup", (-0.1, 1.0, float("nan"))),
+    ("digits", "training.cooldown", (-0.1, 1.0, 0.95)),  # .95 + warmup .1 is above 1
+    ("digits", "training.label_smoothing", (-0.1, 1.0)),
+    ("digits", "training.ema_decay", (-0.1, 1.0)),
+    ("digits", "training.mixup", (-1.0, float("inf"))),
+    ("digits", "training.cutmix", (-1.0,)),
+    ("digits", "training.schedule", ("linear", "", 1, None)),
+    ("digits", "training.momentum", (0.9,)),
+    ("linear", "sampling.steps", (0, -1, 1001, 4.5)),
+    ("linear", "sampling.batch", (0, -1)),
+    ("linear", "sampling.guidance_scale", (-1.0, float("nan"), float("inf"))),
+    ("linear", "sampling.sampler", ("euler",)),
+    ("linear", "growth.initial", (0, -1, 1.0)),
+    ("linear", "growth.addition", (0, -1)),  # 0 with additions > 0
+    ("linear", "growth.additions", (-1, 1.5)),
+    ("linear", "growth.evaluate_every", (0, -1)),
+    ("linear", "growth.patience", (0, -1)),
+    ("linear", "growth.incremental", (1, "yes")),
+    ("linear", "growth.add_at", (0, -2, 2.0)),
+    ("linear", "growth.newest_weight", (0, -1, 1.5, True)),
+    ("linear", "growth.signal", ("loss", "", 1, "agreement")),  # linear learners keep no average to agree with
+    ("linear", "growth.validation_share", (0.0, -0.5, 1.1, float("nan"), "all")),
+    ("linear", "growth.pace", (1,)),
+    ("linear", "acquire.omega", (-0.1, float("nan"), float("inf"), "big")),
+    ("linear", "acquire.through", ("unet", "")),
+    ("linear", "acquire.direction", ("up",)),
+    ("linear", "acquire.ratio", (0, -1, 1.5)),
+    ("linear", "acquire.reject", (-0.1, 1.0, float("nan"), "few")),
+    ("linear", "acquire.retire", (-0.1, 1.01, float("nan"), True)),
+    ("linear", "acquire.replace", (1, True)),
+    ("linear", "acquire.keep", (0.5,)),
+    ("linear", "seed", (-1, 2**31, 1.0, None)),
+    ("digits", "world.corpus", ([1000, 0], [0, 0], [-5, 10], [0, 1798], [0], 7, [0, 1.5])),
+]
+CASES = [(world, setting, value) for world, setting, values in WRONG for value in values]
+
+
+@pytest.mark.parametrize(("world", "setting", "value"), CASES, ids=[f"{s}={v!r}" for _, s, v in CASES])
+def test_a_wrong_value_is_refused_by_name(settings, complains, world, setting, value):
+    values = settings(world, growth__additions=1)
+    with complains(setting.rpartition(".")[2]) as caught:
+        from_dict(merged(values, {setting: value}))
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"world.name": "imagenet"}, "world.name"),
+        ({"optimiser": {"kind": "sgd"}}, "run.optimiser"),
+        ({"training": 3}, "training"),
+        ({"world": 3}, "world"),
+        ({"growth.initial.more": 3}, "growth.initial.more"),
+        ({"training.mixup": 0.2, "training.batch": 7}, "training.batch"),
+        ({"training.cutmix": 0.2, "training.batch": 7}, "training.batch"),
+        ({"growth.additions": 2, "growth.add_at": 10}, "growth.additions"),
+        ({"growth.additions": 1, "growth.add_at": 15}, "growth.add_at"),  # evaluated every 10 iterations
+        ({"growth.signal": "synthetic", "growth.validation_share": 0.5}, "growth.validation_share"),
+        ({"growth.signal": "agreement", "growth.validation_share": 0.5}, "growth.validation_share"),
+        ({"acquire.reject": 0.2, "acquire.ratio": 2}, "acquire.ratio"),
+        ({"world.validation": [900, 1200]}, "validation"),
+        ({"world.validation": [1000, 1000]}, "validation"),
+        ({"world.test_rows": [1199, 1797]}, "test_rows"),
+        ({"world.validation": [1100, 1300]}, "test_rows"),
+        ({"world.corpus": [0, 900]}, "corpus"),  # the shipped generator has seen rows 0-999
+        ({"world.weights": "nowhere.safetensors"}, "weights"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings, complains, change, named):
+    with complains(named):
+        from_dict(merged(settings("digits"), change))
+
+
+def test_missing_keys_are_named(settings, complains):
+    for section, key in (("training", "iterations"), ("sampling", "steps"), ("growth", "initial"), ("learner", "kind")):
+        values = settings("linear")
+        del values[section][key]
+        with complains(f"{section}.{key}"):
+            from_dict(values)
+    with complains("world.name"):
+        from_dict({})
+
+
+def test_an_unknown_key_lists_the_known_ones(settings, complains):
+    with complains("growth.size") as caught:
+        from_dict(settings("linear", growth__size=1))
+    known = "initial, addition, additions, evaluate_every, patience, incremental, add_at, newest_weight, signal"
+    assert known in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"growth.validation_share": 0.25},
+        {"growth.validation_share": 1.0, "growth.signal": "synthetic"},
+        {"growth.signal": "agreement"},
+        {"acquire.reject": 0.2, "acquire.retire": 0.5},
+        {"acquire.ratio": 4, "acquire.retire": 1.0},
+        {"training.schedule": "cosine", "growth.newest_weight": 2},
+    ],
+)
+def test_settings_that_go_together_are_taken(settings, change):
+    run = from_dict(merged(settings("digits"), change))
+    assert flat(to_dict(run)).items() >= change.items()
+
+
+def test_unguided_runs_are_equal_however_they_would_be_guided(run_of):
+    plain = run_of("linear", acquire__omega=0.0)
+    assert run_of("linear", acquire__omega=0.0, acquire__through="denoiser", acquire__direction="random") == plain
+    assert run_of("linear", acquire__omega=0.1, acquire__direction="random").acquire.direction == "random"
+
+
+def test_differences_are_said_by_name(run_of):
+    found, wanted = to_dict(run_of("linear", acquire__omega=0.0)), to_dict(run_of("linear", acquire__omega=0.1))
+    assert differences(found, wanted) == "acquire.omega = 0.0, not 0.1"
+    assert differences({}, {"a": {"b": 1}}) == "a.b = None, not 1"
+    assert differences(wanted, json.loads(json.dumps(wanted))) == ""
+
+
+@pytest.mark.parametrize("world", ["linear", "digits"])
+def test_plain_values_and_runs_are_inverse(run_of, world):
+    run = run_of(world, seed=7, growth__additions=2, acquire__ratio=3)
+    assert from_dict(to_dict(run)) == run
+    assert run.seed == 7
+
+
+def test_integers_serve_as_numbers(run_of):
+    assert run_of("linear", world__ridge=1).world.ridge == 1.0
+    assert isinstance(run_of("linear", world__ridge=1).world.ridge, float)
+
+
+def test_the_digest_is_stable_and_sensitive():
+    values = {"b": [1, 2.5, None], "a": {"x": True}}
+    assert digest(values) == "f50b2c713b05db42"  # fixed: names of run folders on every machine
+    assert digest({"a": {"x": True}, "b": [1, 2.5, None]}) == digest(values)
+    assert digest({**values, "b": [1, 2.5000000001, None]}) != digest(values)
+
+
+def test_merging_leaves_the_original_alone():
+    base = {"a": {"x": 1}, "b": 2}
+    assert merged(base, {"a.x": 5, "c.d.e": 6}) == {"a": {"x": 5}, "b": 2, "c": {"d": {"e": 6}}}
+    assert base == {"a": {"x": 1}, "b": 2}
+
+
+def test_bad_toml_files_are_named(tmp_path, complains):
+    with complains("absent.toml"):
+        load_toml(tmp_path / "absent.toml")
+    (tmp_path / "bad.toml").write_text("[world\n")
+    with complains("bad.toml"):
+        load_toml(tmp_path / "bad.toml")
+
+
+def test_damaged_generator_weights_are_refused(settings, complains, tmp_path):
+    whole = DigitsWorld().path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for name, data in {
+        "truncated": whole[:-100],
+        "flipped": bytes(flipped),
+        "empty": b"",
+        "text": b"hello" * 9,
+    }.items():
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(data)
+        with complains(path):
+            from_dict(settings("digits", world__weights=str(path)))
+
+
+def test_a_copy_of_the_weights_is_the_same_generator(settings, tmp_path):
+    path = tmp_path / "copy.safetensors"
+    path.write_bytes(DigitsWorld().path.read_bytes())
+    copy = from_dict(settings("digits", world__weights=str(path)))
+    assert copy.world.identity() == from_dict(settings("digits")).world.identity()

@@ -1,0 +1,159 @@
+"""Figure adaptive: theory asked as the runs were made, panels from records, the recipe, the drawing, bad settings."""
+
+import doctest
+import tomllib
+from itertools import combinations
+
+import numpy as np
+import pytest
+from matplotlib.legend import Legend
+from support.places import EXPERIMENTS
+
+import rmt
+from empirical.scale import sweep
+from figures.contract import table
+from figures.practice import adaptive
+from rmt.adaptive import fixed_points, recursion
+
+RECIPE = tomllib.loads((EXPERIMENTS / "adaptive.toml").read_text())
+NO_PROGRESS = lambda *_: None  # noqa: E731
+
+
+def cases(seeds, preset="default"):
+    return sweep.expand(RECIPE["series"], EXPERIMENTS, preset, {"linear": seeds}, {})
+
+
+def records_of(found, rng):
+    """Records as the runs of these cases would leave them, with alignments that the recursion and some noise give."""
+    records = []
+    for case in found:
+        growth, acquire, world = case.run.growth, case.run.acquire, case.run.world
+        size = growth.initial + (0 if acquire.retire else growth.additions * growth.addition)
+        rho = 0.8 + 0.002 * case.run.seed if growth.initial < 1000 else 0.99
+        if growth.additions:
+            question = {
+                "n": growth.addition * acquire.ratio,
+                "d": world.dimension,
+                "ridge": world.ridge / acquire.ratio,
+            }
+            problem = rmt.Problem(**question, rule=rmt.KeepHard(1 / acquire.ratio), rho=rho)
+            rho = float(recursion(problem, growth.additions)[-1]) + 1e-3 * rng.standard_normal()
+        config = {
+            "world": {"dimension": world.dimension, "ridge": world.ridge},
+            "growth": {"initial": growth.initial, "addition": growth.addition, "additions": growth.additions},
+            "acquire": {"ratio": acquire.ratio, "retire": acquire.retire},
+        }
+        result = {"accuracy": 1 - np.arccos(rho) / np.pi, "alignment": rho, "pool_size": size, "config": config}
+        records.append({"panel": case.panel, "series": case.series, "value": case.value, "seed": case.run.seed,
+                        "result": result})  # fmt: skip
+    return records
+
+
+@pytest.fixture(scope="module")
+def records():
+    return records_of(cases(3), np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def rows(records):
+    return table.check(adaptive.compute({}, records, NO_PROGRESS))
+
+
+def line(rows, panel, series, source="theory"):
+    found = table.select(rows, panel=panel, series=series, source=source)
+    return [row.x for row in found], [row.y for row in found]
+
+
+def test_the_theory_is_asked_at_the_runs_numbers(rows):
+    start = np.array([0.8, 0.802, 0.804])
+    problem = rmt.Problem(n=512, d=128, ridge=5e-3, rule=rmt.KeepHard(0.5), rho=start)
+    x, y = line(rows, "a", "replacement")
+    assert x == list(range(9))
+    np.testing.assert_allclose(y, (1 - np.arccos(recursion(problem, 8)) / np.pi).mean(axis=1), rtol=1e-12)
+    x, y = line(rows, "a", "static")
+    law = rmt.error_rate(rmt.Problem(n=256 * (1 + np.array(x)), d=128, ridge=1e-2, rule=rmt.KeepAll(), rho=1.0))
+    np.testing.assert_allclose(y, 1 - law, rtol=1e-12)
+    x, y = line(rows, "c", "replacement")
+    assert x == [1, 2, 4, 8]
+    np.testing.assert_allclose(y, [line(rows, "a", "replacement")[1][8 // round(s)] for s in x], rtol=1e-12)
+
+
+def test_ratios_have_one_round_all_rounds_and_the_end(rows):
+    x, once = line(rows, "b", "after one round")
+    assert (x[0], x[-1]) == (1, 8)
+    assert once[24] > once[0]  # some pruning helps
+    end = dict(zip(*line(rows, "b", "fixed point"), strict=True))
+    for ratio in (x[0], x[16], x[-1]):
+        problem = rmt.Problem(n=256 * ratio, d=128, ridge=1e-2 / ratio, rule=rmt.KeepHard(1 / ratio), rho=0.0)
+        assert end[ratio] == pytest.approx(1 - fixed_points(problem)[0].error_rate, abs=1e-9)
+
+
+def test_panels_have_all_runs_at_their_places(rows):
+    assert line(rows, "a", "accumulation", "practice")[0] == [1, 2, 4, 8]
+    assert line(rows, "a", "static", "practice")[0] == [1, 2, 4, 8]
+    assert line(rows, "a", "initial", "practice")[0] == [0]
+    assert line(rows, "b", "replacement", "practice")[0] == [1, 2, 4, 8]
+    assert line(rows, "c", "accumulation", "practice")[0] == [1, 2, 4, 8]
+    assert line(rows, "c", "replacement", "practice")[0] == [1, 2, 4, 8]
+    for start in ("poor start", "good start"):
+        assert line(rows, "d", start, "practice")[0] == [0, 1, 2, 4]
+    levels = {row.series for row in rows if row.series.startswith(("attracts", "repels"))}
+    assert levels == {"attracts, 0.902", "repels, 0.946", "attracts, 0.971"}
+
+
+def test_what_is_said(rows, records):
+    said = adaptive.summary(rows)
+    assert "10 points with replacement within" in said
+    assert said.endswith("attracts, 0.902; attracts, 0.971; repels, 0.946")
+    assert {name: len(z) for name, z in adaptive.details(records)["z-scores"].items()} == {
+        "a replacement": 4, "d poor start": 3, "d good start": 3,
+    }  # fmt: skip
+    row = table.Row("adaptive", "a", "replacement", "practice", 2.0, 0.9, 0.01, 16)
+    law = row._replace(source="theory", y=0.88, stderr=None, n_seeds=None)
+    assert adaptive.gaps([row, law], "a", "replacement") == [pytest.approx(2.0)]
+
+
+@pytest.mark.parametrize("kept", ["", "a", "b", "cd", "ad"])
+def test_panels_without_runs_are_left_out(records, kept):
+    some = [record for record in records if record["panel"] in kept]
+    rows = table.check(adaptive.compute({}, some, NO_PROGRESS))
+    assert {row.panel for row in rows} == set(kept) - ({"b", "c"} if "a" not in kept else set())
+    assert adaptive.summary(rows)
+
+
+def test_the_drawing_is_complete_and_nothing_overlaps(rows):
+    figure = adaptive.draw(rows, note="quick preset: few seeds and points", caption=adaptive.describe({}))
+    figure.draw_without_rendering()
+    (legend,) = figure.findobj(Legend)
+    named = [text.get_text() for text in legend.get_texts()]
+    assert sorted(named) == sorted(adaptive.LOOKS)
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            labels = [t.get_window_extent() for t in axis.get_ticklabels() if t.get_visible() and t.get_text()]
+            assert not any(a.overlaps(b) for a, b in combinations(labels, 2)), ax.get_title()
+    blocks = [ax.get_tightbbox().padded(-1) for ax in figure.axes] + [legend.get_window_extent()]
+    assert not any(a.overlaps(b) for a, b in combinations(blocks, 2))
+    with pytest.raises(ValueError, match=r"adaptive\.draw: got no rows of any panel; allowed .*; do run the linear"):
+        adaptive.draw([])
+
+
+def test_the_recipe_is_valid_and_says_what_it_shows():
+    text = (EXPERIMENTS / "adaptive.toml").read_text()
+    assert all(f"# {word}" in text for word in ("Shows:", "Expect:", "Hardware and duration:", "Command:"))
+    assert RECIPE["presets"]["default"]["seeds"]["linear"] >= 16
+    assert RECIPE["presets"]["quick"]["seeds"]["linear"] >= 2
+    for case in cases(1):
+        run = case.run
+        assert run.acquire.omega == 0
+        assert 1000 % run.sampling.steps == 0  # else the sampler would not begin with pure noise
+        last_addition = 2 * run.growth.additions  # an addition at most every second evaluation
+        assert last_addition < run.training.iterations * (1 - run.training.cooldown) or not run.growth.additions
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(ValueError, match=r"adaptive: got \{'typo': 1\}; allowed no settings"):
+        adaptive.compute({"typo": 1}, [], NO_PROGRESS)
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(adaptive).failed == 0

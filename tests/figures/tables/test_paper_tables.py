@@ -1,0 +1,228 @@
+"""The tables that are filled as runs of their recipes finish: table1, table2, table4, table5."""
+
+import doctest
+import json
+
+import numpy as np
+import pytest
+from support.layout import assert_nothing_overlaps
+from support.places import EXPERIMENTS
+
+import paper_repro
+from cli.estimate import resolved
+from cli.recorded import Found, find
+from empirical.settings.recipes import load_toml
+from empirical.system.errors import InputError
+from empirical.system.files import write_json, write_signed
+from figures.contract import table
+from figures.contract.table import select
+from figures.paper import beside_own_runs as recorded
+from figures.paper import numbers as paper
+from figures.tables import table1, table2, table4, table5
+
+TABLES = {"table1": table1, "table2": table2, "table4": table4, "table5": table5}
+FIRST, SECOND, THIRD = "static, 64k", "static, 130k", "DP, 32k + 3 x 16k"
+RECIPE = """
+[world]
+name = "imagenet100"
+data = "somewhere"
+[learner]
+kind = "vit_base_patch16_224"
+[training]
+iterations = 10
+[sampling]
+steps = 5
+[growth]
+initial = {initial}
+"""
+
+
+def done(recipe, seed, **hits):
+    """A finished run of a recipe: 200 images of each set, in two classes, `hits` of them right."""
+    sets = {name: {"totals": [150, 50], "hits": [right - 10, 10], "raw_hits": [0, 0]} for name, right in hits.items()}
+    return {"panel": recipe, "series": "own", "value": 0.0, "seed": seed, "result": {"sets": sets}}
+
+
+def scaled(series, growth, seed, accuracy, size=None):
+    initial, addition, additions = growth
+    config = {"growth": {"initial": initial, "addition": addition, "additions": additions}}
+    size = initial + addition * additions if size is None else size
+    result = {"accuracy": accuracy, "pool_size": size, "config": config, "correct": None, "sets": {}}
+    return {"panel": "digits", "series": series, "value": additions, "seed": seed, "result": result}
+
+
+RECORDS = [
+    *(done("imagenet100/table4/static_00064k", seed, validation=100 + 20 * seed) for seed in range(3)),
+    done("imagenet100/table4/static_00130k", 5, validation=120, sketch=60, v2=90),
+    *(scaled(paper.STATIC, (128, 0, 0), seed, 0.90 + 0.02 * seed) for seed in range(2)),
+    *(scaled(paper.DP, (64, 32, 6), seed, 0.94, 250) for seed in range(2)),
+    *(scaled(paper.DP, (128, 64, 6), seed, 0.96) for seed in range(2)),  # as many additions, another line
+]
+CONFIG = {"scale": 500, "recipes": ["imagenet100/table4"], "in progress": ["imagenet100/table4/practice_00080k"]}
+
+
+def rows_of(module, config=CONFIG, records=()):
+    return table.check(module.compute(config, records, lambda *_: None))
+
+
+def test_several_seeds_have_their_standard_error_and_one_run_that_of_its_images():
+    rows = [row for row in rows_of(table4, records=RECORDS) if row.source == "practice"]
+    (several,) = select(rows, panel="validation", series=FIRST)
+    assert several[4:] == (64_000, pytest.approx(0.6), pytest.approx(0.1 / np.sqrt(3)), 3)
+    for name, share in (("validation", 0.6), ("sketch", 0.3)):
+        (one,) = select(rows, panel=f"{name}: one run", series=SECOND)
+        assert one[4:] == (130_000, share, pytest.approx(np.sqrt(share * (1 - share) / 200)), 200)
+    assert not select(rows, panel="validation: one run", series=FIRST)
+    assert not select(rows, panel="v2: one run")  # the paper's table has no such column
+    assert not select(rows, series=THIRD)
+
+
+def test_scaled_lines_are_found_by_their_sizes():
+    rows = rows_of(table4, records=RECORDS)
+    found = {row.series: (row.x, row.y) for row in select(rows, panel="digits")}
+    assert found == {
+        FIRST: (64_000, pytest.approx(0.91)),
+        "DP, 32k + 6 x 16k": (128_000, pytest.approx(0.94)),
+        "DP, 64k + 6 x 32k": (256_000, pytest.approx(0.96)),
+    }
+    assert [row.y for row in select(rows, panel="digits: samples")] == [128, 250, 512]
+
+
+def test_scaled_runs_of_no_line_are_refused():
+    with pytest.raises(ValueError, match=r"table4: runs of digits, times 500: got .*65000.*; allowed sizes whose"):
+        rows_of(table4, records=[scaled(paper.STATIC, (130, 0, 0), 0, 0.9)])
+
+
+def test_cells_say_what_there_is():
+    lines = table4.markdown(rows_of(table4, records=RECORDS)).splitlines()
+    cells = {line.split(" | ")[0].lstrip("| "): line.strip("| ").split(" | ") for line in lines[2:20]}
+    assert list(cells) == [run.name for run in paper.TABLE4]
+    assert cells[FIRST][1:5] == [".5656", ".600 +- .058 (3 seeds)", ".2786", "-"]
+    assert cells[FIRST][7:] == [".910 +- .010", "128"]
+    p, n, z = 0.6, 200, 1.959964  # Wilson's interval
+    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    low, high = ((centre + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
+    assert cells[SECOND][2] == f".600 ({low:.3f} to {high:.3f})".replace("0.", ".")
+    assert cells[THIRD][1:3] == [".5948", "-"]
+    assert len({line.count("|") for line in lines[:20]}) == 1
+    assert table4.describe(CONFIG).endswith("(in progress: DP, 32k + 3 x 16k)")
+    said = table4.summary(rows_of(table4, records=RECORDS))
+    assert "2 of 18 lines have finished runs, static, 64k .600 +- .058 (3 seeds)" in said
+    assert "best of digits: static, 64k .910 +- .010, DP, 64k + 6 x 32k .960" in said
+
+
+def test_real_data_and_the_work_of_others_are_no_runs():
+    lines = table1.markdown(rows_of(table1)).splitlines()[2:12]
+    own = {line.split(" | ")[0].strip("| "): line.split(" | ")[2].strip() for line in lines}
+    ours = {run.name for run in paper.TABLE1 if run.method == paper.DP}
+    assert {name for name, cell in own.items() if cell == "-"} == ours
+    assert set(own.values()) == {"", "-"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_papers_numbers_are_all_there(name):
+    module = TABLES[name]
+    rows = rows_of(module)
+    assert len(rows) == {"table1": 60 - 7, "table2": 4, "table4": 18 * 3, "table5": 13 * 3 - 2}[name]
+    assert {row.source for row in rows} == {"paper"}
+    assert "0 of" in module.summary(rows)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_nothing_overlaps(name):
+    records = RECORDS if name == "table4" else ()
+    module = TABLES[name]
+    assert_nothing_overlaps(module.draw(rows_of(module, records=records), "quick preset", module.describe(CONFIG)))
+
+
+@pytest.mark.parametrize("name", ["table4", "table5"])
+@pytest.mark.parametrize("preset", ["default", "quick"])
+def test_the_digits_run_are_lines_of_the_table(name, preset):
+    values = load_toml(EXPERIMENTS / f"{name}.toml")
+    known = {(run.method, run.samples) for run in TABLES[name].TABLE.runs}
+    seen = []
+    for series in values["series"]:
+        varied = series["values"][preset] if isinstance(series["values"], dict) else series["values"]
+        for value in varied:
+            growth = {"growth.addition": 0, **series["set"], series["vary"]: value}
+            total = growth["growth.initial"] + growth["growth.additions"] * growth["growth.addition"]
+            seen.append((series["name"], total * values["scale"]))
+    assert set(seen) <= known
+    assert len(set(seen)) == len(seen)
+
+
+# finding runs
+
+
+def pretend(root, recipe, name, *, finished=True, started="2026-01-01", **changes):
+    """The folder of a run of a recipe, without its making."""
+    folder = root / "imagenet100" / name
+    folder.mkdir(parents=True)
+    config = resolved(recipe) | {"seed": changes.pop("seed", 0)}
+    defaults = {"v2": "", "sketch": "", "r": "", "a": "", "tiny": "", "size": 256}
+    defaults["generator"] = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    config["world"] = {**defaults, **config["world"], **changes}
+    write_json(folder / "manifest.json", {"started": started})
+    write_json(folder / "config.json", config)
+    if finished:
+        sets = {"validation": {"totals": [10], "hits": [len(name)], "raw_hits": [0]}}
+        write_signed(folder / "result.json", {"sets": sets, "config": config, "cost": {}})
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Experiments with a table of two recipes, and where runs are."""
+    recipes = tmp_path / "experiments" / "imagenet100" / "table2"
+    recipes.mkdir(parents=True)
+    for name, initial in (("ldm_1.4", 16), ("ldm_1.5", 32)):
+        (recipes / f"{name}.toml").write_text(RECIPE.format(initial=initial))
+    (tmp_path / "experiments" / "table2.toml").write_text((EXPERIMENTS / "table2.toml").read_text())
+    return tmp_path / "experiments", tmp_path / "out" / "runs"
+
+
+def test_runs_are_known_by_their_configuration_wherever_the_data_were(place):
+    experiments, root = place
+    recipe = load_toml(experiments / "imagenet100" / "table2" / "ldm_1.4.toml")
+    pretend(root, recipe, "aa", seed=1, data="elsewhere", v2="there")
+    pretend(root, recipe, "bbb", seed=0, started="2026-01-01")
+    pretend(root, recipe, "cccc", seed=0, started="2026-02-01")  # of other weights, say
+    pretend(root, recipe, "ddddd", seed=0, started="2026-03-01", finished=False)
+    pretend(root, recipe, "eeeeee", size=64)
+    pretend(root, load_toml(experiments / "imagenet100" / "table2" / "ldm_1.5.toml"), "fffffff", finished=False)
+    found = find(["imagenet100/table2"], experiments, root)
+    assert [(r["panel"], r["seed"]) for r in found.records] == [("imagenet100/table2/ldm_1.4", seed) for seed in (0, 1)]
+    assert found.names == ["cccc", "aa"]
+    assert found.in_progress == ["imagenet100/table2/ldm_1.5"]
+    assert [recorded.hits_of(r["result"]["sets"]["validation"]) for r in found.records] == [(4, 10), (2, 10)]
+
+
+def test_without_runs_nothing_is_found_and_without_recipes_it_is_said(place):
+    experiments, root = place
+    assert find(["imagenet100/table2"], experiments, root) == Found([], [], [])
+    with pytest.raises(InputError, match=r"recipes 'imagenet100/tabel2': got .*; allowed a folder with TOML files"):
+        find(["imagenet100/tabel2"], experiments, root)
+
+
+def test_the_command_fills_the_table_as_runs_finish(place, capsys):
+    """Data and weights of these runs have never been on this machine."""
+    experiments, root = place
+    command = ["table2", "--experiments", str(experiments), "--out", str(root.parent)]
+    assert paper_repro.main(command) == 0
+    stem = root.parent / "table2" / "table2"
+    assert "| LDM-1.4 | .5906 | - |" in stem.with_suffix(".md").read_text()
+    recipe = load_toml(experiments / "imagenet100" / "table2" / "ldm_1.4.toml")
+    pretend(root, recipe, "begun", finished=False)
+    assert paper_repro.main(command) == 0
+    assert "(in progress: LDM-1.4)" in stem.with_suffix(".md").read_text()
+    pretend(root, recipe, "four")
+    assert paper_repro.main(command) == 0
+    assert "| LDM-1.4 | .5906 | .400 (.168 to .687) |" in stem.with_suffix(".md").read_text()
+    assert "in progress" not in stem.with_suffix(".md").read_text()
+    manifest = json.loads(stem.with_suffix(".json").read_text())
+    assert [entry["run"] for entry in manifest["runs"]] == ["four"]
+    assert "1 of 4 lines" in " ".join(capsys.readouterr().out.split())
+
+
+def test_examples():
+    assert doctest.testmod(recorded).failed == doctest.testmod(paper).failed == 0

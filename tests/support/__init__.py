@@ -1,0 +1,1 @@
+"""Plain helpers that tests import: where files are, small experiments, invented records, toy models."""

@@ -1,0 +1,8 @@
+"""Folders of the project that tests read."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = ROOT / "experiments"
+DOCS = ROOT / "docs"
+DATA = ROOT / "tests" / "data"  # small committed tables
