@@ -10,7 +10,7 @@ from empirical.data.images import decode, encode
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.guidance import Guide
 from empirical.diffusion.sampler import Sampler, Samples
-from empirical.settings.values import digest
+from empirical.settings.values import values_digest
 from empirical.system.tensors import load_tensors, save_tensors
 
 
@@ -23,7 +23,7 @@ class Stream:
     def __init__(self, sampler: Sampler, root: Path) -> None:
         settings = sampler.settings
         self.sampler, self.block = sampler, settings.batch
-        name = digest(
+        name = values_digest(
             [
                 sampler.world.name,
                 sampler.world.identity(),

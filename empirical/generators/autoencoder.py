@@ -15,7 +15,7 @@ from torch.nn.functional import mse_loss
 
 from empirical.generators.latent_space import LatentSpace
 from empirical.system.errors import require, require_positive
-from empirical.system.tensors import digest, load_tensors, save_tensors
+from empirical.system.tensors import load_tensors, save_tensors, tensors_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,7 @@ def load(path: Path) -> tuple[LatentSpace, dict[str, Any]]:
     for name, part in parts.items():
         own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
         part.load_state_dict(own)  # to float32, from the half precision of the file
-    return LatentSpace(**parts), {**values, "sha256": digest(tensors)}
+    return LatentSpace(**parts), {**values, "sha256": tensors_digest(tensors)}
 
 
 def _minimise(

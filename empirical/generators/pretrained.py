@@ -132,7 +132,7 @@ def find(where: str, name: str, first: str) -> Model:
     return model
 
 
-def digest(files: Iterable[Weights]) -> str:
+def files_digest(files: Iterable[Weights]) -> str:
     """SHA-256 over the contents of weights files, in their order."""
     return text_digest("".join(_sha256(file) for file in files))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from empirical.generators.pretrained import Model, Weights, digest, find
+from empirical.generators.pretrained import Model, Weights, files_digest, find
 from empirical.generators.prompts import encoded
 from empirical.system.files import text_digest
 
@@ -145,8 +145,8 @@ class Parts:
 
     def identity(self) -> str:
         """A digest of the weights and the noise schedule; that of the tiny autoencoder, if any, after a "+"."""
-        own = text_digest(digest(self.files) + json.dumps([self.prediction, self.schedule]))
-        return f"{own}+{digest(self.tiny_files)}" if self.tiny else own
+        own = text_digest(files_digest(self.files) + json.dumps([self.prediction, self.schedule]))
+        return f"{own}+{files_digest(self.tiny_files)}" if self.tiny else own
 
 
 def _prediction(model: Model, scheduler: dict[str, Any]) -> str:

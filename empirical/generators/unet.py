@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from empirical.system.tensors import digest, load_tensors
+from empirical.system.tensors import load_tensors, tensors_digest
 
 
 def scheduler() -> Any:
@@ -81,4 +81,4 @@ def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
     model = unet(**values["unet"])
     model.load_state_dict(tensors)  # in float32, whatever the file has
-    return model.eval().requires_grad_(False), {**values, "sha256": digest(tensors)}
+    return model.eval().requires_grad_(False), {**values, "sha256": tensors_digest(tensors)}

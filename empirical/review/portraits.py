@@ -29,7 +29,7 @@ from empirical.pool.pool import Pool
 from empirical.review.remake import finished_learner, learner_of, open_pool
 from empirical.runs.folder import run_directory
 from empirical.settings.build import build
-from empirical.settings.values import digest
+from empirical.settings.values import values_digest
 from empirical.system.errors import require, require_positive
 
 Picture = dict[str, Any]
@@ -63,7 +63,7 @@ class Portrait:
     @property
     def name(self) -> str:
         """Of its answer, which depends on nothing else and the run."""
-        return f"{self.kind}-{digest({name: asdict(self)[name] for name in USES[self.kind]})}"
+        return f"{self.kind}-{values_digest({name: asdict(self)[name] for name in USES[self.kind]})}"
 
     def check(self, run: Run) -> None:
         """Refuse a run that it cannot be asked of."""

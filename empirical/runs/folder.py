@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from empirical.config import Run, to_dict
-from empirical.settings.values import digest
+from empirical.settings.values import values_digest
 from empirical.system.errors import InputError
 from empirical.system.files import read_signed
 
@@ -43,7 +43,7 @@ def without_places(config: dict[str, Any], run: Run) -> dict[str, Any]:
 @lru_cache(maxsize=4096)
 def run_name(run: Run) -> str:
     """The folder name of a run: a digest of all that decides its numbers."""
-    return digest([settings(run), run.world.identity(), VERSION])
+    return values_digest([settings(run), run.world.identity(), VERSION])
 
 
 def run_directory(run: Run, root: Path) -> Path:
@@ -63,7 +63,7 @@ def prefix_name(run: Run, additions: int) -> str:
     del values["growth"]["additions"]
     if additions == 0:  # what the first addition will be is not known yet
         del values["acquire"], values["growth"]["addition"], values["growth"]["newest_weight"]
-    return "prefix-" + digest([values, run.world.identity(), VERSION, additions])
+    return "prefix-" + values_digest([values, run.world.identity(), VERSION, additions])
 
 
 @contextmanager

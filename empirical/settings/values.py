@@ -35,7 +35,7 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {one.get(name)!r}, not {other.get(name)!r}" for name in names)
 
 
-def digest(values: Any) -> str:
+def values_digest(values: Any) -> str:
     """A short name for plain values, the same on every machine."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -16,7 +16,7 @@ from empirical.system.errors import InputError
 from empirical.system.files import text_digest, write_bytes
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 of named tensors: names, types, shapes and values."""
     total = hashlib.sha256()
     for name in sorted(tensors):
@@ -30,7 +30,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], values: Any) -> None
     """Write tensors and plain `values` as one safetensors file, atomically, with digests of both."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(values)
-    metadata = {"values": text, "sha256": digest(tensors), "values_sha256": text_digest(text)}
+    metadata = {"values": text, "sha256": tensors_digest(tensors), "values_sha256": text_digest(text)}
     write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
@@ -43,6 +43,6 @@ def load_tensors(path: Path, do: str) -> tuple[dict[str, Tensor], Any]:
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(str(path), f"an unreadable file ({error})", "a whole safetensors file", do) from None
     text = metadata.get("values", "")
-    if metadata.get("sha256") != digest(tensors) or metadata.get("values_sha256") != text_digest(text):
+    if metadata.get("sha256") != tensors_digest(tensors) or metadata.get("values_sha256") != text_digest(text):
         raise InputError(str(path), "contents that do not match their digest", "the file as written", do)
     return tensors, json.loads(text)

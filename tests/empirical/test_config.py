@@ -6,7 +6,7 @@ import pytest
 
 from empirical.config import from_dict, to_dict
 from empirical.settings.recipes import load_toml
-from empirical.settings.values import differences, digest, flat, merged
+from empirical.settings.values import differences, flat, merged, values_digest
 from empirical.worlds import DigitsWorld
 
 WRONG = [
@@ -154,9 +154,9 @@ def test_integers_serve_as_numbers(run_of):
 
 def test_the_digest_is_stable_and_sensitive():
     values = {"b": [1, 2.5, None], "a": {"x": True}}
-    assert digest(values) == "f50b2c713b05db42"  # fixed: names of run folders on every machine
-    assert digest({"a": {"x": True}, "b": [1, 2.5, None]}) == digest(values)
-    assert digest({**values, "b": [1, 2.5000000001, None]}) != digest(values)
+    assert values_digest(values) == "f50b2c713b05db42"  # fixed: names of run folders on every machine
+    assert values_digest({"a": {"x": True}, "b": [1, 2.5, None]}) == values_digest(values)
+    assert values_digest({**values, "b": [1, 2.5000000001, None]}) != values_digest(values)
 
 
 def test_merging_leaves_the_original_alone():
