@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from empirical.config import Run
-from empirical.diffusion.plain_samples import Stream
+from empirical.diffusion.plain_samples import PlainSamples
 from empirical.diffusion.sampler import Sampler
 from empirical.loop.signals import HELD_OUT, REFERENCE
 from empirical.runs.folder import locked, prefix_name, run_directory
@@ -18,7 +18,7 @@ def forget(runs: Sequence[Run], root: Path, device: str) -> None:
 
     Raises InputError where a run is in use by another process.
     """
-    streams: dict[tuple[object, ...], Stream] = {}
+    streams: dict[tuple[object, ...], PlainSamples] = {}
     for run in dict.fromkeys(runs):
         base, directory = root / run.world.name, run_directory(run, root)
         if not base.exists():
@@ -30,6 +30,6 @@ def forget(runs: Sequence[Run], root: Path, device: str) -> None:
             shutil.rmtree(base / prefix_name(run, additions), ignore_errors=True)
         key = (run.world, run.sampling)
         if key not in streams:
-            streams[key] = Stream(Sampler(run.world, run.sampling, device), base)
+            streams[key] = PlainSamples(Sampler(run.world, run.sampling, device), base)
         for seed in (run.seed, HELD_OUT + run.seed, REFERENCE + run.seed):
             shutil.rmtree(streams[key].directory / f"seed_{seed:04d}", ignore_errors=True)

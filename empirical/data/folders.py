@@ -45,7 +45,7 @@ class FolderSplit:
         return Split(images.float() / 127.5 - 1, self.labels[rows])
 
 
-def find(where: str, folder: Path, classes: Mapping[str, int], size: int) -> FolderSplit:
+def open_folder(where: str, folder: Path, classes: Mapping[str, int], size: int) -> FolderSplit:
     """The images of the `classes` (name of a class's folder to its label), in order of label and name.
 
     Folders of other names are left alone. Every file is an image, hidden ones apart; `inspect` looks into them.

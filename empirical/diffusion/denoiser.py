@@ -46,6 +46,6 @@ def predict_x0(x: Tensor, eps: Tensor, alpha: Tensor) -> Tensor:
     return (x - (1 - alpha).sqrt() * eps) / alpha.sqrt()
 
 
-def identity(x0: Tensor) -> Tensor:
+def unchanged(x0: Tensor) -> Tensor:
     """The preview where samplers work on samples themselves."""
     return x0

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from empirical.diffusion.denoiser import ClassifierFree, Predictor, identity, predict_x0
+from empirical.diffusion.denoiser import ClassifierFree, Predictor, predict_x0, unchanged
 from empirical.learning.entropy import entropy
 from empirical.settings.sections import Acquire
 
@@ -149,7 +149,7 @@ class RandomGuide:
 
 
 def make_guide(
-    logits: Callable[[Tensor], Tensor], acquire: Acquire, preview: Callable[[Tensor], Tensor] = identity
+    logits: Callable[[Tensor], Tensor], acquire: Acquire, preview: Callable[[Tensor], Tensor] = unchanged
 ) -> Guide:
     """The guide a configuration asks for; omega = 0 is plain sampling, bit for bit.
 

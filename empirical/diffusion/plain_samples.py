@@ -14,7 +14,7 @@ from empirical.settings.values import values_digest
 from empirical.system.tensors import load_tensors, save_tensors
 
 
-class Stream:
+class PlainSamples:
     """A `Sampler` that keeps its unguided batches on disk, in blocks of one sampling batch; guided ones pass through.
 
     The cost it reports is that of drawing anew: counts are computed, CPU seconds are those of the block's making.

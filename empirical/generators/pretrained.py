@@ -109,7 +109,7 @@ class Model:
         return network.eval().requires_grad_(False)
 
 
-def find(where: str, name: str, first: str) -> Model:
+def locate(where: str, name: str, first: str) -> Model:
     """The model that the setting `where` names: a local folder, or a hub id in the local cache. `first`: a file it has.
 
     Raises InputError if it is neither, and if transformers is not installed.

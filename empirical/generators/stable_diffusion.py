@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from empirical.generators.pretrained import Model, Weights, files_digest, find
+from empirical.generators.pretrained import Model, Weights, files_digest, locate
 from empirical.generators.prompts import encoded
 from empirical.system.files import text_digest
 
@@ -43,8 +43,8 @@ def load(model: str, tiny: str, device: str) -> Parts:
 
 @lru_cache(maxsize=2)
 def _load(model: str, tiny: str, device: torch.device) -> Parts:
-    found = find("world.generator", model, "model_index.json")
-    small = find("world.tiny", tiny, "config.json") if tiny else None
+    found = locate("world.generator", model, "model_index.json")
+    small = locate("world.tiny", tiny, "config.json") if tiny else None
     pipeline = str(found.json("model_index.json").get("_class_name"))
     if pipeline not in PIPELINES:
         raise found.refuse(pipeline, " or ".join(PIPELINES))

@@ -17,7 +17,7 @@ from empirical.data.split import Data, Split
 from empirical.learning import training_state
 from empirical.learning.batches import batches
 from empirical.learning.crops import crop_flip
-from empirical.learning.networks import Network
+from empirical.learning.networks import TimmNetwork
 from empirical.learning.rates import rate
 from empirical.settings.sections import Training
 from empirical.system.devices import fitting
@@ -113,7 +113,7 @@ class NetworkLearner:
         """The batch as it is trained on; crops have the size that the network works at, which saves resizing there."""
         if self.training.augment == "none":
             return batch
-        height, width = self.model.size if isinstance(self.model, Network) else batch.images.shape[-2:]
+        height, width = self.model.size if isinstance(self.model, TimmNetwork) else batch.images.shape[-2:]
         places = self.ranks.mine(self.training.batch)
         return batch._replace(images=crop_flip(batch.images, places, self.seed, step, (height, width)))
 

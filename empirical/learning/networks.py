@@ -75,7 +75,7 @@ def tiny_vit(channels: int, size: int, classes: int) -> nn.Module:
 NETWORKS = {"cnn": small_cnn, "vit": tiny_vit}
 
 
-class Network(nn.Module):
+class TimmNetwork(nn.Module):
     """A timm classifier of images in [-1, 1] of any size: resized to `size` (height, width) and normalised inside.
 
     Logits are differentiable in the images. Bilinear, antialiased where it shrinks: values stay in [-1, 1]. Images of
@@ -116,7 +116,7 @@ def check_name(name: str, where: str = "learner.kind") -> None:
         raise InputError(where, name, f"{architecture} without the tag {tag!r}", "leave it out") from None
 
 
-def network(name: str, classes: int, size: int = 0) -> Network:
+def network(name: str, classes: int, size: int = 0) -> TimmNetwork:
     """The timm model `name` with `classes` logits, its weights drawn from torch's generator, never downloaded.
 
     size: pixels along an edge of the square images that the model sees; 0 is the size it was designed for.
@@ -129,4 +129,4 @@ def network(name: str, classes: int, size: int = 0) -> Network:
     fixed: dict[str, Any] = {"img_size": size} if size and design.fixed_input_size else {}  # others take any
     model = timm.create_model(name, num_classes=classes, pretrained=False, **fixed)
     height, width = (size, size) if size else design.input_size[1:]
-    return Network(model, (height, width), design.mean, design.std)
+    return TimmNetwork(model, (height, width), design.mean, design.std)

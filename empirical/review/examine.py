@@ -15,7 +15,7 @@ from torch import Tensor
 
 from empirical.config import Run
 from empirical.data.split import Split
-from empirical.diffusion.plain_samples import Stream
+from empirical.diffusion.plain_samples import PlainSamples
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.evaluate import correct, nearest
 from empirical.loop.signals import Watch
@@ -41,7 +41,7 @@ def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
     """
     world, directory = run.world, run_directory(run, root)
     pool = Pool(directory / "pool", world.shape, 0, device, run.growth.newest_weight)
-    source = Stream(Sampler(world, run.sampling, device), root / world.name)
+    source = PlainSamples(Sampler(world, run.sampling, device), root / world.name)
     learner, progress = world.learner(run, device), Progress()
     final = open_pool(run, directory)
     splits = [_rows(round_) for round_ in final.rounds]

@@ -10,7 +10,7 @@ from typing import Any
 
 from empirical.config import Run, to_dict
 from empirical.diffusion.cost import Cost
-from empirical.diffusion.plain_samples import Stream
+from empirical.diffusion.plain_samples import PlainSamples
 from empirical.diffusion.sampler import Sampler
 from empirical.loop.judge import Judge
 from empirical.loop.signals import Watch
@@ -63,7 +63,7 @@ def execute(
             note(
                 directory, "resumed" if state.progress.step else "started", step=state.progress.step, ranks=ranks.count
             )
-        source = Stream(Sampler(run.world, run.sampling, device), root / run.world.name)
+        source = PlainSamples(Sampler(run.world, run.sampling, device), root / run.world.name)
         watch = Watch(run, source, ranks)
         judge = Judge(run, source, device) if run.acquire.reject else None
         around = Surroundings(source, watch, judge, ranks)

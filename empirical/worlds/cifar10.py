@@ -22,7 +22,7 @@ from empirical.learning.learner import Learner
 from empirical.learning.networks import NETWORKS_32
 from empirical.system.errors import InputError, require
 from empirical.system.ranks import ALONE, Ranks
-from empirical.worlds.trained import Network, PixelWorld, check_ranges
+from empirical.worlds.trained import NetworkFactory, PixelWorld, check_ranges
 
 ROWS = {"train": 50_000, "test": 10_000}
 
@@ -34,7 +34,7 @@ class Cifar10World(PixelWorld):
     name: ClassVar[str] = "cifar10"
     classes: ClassVar[int] = 10
     shape: ClassVar[tuple[int, ...]] = (3, 32, 32)
-    networks: ClassVar[Mapping[str, Network]] = NETWORKS_32
+    networks: ClassVar[Mapping[str, NetworkFactory]] = NETWORKS_32
 
     data: str = "data/cifar10"
     corpus: tuple[int, int] = (0, 45_000)

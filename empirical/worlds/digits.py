@@ -18,7 +18,7 @@ from empirical.learning.evaluate import Score, score
 from empirical.learning.learner import Learner
 from empirical.learning.networks import NETWORKS
 from empirical.system.ranks import ALONE, Ranks
-from empirical.worlds.trained import Network, PixelWorld, check_ranges
+from empirical.worlds.trained import NetworkFactory, PixelWorld, check_ranges
 
 ROWS = 1797
 
@@ -39,7 +39,7 @@ class DigitsWorld(PixelWorld):
     name: ClassVar[str] = "digits"
     classes: ClassVar[int] = 10
     shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
-    networks: ClassVar[Mapping[str, Network]] = NETWORKS
+    networks: ClassVar[Mapping[str, NetworkFactory]] = NETWORKS
 
     corpus: tuple[int, int] = (0, 1000)
     validation: tuple[int, int] = (1000, 1200)

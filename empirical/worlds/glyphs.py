@@ -26,7 +26,7 @@ from empirical.learning.learner import Learner
 from empirical.learning.networks import NETWORKS_32
 from empirical.system.errors import require, require_non_negative, require_positive
 from empirical.system.ranks import ALONE, Ranks
-from empirical.worlds.trained import Network, PixelWorld
+from empirical.worlds.trained import NetworkFactory, PixelWorld
 
 # No two are alike up to case, scale or blur: no c/C, o/O/0, 1/I/l, 5/S, r/Γ, ...
 CHARACTERS = "2346789ABCDEFGHJKLMNOPRSTUVWXYZabdefmnrtΔΛΞΠΣΦΨΩδλξБДЖИЦШЮЯ&@#%?"
@@ -44,7 +44,7 @@ class GlyphsWorld(PixelWorld):
     name: ClassVar[str] = "glyphs"
     classes: ClassVar[int] = len(CHARACTERS)
     shape: ClassVar[tuple[int, ...]] = (1, SIZE, SIZE)
-    networks: ClassVar[Mapping[str, Network]] = NETWORKS_32
+    networks: ClassVar[Mapping[str, NetworkFactory]] = NETWORKS_32
 
     corpus: tuple[str, ...] = (
         "DejaVuSans",

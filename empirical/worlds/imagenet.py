@@ -120,7 +120,7 @@ class ImageNetWorld:
         option, folder, known = self._places()[name]
         where = f"world ({self.name}).{option}"
         wanted = labelled(where, folder, self.ids, known)
-        return folders.find(where, folder, wanted, self.size)
+        return folders.open_folder(where, folder, wanted, self.size)
 
     def _places(self) -> dict[str, tuple[str, Path, frozenset[str]]]:
         """Of every set the option that names it, its folder, and its classes among ImageNet's 1,000."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from empirical.config import Run
 from empirical.data.split import Split
-from empirical.diffusion.denoiser import Denoiser, identity
+from empirical.diffusion.denoiser import Denoiser, unchanged
 from empirical.learning.evaluate import Score
 from empirical.learning.learner import Learner
 from empirical.learning.linear import LinearLearner
@@ -100,7 +100,7 @@ class LinearWorld:
 
     def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
         """The sampler works on samples themselves."""
-        return identity
+        return unchanged
 
     def finish(self, x: Tensor) -> Tensor:
         """Samples are what the sampler ends with."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from empirical.config import Run
 from empirical.data.images import quantise
 from empirical.data.split import Split
-from empirical.diffusion.denoiser import Denoiser, identity
+from empirical.diffusion.denoiser import Denoiser, unchanged
 from empirical.generators import unet
 from empirical.generators.unet_training import Batches
 from empirical.learning.network_learner import NetworkLearner
@@ -25,7 +25,7 @@ from empirical.system.errors import require
 from empirical.worlds.world import World
 
 UNTRAINED = "untrained"  # the `weights` of a world whose generator is about to be trained
-Network = Callable[[int, int, int], nn.Module]  # (channels, size, classes) -> logits of images
+NetworkFactory = Callable[[int, int, int], nn.Module]  # (channels, size, classes) -> logits of images
 
 
 @lru_cache(maxsize=4)
@@ -45,7 +45,7 @@ class PixelWorld:
     name: ClassVar[str]
     classes: ClassVar[int]
     shape: ClassVar[tuple[int, ...]]
-    networks: ClassVar[Mapping[str, Network]]
+    networks: ClassVar[Mapping[str, NetworkFactory]]
     decodes: ClassVar[tuple[str, ...]] = ("full",)
     places: ClassVar[tuple[str, ...]] = ("weights", "data", "autoencoder")
 
@@ -135,7 +135,7 @@ class PixelWorld:
 
     def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
         """The sampler works on samples themselves."""
-        return identity
+        return unchanged
 
     def finish(self, x: Tensor) -> Tensor:
         """Images end in the range of the data, on the 256 levels that are stored."""

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from empirical.data.folders import NAMED, FolderSplit, find, inspect
+from empirical.data.folders import NAMED, FolderSplit, inspect, open_folder
 from empirical.data.images import quantise
 
 CLASSES = {"b": 0, "a": 1}  # labels need not be in the order of names
@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 
 def test_images_come_in_order_of_label_and_name_and_only_those_of_the_classes(folder):
-    split = find("place", folder, CLASSES, 8)
+    split = open_folder("place", folder, CLASSES, 8)
     assert [path.removeprefix(f"{folder}/") for path in split.paths] == ["b/0.jpg", "a/1.jpg", "a/2.png"]
     assert split.labels.tolist() == [0, 1, 1]
     one, other = split.take(torch.tensor([2, 0])), split.take(torch.tensor([0]))
@@ -68,16 +68,16 @@ def test_every_mode_becomes_rgb(tmp_path, mode, kind):
 
 def test_missing_folders_classes_and_images_are_named(folder, complains):
     with complains("place") as caught:
-        find("place", folder / "nowhere", CLASSES, 8)
+        open_folder("place", folder / "nowhere", CLASSES, 8)
     assert "nowhere" in str(caught.value)
     many = {f"c{number:02}": number for number in range(12)} | {"a": 12}
     with complains("place") as caught:
-        find("place", folder, many, 8)
+        open_folder("place", folder, many, 8)
     assert f"without 12: {', '.join(f'c{n:02}' for n in range(NAMED))}, ..." in str(caught.value)
     assert "13 classes" in str(caught.value)
     (folder / "b" / "0.jpg").rename(folder / "b" / ".hidden.jpg")
     with complains("place") as caught:
-        find("place", folder, CLASSES, 8)
+        open_folder("place", folder, CLASSES, 8)
     assert f"no images in {folder / 'b'}" in str(caught.value)
 
 

@@ -8,7 +8,7 @@ import torch
 from empirical.data.images import quantise
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.guidance import EntropyGuide, RandomGuide, Unguided, make_guide
-from empirical.diffusion.plain_samples import Stream
+from empirical.diffusion.plain_samples import PlainSamples
 from empirical.diffusion.sampler import Sampler, ddim, image_seed, noise
 from empirical.learning.entropy import entropy
 from empirical.settings.sections import Acquire, Sampling
@@ -87,7 +87,7 @@ def test_a_stream_gives_the_sampler_s_images_first_and_from_disk(sampler, tmp_pa
     with torch.no_grad():
         logits = sampler.logits(expected.images)
     for _ in range(2):
-        samples, cost = Stream(sampler, tmp_path).draw(2, 3, 18)
+        samples, cost = PlainSamples(sampler, tmp_path).draw(2, 3, 18)
         assert all(torch.equal(a, b) for a, b in zip(samples, expected, strict=True))
         assert samples.images.stride() == expected.images.stride()
         with torch.no_grad():
@@ -100,23 +100,23 @@ def test_a_stream_gives_the_sampler_s_images_first_and_from_disk(sampler, tmp_pa
 
 def test_a_stream_hands_guided_draws_on_and_stores_none(linear, tmp_path):
     expected = linear.draw(2, 3, 9, guide_of(linear, "x0"))[0]
-    assert torch.equal(Stream(linear, tmp_path).draw(2, 3, 9, guide_of(linear, "x0"))[0].images, expected.images)
+    assert torch.equal(PlainSamples(linear, tmp_path).draw(2, 3, 9, guide_of(linear, "x0"))[0].images, expected.images)
     assert not list(tmp_path.rglob("block_*"))
 
 
 def test_streams_of_other_settings_or_seeds_do_not_share_files(tiny, tmp_path):
     runs = [tiny("linear"), tiny("linear", **{"sampling.steps": 9}), tiny("linear", **{"world.dimension": 17})]
-    streams = [Stream(Sampler(run.world, run.sampling), tmp_path) for run in runs]
+    streams = [PlainSamples(Sampler(run.world, run.sampling), tmp_path) for run in runs]
     assert len({stream.directory for stream in streams}) == 3
     assert not torch.equal(streams[0].draw(0, 0, 4)[0].images, streams[0].draw(1, 0, 4)[0].images)
 
 
 def test_a_damaged_stream_block_is_refused(linear, tmp_path, complains):
-    Stream(linear, tmp_path).draw(0, 0, 8)
+    PlainSamples(linear, tmp_path).draw(0, 0, 8)
     (block,) = tmp_path.rglob("block_*")
     block.write_bytes(block.read_bytes()[:-1])
     with complains(block):
-        Stream(linear, tmp_path).draw(0, 0, 8)
+        PlainSamples(linear, tmp_path).draw(0, 0, 8)
 
 
 @pytest.mark.parametrize("sampler", ["digits"], indirect=True)

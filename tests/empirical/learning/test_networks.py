@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from empirical.learning.crops import crop_flip
-from empirical.learning.networks import Network, check_name, network
+from empirical.learning.networks import TimmNetwork, check_name, network
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_every_model_gets_its_own_size_and_normalisation():
     model = network("test_efficientnet", 4)
     mean, std = timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
     assert model.size == (160, 160)
-    seen = Network(nn.Identity(), (8, 8), model.mean.flatten().tolist(), model.std.flatten().tolist())
+    seen = TimmNetwork(nn.Identity(), (8, 8), model.mean.flatten().tolist(), model.std.flatten().tolist())
     colour = torch.tensor(mean).view(1, 3, 1, 1) + torch.tensor(std).view(1, 3, 1, 1)
     assert torch.allclose(seen((2 * colour - 1).expand(1, 3, 20, 20)), torch.ones(1, 3, 8, 8), atol=1e-5)
     assert network("test_resnet", 4, 64).eval()(images_of(1, 3, 64)).shape == (1, 4)  # takes images of any size
@@ -52,7 +52,7 @@ def test_every_model_gets_its_own_size_and_normalisation():
 
 def test_shrinking_averages_and_never_leaves_the_range():
     """Stripes one pixel wide are nearly grey from afar; the pixels at the new ones' centres are black and white."""
-    seen = Network(nn.Identity(), (8, 8), (0.5,) * 3, (0.5,) * 3)
+    seen = TimmNetwork(nn.Identity(), (8, 8), (0.5,) * 3, (0.5,) * 3)
     stripes = (torch.arange(24) % 2 * 2 - 1).float().expand(1, 1, 24, 24)
     assert seen(stripes)[..., 1:-1].abs().max() < 0.2
     assert seen(images_of(4, 3, 11, seed=1)).abs().max() <= 1
