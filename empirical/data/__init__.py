@@ -1,1 +1,1 @@
-"""TODO"""
+"""Real data and stored samples: labelled splits, folders of images, samples as bytes."""

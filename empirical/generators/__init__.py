@@ -1,1 +1,1 @@
-"""TODO"""
+"""The diffusion models: small UNets and autoencoders trained here, and Stable Diffusion from diffusers' folders."""

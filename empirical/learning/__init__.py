@@ -1,1 +1,1 @@
-"""TODO"""
+"""The classifiers and how they are trained and scored."""

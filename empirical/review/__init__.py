@@ -1,1 +1,1 @@
-"""TODO"""
+"""Check finished runs and generators again, and show their pools."""

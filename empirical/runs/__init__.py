@@ -1,1 +1,1 @@
-"""TODO"""
+"""Run a configuration in its folder: state, checkpoints, results, sharing between runs."""

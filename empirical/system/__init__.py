@@ -1,1 +1,1 @@
-"""TODO"""
+"""Files, tensors, devices, processes and the one form of error message."""
