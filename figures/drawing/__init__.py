@@ -1,1 +1,1 @@
-"""TODO"""
+"""The look of every figure: styles, axes, curves with error bars, bands, dot plots of tables and grids of images."""

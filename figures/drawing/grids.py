@@ -1,4 +1,4 @@
-"""Grids of sample images: a row a class, a column a round, side by side for several runs (Figs. 8, 10-13)."""
+"""Grids of sample images, a row for each class, with blocks of several runs or rounds side by side (Figs. 8, 10-13)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from matplotlib.figure import Figure, SubFigure
 
 from figures.drawing import style
 
-CELL = 0.62  # inches of an image
-WIDTH, BELOW = 8.0, 1.9  # inches: of a figure with captions at least, of what stands below a sheet
-WORDS = 0.2  # of an image's width, for a line of words below it
+CELL = 0.62  # width of an image, inches
+WIDTH, BELOW = 8.0, 1.9  # inches: least width of a figure with a caption, height of the panel below a sheet
+WORDS = 0.2  # height of a line of words below an image, in widths of an image
 
 
 class Words(NamedTuple):
-    """What stands below an image, in a line or two; `marked` in another colour."""
+    """The one or two lines of words below an image, in another colour if `marked`."""
 
     text: str
     marked: bool = False
@@ -27,9 +27,9 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """The part of one run: its title, those of its columns, images (rows, columns, C, H, W) in [-1, 1], C = 1 or 3.
+    """A grid of images with a title, titles of its columns and words below the images, by row and column.
 
-    Columns with an empty title belong to the one before. words: what stands below the images, by row and column.
+    images: (rows, columns, C, H, W) in [-1, 1], C = 1 or 3. A column with an empty title continues the one before.
     """
 
     title: str
@@ -40,60 +40,60 @@ class Block:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Blocks side by side, the rows of all called the same; `parts` rows belong together, 0: all.
+    """Blocks side by side with common labels of their rows, and the function that draws the panel `below` them.
 
-    below: draws what stands below them.
+    A line is drawn after every `group` rows; 0: no lines.
     """
 
     blocks: Sequence[Block]
     rows: Sequence[str]
     title: str = ""
-    parts: int = 0
+    group: int = 0
     below: Callable[[SubFigure], None] | None = None
 
     @property
     def lines(self) -> int:
-        """Of words below an image, the longest."""
-        said = [words.text for block in self.blocks for line in block.words for words in line]
-        return max((text.count("\n") + 1 for text in said), default=0)
+        """The largest number of lines of words below an image."""
+        texts = [words.text for block in self.blocks for line in block.words for words in line]
+        return max((text.count("\n") + 1 for text in texts), default=0)
 
     @property
     def size(self) -> tuple[float, float]:
-        """Inches."""
+        """Width and height in inches."""
         columns = sum(len(block.columns) for block in self.blocks)
         pitch = CELL * (1 + WORDS * self.lines)
         return CELL * columns + 0.4 * len(self.blocks) + 0.5, pitch * len(self.rows) + 0.8
 
 
 def draw(blocks: Sequence[Block], rows: Sequence[str], caption: str = "", note: str = "") -> Figure:
-    """One sheet: all blocks in a row, every class in the same line. Raises ValueError as `draw_sheets` does."""
+    """Draw one sheet: blocks side by side with common labels of their rows. Raises ValueError as `draw_sheets` does."""
     return draw_sheets([Sheet(blocks, rows)], caption, note)
 
 
 def draw_sheets(sheets: Sequence[Sheet], caption: str = "", note: str = "") -> Figure:
-    """Sheets from top to bottom. Raises ValueError where the shapes of blocks do not fit together."""
-    work: list[tuple[float, Callable[[SubFigure], None]]] = []  # each part's height, and what draws it
+    """Draw sheets from top to bottom. Raises ValueError where a block's shape does not fit its sheet."""
+    strips: list[tuple[float, Callable[[SubFigure], None]]] = []  # height in inches, and the function that draws it
     for sheet in sheets:
         for block in sheet.blocks:
             _check(block, len(sheet.rows))
-        work.append((sheet.size[1], partial(_draw_sheet, sheet)))
-        work += [(BELOW, sheet.below)] if sheet.below else []
-    heights = [height for height, _ in work]
+        strips.append((sheet.size[1], partial(_draw_sheet, sheet)))
+        strips += [(BELOW, sheet.below)] if sheet.below else []
+    heights = [height for height, _ in strips]
     width = max(sheet.size[0] for sheet in sheets)
     with style.context():
         size = (max(width, WIDTH if caption else 0), sum(heights) + 0.5)
         figure = Figure(figsize=size, layout="constrained")
-        parts = figure.subfigures(len(work), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for part, (_, drawing) in zip(parts, work, strict=True):
-            drawing(part)
+        subfigures = figure.subfigures(len(strips), 1, height_ratios=heights, squeeze=False)[:, 0]
+        for subfigure, (_, draw_strip) in zip(subfigures, strips, strict=True):
+            draw_strip(subfigure)
         style.inscribe(figure, caption, note)
     return figure
 
 
 def _check(block: Block, rows: int) -> None:
     shape = (rows, len(block.columns))
-    said = [len(line) for line in block.words] in ([], [shape[1]] * shape[0])
-    if block.images.ndim != 5 or block.images.shape[:2] != shape or block.images.shape[2] not in (1, 3) or not said:
+    worded = [len(line) for line in block.words] in ([], [shape[1]] * shape[0])
+    if block.images.ndim != 5 or block.images.shape[:2] != shape or block.images.shape[2] not in (1, 3) or not worded:
         allowed = f"({shape[0]} rows, {shape[1]} columns, 1 or 3 channels, height, width), and words for all or none"
         got = f"grids.draw {block.title!r}: got images of shape {block.images.shape}"
         raise ValueError(f"{got}; allowed {allowed}; do reorder the axes")
@@ -109,7 +109,7 @@ def _draw_sheet(sheet: Sheet, figure: SubFigure) -> None:
 
 
 def _draw_block(ax: Axes, block: Block, sheet: Sheet) -> None:
-    """One strip of images a row, in units of a pixel."""
+    """Draw each row of a block as one strip of images; coordinates are pixels of the images."""
     _, columns, _, height, width = block.images.shape
     across = columns * (width + 1) - 1  # with a line between images
     pitch = height + 1 + WORDS * width * sheet.lines
@@ -129,7 +129,7 @@ def _draw_block(ax: Axes, block: Block, sheet: Sheet) -> None:
     ax.set_yticks([i * pitch + height / 2 for i in range(len(sheet.rows))], sheet.rows, fontsize=7)
     for start in starts[1:] if len(starts) < columns else []:
         ax.axvline(start * (width + 1) - 0.5, color=style.VERMILLION, linewidth=0.8)
-    for start in range(sheet.parts, len(sheet.rows), sheet.parts) if sheet.parts else []:
+    for start in range(sheet.group, len(sheet.rows), sheet.group) if sheet.group else []:
         ax.axhline(start * pitch - 0.5, color=style.VERMILLION, linewidth=0.8)
     ax.tick_params(length=0)
     ax.grid(visible=False)
@@ -139,7 +139,7 @@ def _draw_block(ax: Axes, block: Block, sheet: Sheet) -> None:
 
 
 def tiled(images: np.ndarray) -> np.ndarray:
-    """Images (R, K, C, H, W) in [-1, 1] as one, (R (H + 1) - 1, K (W + 1) - 1[, 3]) in [0, 1], white lines between.
+    """Tile images (R, K, C, H, W) in [-1, 1] into one (R (H + 1) - 1, K (W + 1) - 1[, 3]) in [0, 1], with white lines.
 
     >>> tiled(np.full((1, 2, 1, 1, 1), -1.0))
     array([[0., 1., 0.]])

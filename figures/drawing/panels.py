@@ -1,4 +1,4 @@
-"""Panels shared by the figures: each takes rows of one panel and an `ax`, draws, and returns what it drew."""
+"""Curves with error bars, arrows of savings and legends: each function draws into an `ax` and returns its artists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from figures.contract.table import SOURCES, Row, select
 from figures.drawing.style import Style, series_style, zorder
 from scaling.multipliers import Curve, Multiplier
 
-Drawn = dict[str, Any]  # by series, what a legend names it by: an artist or a container of artists
+Drawn = dict[str, Any]  # the artist, or container of artists, that a legend shows for each series
 ERROR_BARS = 2.0  # bars show +- this many standard errors
 BARS = rf"bars: $\pm$ {ERROR_BARS:g} standard errors"
 
@@ -27,11 +27,11 @@ def curves(
     style: Callable[[str], Style] = series_style,
     join: Collection[str] | None = None,
 ) -> Drawn:
-    """Draw every series of one panel's rows; returns the artist to name in a legend, by series.
+    """Draw every series of one panel's rows and return, by series, the artist that a legend shows for it.
 
     Theory is a line; simulation is points; practice is points with bars of +-2 standard errors, joined by a thin line
     unless the series has a theory line (or is not in `join`, where given); the paper's numbers are hollow points,
-    joined. A legend names a series by its points where it has any.
+    joined. The legend shows the points of a series, or its line where it has no points.
     """
     rows = list(rows)
     named: Drawn = {}
@@ -63,21 +63,21 @@ def curves(
     return named
 
 
-def saving(ax: Axes, found: Multiplier, text: str, colour: str) -> Artist | None:
-    """An arrow at the common accuracy from the baseline's x to the method's, with `text`; nothing for an empty text.
+def saving(ax: Axes, multiplier: Multiplier, text: str, colour: str) -> Artist | None:
+    """Draw an arrow at the common accuracy, from the baseline's x to the method's, with `text`; none for an empty text.
 
-    The text stands before the arrow's head, or over the arrow where the y axis leaves no room. Call it when the x axis
-    has its scale and limits.
+    The text stands left of the arrow's head, or over the arrow where the y axis is within an inch. Set the scale and
+    the limits of the x axis first.
     """
     if not text:
         return None
-    head = (found.method_x, found.level)
+    head = (multiplier.method_x, multiplier.level)
     arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 3}
-    ax.annotate("", xy=head, xytext=(found.baseline_x, found.level), arrowprops=arrow, zorder=4)
+    ax.annotate("", xy=head, xytext=(multiplier.baseline_x, multiplier.level), arrowprops=arrow, zorder=4)
     fits = ax.transData.transform(head)[0] - ax.bbox.x0 > ax.figure.dpi  # an inch
     return ax.annotate(
         text,
-        xy=head if fits else (math.sqrt(found.method_x * found.baseline_x), found.level),
+        xy=head if fits else (math.sqrt(multiplier.method_x * multiplier.baseline_x), multiplier.level),
         xytext=(-5, 0) if fits else (0, 2.5),
         textcoords="offset points",
         ha="right" if fits else "center",
@@ -88,22 +88,22 @@ def saving(ax: Axes, found: Multiplier, text: str, colour: str) -> Artist | None
     )
 
 
-def legend(target: Figure | Axes, drawn: Iterable[Drawn]) -> Legend:
-    """One legend for all that `curves` drew, below the figure or filling an empty slot of its grid.
+def legend(target: Figure | Axes, drawn: Iterable[Drawn], title: str = BARS, columns: int = 4) -> Legend:
+    """Add one legend for several panels: below a figure, in up to `columns` columns, or in the middle of empty axes.
 
-    A series drawn in several panels is named once, as in the first.
+    A series of several panels is named once, with its artist in the first.
     """
     named: Drawn = {}
     for panel in drawn:
         named |= {series: artist for series, artist in panel.items() if series not in named}
     handles, names = list(named.values()), list(named)
     if isinstance(target, Figure):
-        return target.legend(handles, names, loc="outside lower center", ncols=min(len(names), 4), title=BARS)
+        return target.legend(handles, names, loc="outside lower center", ncols=min(len(names), columns), title=title)
     target.axis("off")
-    return target.legend(handles, names, loc="center", title=BARS)
+    return target.legend(handles, names, loc="center", title=title)
 
 
 def curve(rows: Iterable[Row]) -> Curve:
-    """The points of one series, in order of x."""
+    """Return the points of one series, in order of x."""
     points = select(rows)
     return Curve([row.x for row in points], [row.y for row in points])

@@ -1,4 +1,4 @@
-"""One look for every figure: colours safe for colour-blind readers, a stable style per series, reproducible files."""
+"""The look of all figures: colours safe for colour-blind readers, one style per series, files equal byte for byte."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RC: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "deliberate-practice",
 }
-NO_DATES: dict[str, dict[str, None]] = {  # metadata that would differ from day to day or machine to machine
+NO_DATES: dict[str, dict[str, None]] = {  # metadata left out, since it differs between days or machines
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
@@ -41,7 +41,7 @@ NO_DATES: dict[str, dict[str, None]] = {  # metadata that would differ from day 
 
 
 class Style(NamedTuple):
-    """How a series is drawn; the same in every figure."""
+    """The colour, marker and line of a series, the same in every figure."""
 
     colour: str
     marker: str
@@ -93,22 +93,22 @@ OTHERS = (Style(SKY, "p"), Style(BLACK, "*"), Style(ORANGE, "h"), Style(GREEN, "
 
 
 def zorder(series: str) -> float:
-    """Drawing order of a series' points: above lines and grid, in the order of `SERIES`."""
+    """Return the drawing order of a series' points: above lines and grid, in the order of `SERIES`."""
     return 4 - (list(SERIES).index(series) if series in SERIES else len(SERIES)) / 100
 
 
 def series_style(series: str) -> Style:
-    """The style of a series; one not in `SERIES` gets a spare style that depends on its name only."""
+    """Return the style of a series; one not in `SERIES` gets a spare style that depends on its name only."""
     return SERIES.get(series, OTHERS[sum(series.encode()) % len(OTHERS)])
 
 
 def context() -> AbstractContextManager[None]:
-    """The look, for the duration of a `with` block; nothing is changed at import."""
+    """Apply the look within a `with` block; importing this module changes no setting of matplotlib."""
     return matplotlib.rc_context(RC)
 
 
 def inscribe(figure: Figure, caption: str, note: str) -> None:
-    """The settings above the panels; below, a note such as "quick preset": a picture never hides how it was made."""
+    """Write the caption above the panels and, below, a note such as "quick preset" on how the picture was made."""
     if caption:
         figure.suptitle(caption, fontsize=9)
     if note:
@@ -116,9 +116,9 @@ def inscribe(figure: Figure, caption: str, note: str) -> None:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write stem.png, stem.pdf and stem.svg and return the paths; equal figures give equal bytes.
+    """Write stem.png, stem.pdf and stem.svg and return their paths; equal figures give equal bytes.
 
-    Raises OSError, with what to do, where a file cannot be written.
+    Raises OSError with advice where a file cannot be written.
     """
     paths = []
     with context():

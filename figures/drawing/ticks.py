@@ -1,4 +1,4 @@
-"""Panels shared by the figures: each takes rows of one panel and an `ax`, draws, and returns what it drew."""
+"""Axes with readable labels: counts of samples, guidance strengths, accuracies on a scale of log error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 
 def count(value: float) -> str:
-    """A number of samples, or a cost, as a short label.
+    """Write a number of samples, or a cost, as a short label.
 
     >>> [count(v) for v in (0.5, 128, 8192, 64_000, 1_300_000)]
     ['0.5', '128', '8,192', '64k', '1.3M']
@@ -25,10 +25,10 @@ def count(value: float) -> str:
 
 
 def log_ticks(ax: Axes, low: float, high: float, *, label: Literal["power", "count"] = "count", most: int = 7) -> None:
-    """A base-2 log x axis over [low, high], ticks at whole powers of 2 ("power") or at 1-2-5 numbers ("count").
+    """Make the x axis logarithmic over [low, high], ticks at whole powers of 2 ("power") or at 1-2-5 numbers ("count").
 
-    "count" keeps to powers of 2 where `low` is one, below 10^4, as on axes of 1, 2, 4, ... or 128, 256, ...
-    Raises ValueError unless low > 0.
+    "count", too, has its ticks at powers of 2 where `low` is a power of 2 below 10^4, as on axes of 1, 2, 4, ... or
+    128, 256, ... At most `most` ticks are set. Raises ValueError unless low > 0.
     """
     if not low > 0:
         raise ValueError(f"ticks.log_ticks: got x = {low}; allowed x > 0; do leave the point out of the table")
@@ -47,9 +47,9 @@ def log_ticks(ax: Axes, low: float, high: float, *, label: Literal["power", "cou
 
 
 def strength_ticks(ax: Axes, strengths: Sequence[float]) -> None:
-    """An x axis of guidance strengths, 0 included: linear up to the smallest positive one, logarithmic beyond.
+    """Make an x axis of guidance strengths with 0: linear up to the smallest positive strength, logarithmic beyond.
 
-    Every strength has a tick; those close to the last name stay nameless.
+    Every strength has a tick; one too close to the last labelled tick has no label.
     """
     positive = [value for value in strengths if value > 0]
     if positive:
@@ -64,14 +64,14 @@ def strength_ticks(ax: Axes, strengths: Sequence[float]) -> None:
 
 
 def fixed_ticks(ax: Axes, ticks: Sequence[float], names: Sequence[str]) -> None:
-    """Exactly these ticks on the x axis, with these names, and no minor ones."""
+    """Set exactly these ticks and labels on the x axis, without minor ticks."""
     ax.xaxis.set_major_locator(FixedLocator(list(ticks)))
     ax.xaxis.set_major_formatter(FixedFormatter(list(names)))
     ax.xaxis.set_minor_locator(NullLocator())
 
 
 def log_error_axis(ax: Axes, low: float, high: float) -> None:
-    """Accuracy on a scale of log error, so that a power law of the error is a straight line; labels are accuracies."""
+    """Show accuracies on a scale of log error, on which a power law of the error is a straight line."""
     ax.set_yscale("function", functions=(lambda a: -np.log(np.maximum(1 - a, 1e-9)), lambda s: 1 - np.exp(-s)))
     ax.set_ylim(low, high)
     ticks = [a for a in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999) if low <= a <= high]
@@ -81,7 +81,7 @@ def log_error_axis(ax: Axes, low: float, high: float) -> None:
 
 
 def log_rate_axis(ax: Axes, values: Sequence[float]) -> None:
-    """A log y axis of error rates around `values`, with plain labels at 1-2-5 numbers and a grid that fits them."""
+    """Make a log y axis of error rates around `values`, with plain labels and grid lines at 1-2-5 numbers."""
     low, high = min(values), max(values)
     ax.set_yscale("log")
     ax.set_ylim(low / 1.15, high * 1.15)
