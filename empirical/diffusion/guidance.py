@@ -36,7 +36,7 @@ class When:
 class Guide(Protocol):
     """Turns a denoiser into the predictor of one batch, given the scheduler and each image's own seed."""
 
-    kind: str
+    mode: str
 
     @property
     def skipped(self) -> int:
@@ -63,7 +63,7 @@ def _shifted(x: Tensor, direction: Tensor, omega: float) -> tuple[Tensor, Tensor
 class Unguided:
     """Plain sampling."""
 
-    kind = "plain"
+    mode = "plain"
     skipped = 0
 
     def steps(self, scheduler: Any) -> list[int]:  # noqa: ARG002
@@ -86,9 +86,9 @@ class EntropyGuide:
     """
 
     def __init__(
-        self, logits: Callable[[Tensor], Tensor], omega: float, through: str, when: When | None = None, kind: str = ""
+        self, logits: Callable[[Tensor], Tensor], omega: float, through: str, when: When | None = None, mode: str = ""
     ) -> None:
-        self.logits, self.omega, self.through, self.kind = logits, omega, through, kind or through
+        self.logits, self.omega, self.through, self.mode = logits, omega, through, mode or through
         self.steps = (when or When()).steps
         self._skipped: int | Tensor = 0  # a tensor, so that a GPU need not be waited for
 
@@ -125,7 +125,7 @@ class EntropyGuide:
 class RandomGuide:
     """The control: steps as long as those of entropy guidance, in a fresh random direction each, from the seeds."""
 
-    kind = "random"
+    mode = "random"
     skipped = 0
 
     def __init__(self, omega: float, when: When | None = None) -> None:
@@ -165,4 +165,4 @@ def make_guide(
         shown = checkpoint(preview, x0, use_reentrant=False) if acquire.checkpointed else preview(x0)
         return logits(shown)
 
-    return EntropyGuide(seen, acquire.omega, acquire.through, when, acquire.kind)
+    return EntropyGuide(seen, acquire.omega, acquire.through, when, acquire.mode)

@@ -8,7 +8,7 @@ import torch
 
 from empirical.data.images import decode, encode
 from empirical.diffusion.cost import Cost
-from empirical.diffusion.guidance import Guide
+from empirical.diffusion.guidance import Guide, Unguided
 from empirical.diffusion.sampler import Sampler, Samples
 from empirical.settings.values import values_digest
 from empirical.system.tensors import load_tensors, save_tensors
@@ -25,9 +25,9 @@ class PlainSamples:
         self.sampler, self.block = sampler, settings.batch
         name = values_digest(
             [
-                sampler.world.name,
-                sampler.world.identity(),
-                sampler.world.shape,
+                sampler.generator.name,
+                sampler.generator.identity(),
+                sampler.generator.shape,
                 vars(settings),
                 torch.device(sampler.device).type,
             ]
@@ -36,7 +36,7 @@ class PlainSamples:
 
     def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
         """See `Sampler.draw`."""
-        if guide is not None and guide.kind != "plain":
+        if guide is not None and not isinstance(guide, Unguided):
             return self.sampler.draw(run_seed, first, count, guide)
         blocks = range(first // self.block, (first + count - 1) // self.block + 1)
         parts, costs = zip(*(self._block(run_seed, b) for b in blocks), strict=True)
@@ -61,4 +61,4 @@ class PlainSamples:
             return samples, cost
         tensors, values = load_tensors(path, do=f"delete {path.parent} and rerun")
         payloads = [part.numpy().tobytes() for part in tensors["images"].split(tensors.pop("lengths").tolist())]
-        return Samples(**{**tensors, "images": decode(payloads, self.sampler.world.shape)}), Cost(**values)
+        return Samples(**{**tensors, "images": decode(payloads, self.sampler.generator.shape)}), Cost(**values)

@@ -19,11 +19,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.denoiser import ClassifierFree, Predictor
+from empirical.diffusion.generator import Generator
 from empirical.diffusion.guidance import Guide, Unguided
 from empirical.settings.sections import Sampling
 from empirical.system.devices import fitting
 from empirical.system.errors import require
-from empirical.worlds.world import World
 
 SMALLER = "lower sampling.batch; if guided, try acquire.decode = 'linear' or 'tiny', or acquire.checkpointed = true too"
 
@@ -70,10 +70,10 @@ def ddim(predict: Predictor, scheduler: Any, x: Tensor, labels: Tensor) -> Tenso
 class Sampler:
     """The generator of a world with its sampling settings; images of any index range can be asked for."""
 
-    def __init__(self, world: World, settings: Sampling, device: str = "cpu") -> None:
-        self.world, self.settings, self.device = world, settings, device
-        self.denoiser = ClassifierFree(world.denoiser(device), settings.guidance_scale, world.classes)
-        self.scheduler = world.scheduler()
+    def __init__(self, generator: Generator, settings: Sampling, device: str = "cpu") -> None:
+        self.generator, self.settings, self.device = generator, settings, device
+        self.denoiser = ClassifierFree(generator.denoiser(device), settings.guidance_scale, generator.classes)
+        self.scheduler = generator.scheduler()
         self.scheduler.set_timesteps(settings.steps)
         top, levels = int(self.scheduler.timesteps[0]), self.scheduler.config.num_train_timesteps
         reaches = top >= levels - 2 * (levels // settings.steps)  # "leading" spacing rounds the stride down
@@ -89,14 +89,14 @@ class Sampler:
         Raises InputError where a GPU has not enough memory.
         """
         guide = guide or Unguided()
-        classes, batch = self.world.classes, self.settings.batch
+        classes, batch = self.generator.classes, self.settings.batch
         parts, start, skipped = [], time.process_time(), guide.skipped
         for low in range(first, first + count, batch):
             indices = [min(i, first + count - 1) for i in range(low, low + batch)]  # the last batch is filled up
             labels = torch.tensor([i % classes for i in indices], device=self.device)
             seeds = [image_seed(run_seed, i % classes, i // classes) for i in indices]
             predict = guide(self.denoiser, self.scheduler, seeds)
-            images = self.world.finish(ddim(predict, self.scheduler, self._latents(seeds), labels)).cpu()
+            images = self.generator.finish(ddim(predict, self.scheduler, self._latents(seeds), labels)).cpu()
             size = min(batch, first + count - low)
             parts.append(
                 Samples(*(c[:size] for c in (images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))))
@@ -121,21 +121,21 @@ class Sampler:
 
     def gflop_per_step(self, guide: Guide) -> float:
         """The same for one step at which the guide acts; any step, where it never does."""
-        if guide.kind not in self._gflop:
+        if guide.mode not in self._gflop:
             seeds = [0] * self.settings.batch
             x, t = self._latents(seeds), int((guide.steps(self.scheduler) or self.scheduler.timesteps)[0])
             predict = copy.copy(guide)(self.denoiser, self.scheduler, seeds)  # a copy: its skipped steps do not count
-            self._gflop[guide.kind] = self._counted(
+            self._gflop[guide.mode] = self._counted(
                 lambda: predict(x, t, torch.zeros(len(x), dtype=torch.long, device=x.device))
             )
-        return self._gflop[guide.kind]
+        return self._gflop[guide.mode]
 
     @cached_property
     def _finish_gflop(self) -> float:
-        return self._counted(lambda: self.world.finish(self._latents([0] * self.settings.batch)))
+        return self._counted(lambda: self.generator.finish(self._latents([0] * self.settings.batch)))
 
     def _latents(self, seeds: list[int]) -> Tensor:
-        return noise(seeds, self.world.latent_shape).to(self.device)
+        return noise(seeds, self.generator.latent_shape).to(self.device)
 
     def _counted(self, work: Callable[[], object]) -> float:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -60,9 +60,9 @@ def measured():
     learner, sampler = classifier(world.classes), Sampler(world, Sampling(steps=STEPS, guidance_scale=3.0, batch=BATCH))
     wanted = [Acquire(), *(Acquire(omega=0.05, through=t, decode=d) for t in THROUGH for d in DECODE)]
     guides = [make_guide(learner, acquire, world.preview(acquire.decode, "cpu")) for acquire in wanted]
-    works = {guide.kind: lambda guide=guide: sampler.draw(0, 0, BATCH, guide) for guide in guides}
+    works = {guide.mode: lambda guide=guide: sampler.draw(0, 0, BATCH, guide) for guide in guides}
     found = rates(works, BATCH, SECONDS, time.process_time)
-    return works, found, {guide.kind: sampler.gflop_per_image(guide) for guide in guides}
+    return works, found, {guide.mode: sampler.gflop_per_image(guide) for guide in guides}
 
 
 @pytest.mark.parametrize("kind", ["plain", *(t if d == "full" else f"{t}/{d}" for t in THROUGH for d in DECODE)])

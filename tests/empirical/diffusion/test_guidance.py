@@ -187,14 +187,14 @@ def guides():
     return [EntropyGuide(logits, 0.05, "x0"), EntropyGuide(logits, 0.05, "denoiser"), RandomGuide(0.05)]
 
 
-@pytest.mark.parametrize("guide", guides(), ids=lambda g: g.kind)
+@pytest.mark.parametrize("guide", guides(), ids=lambda g: g.mode)
 def test_steps_have_length_omega_times_the_norm_of_each_sample(guide):
     x = noisy() * torch.tensor([[0.1], [1.0], [10.0], [100.0]])
     moved, _ = step(guide, x)
     assert torch.allclose((moved - x).norm(dim=1), 0.05 * x.norm(dim=1), rtol=1e-9)
 
 
-@pytest.mark.parametrize("guide", guides(), ids=lambda g: g.kind)
+@pytest.mark.parametrize("guide", guides(), ids=lambda g: g.mode)
 def test_a_sample_does_not_see_its_neighbours(guide):
     """Row 1 among neighbours a thousand times larger, and alone."""
     x = noisy()
@@ -262,4 +262,4 @@ def test_the_guide_is_the_one_asked_for():
     for through in ("x0", "denoiser"):
         guide = make_guide(logits, Acquire(omega=0.1, through=through))
         assert isinstance(guide, EntropyGuide)
-        assert (guide.kind, guide.omega) == (through, 0.1)
+        assert (guide.mode, guide.omega) == (through, 0.1)
