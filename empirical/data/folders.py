@@ -1,4 +1,4 @@
-"""Labelled images in folders, one folder a class: found and checked at once, decoded when they are asked for."""
+"""Labelled images in folders, one folder per class: listed and checked at once, decoded when a batch takes them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,25 @@ from empirical.data.split import Split
 from empirical.system.errors import InputError, require
 
 READERS = 16  # threads, at most; Pillow reads, decodes and resizes outside Python's lock
-NAMED = 10  # at most, of what is wrong
-ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # end-of-image marker; last chunk, empty, with its checksum
-BLOCK = 256  # files that one thread looks into at a time
-TAIL = 1024  # bytes in which the end is looked for: some writers append a few
+NAMED = 10  # names, at most, in one error message
+ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}  # end-of-image marker; empty last chunk with its checksum
+BLOCK = 256  # files that one thread checks at a time
+TAIL = 1024  # last bytes of a file that are searched for its end marker: some writers append a few bytes
 
 
 @dataclass(frozen=True, eq=False)
 class FolderSplit:
-    """The images at `paths` with `labels` (n,): `size` pixels square, in [-1, 1], on the 256 levels that are stored."""
+    """Hold the `paths` of n images and their `labels` (n,); `take` decodes them.
+
+    Decoded images are `size` pixels square, in [-1, 1], on the 256 levels that a pool stores.
+    """
 
     paths: Sequence[str]
     labels: Tensor
     size: int
 
     def take(self, rows: Tensor) -> Split:
-        """Some rows, decoded: the largest centred square of each, resized with antialiasing, in RGB."""
+        """Decode some rows: the largest centred square of each image, resized with antialiasing, in RGB."""
         levels = np.empty((len(rows), self.size, self.size, 3), np.uint8)
 
         def fill(place: int, row: int) -> None:
@@ -46,14 +49,14 @@ class FolderSplit:
 
 
 def open_folder(where: str, folder: Path, classes: Mapping[str, int], size: int) -> FolderSplit:
-    """The images of the `classes` (name of a class's folder to its label), in order of label and name.
+    """List the images of the `classes` (name of a class's folder to its label), in order of label and file name.
 
-    Folders of other names are left alone. Every file is an image, hidden ones apart; `inspect` looks into them.
+    Folders of other names are ignored. Every file counts as an image except hidden ones; `inspect` checks them.
     """
     names = folder_names(where, folder)
     missing = [name for name in classes if name not in names]
     allowed = f"a folder for each of the {len(classes)} classes"
-    do = "complete the data, or correct the place"
+    do = "complete the data, or correct the path"
     require(not missing, where, f"{folder} without {len(missing)}: {some(missing)}", allowed, do)
     paths: list[str] = []
     labels: list[int] = []
@@ -67,14 +70,14 @@ def open_folder(where: str, folder: Path, classes: Mapping[str, int], size: int)
 
 
 def folder_names(where: str, folder: Path) -> set[str]:
-    """Names of the folders in a folder, hidden ones apart."""
-    require(folder.is_dir(), where, str(folder), "a folder that is there, with one folder of images a class")
+    """Return the names of the folders in a folder, without hidden ones."""
+    require(folder.is_dir(), where, str(folder), "an existing folder with one folder of images per class")
     with os.scandir(folder) as entries:
         return {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
 
 
 def inspect(where: str, paths: Sequence[str]) -> None:
-    """Refuse images whose header cannot be read or whose end is missing: counted, the first ten named."""
+    """Refuse images whose header cannot be read or whose end is missing; the error counts them and names ten."""
     blocks = [paths[low : low + BLOCK] for low in range(0, len(paths), BLOCK)]
     with _threads() as pool:
         flaws = chain(*pool.map(lambda block: [_flaw(path) for path in block], blocks))
@@ -84,8 +87,13 @@ def inspect(where: str, paths: Sequence[str]) -> None:
         raise InputError(where, got, "whole image files", "copy them again, or delete them")
 
 
+def some(names: Sequence[str]) -> str:
+    """List the first ten names for an error message."""
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+
+
 def _flaw(path: str) -> str:
-    """What is wrong with an image file; empty if nothing is."""
+    """Describe the damage of an image file; "" if there is none."""
     try:
         with open(path, "rb") as file, Image.open(file) as image:
             end = ENDS.get(image.format or "", b"")
@@ -93,12 +101,12 @@ def _flaw(path: str) -> str:
             return "" if end in file.read() else f"truncated {image.format}"
     except UnidentifiedImageError:
         return "no image"
-    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError is Pillow's word for a damaged PNG
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for a damaged PNG
         return str(error)
 
 
 def _levels(path: str, size: int) -> np.ndarray:
-    """One image, (size, size, 3) uint8."""
+    """Decode one image to levels (size, size, 3), uint8."""
     try:
         with Image.open(path) as image:
             return np.array(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BILINEAR))
@@ -108,8 +116,3 @@ def _levels(path: str, size: int) -> np.ndarray:
 
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(READERS, os.cpu_count() or 1))
-
-
-def some(names: Sequence[str]) -> str:
-    """The first ten, as they are named in a complaint."""
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

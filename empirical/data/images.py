@@ -1,4 +1,7 @@
-"""Samples as bytes: images as PNG of 256 grey levels, vectors as raw float32. What is trained on is what is stored."""
+"""Samples as bytes: images as PNG with 256 levels per channel, vectors as raw float32.
+
+Learners train on exactly the values that are stored.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def is_image(shape: Sequence[int]) -> bool:
 
 
 def quantise(images: Tensor) -> Tensor:
-    """Images in [-1, 1] at the nearest of 256 levels: fixed points of encode and decode, bit for bit.
+    """Round images in [-1, 1] to the nearest of 256 levels; `encode` and `decode` keep these bit for bit.
 
     >>> quantise(torch.tensor([-1.0, 0.001, 1.0]))
     tensor([-1.0000,  0.0039,  1.0000])
@@ -26,12 +29,8 @@ def quantise(images: Tensor) -> Tensor:
     return _levels(images).float() / 127.5 - 1
 
 
-def _levels(images: Tensor) -> Tensor:
-    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-
-
 def encode(samples: Tensor) -> list[bytes]:
-    """Samples (B, *shape) as bytes each: PNG for images, which must be on the 256 levels (`quantise`), else float32."""
+    """Encode each sample of (B, *shape): images on the 256 levels (see `quantise`) as PNG, vectors as float32."""
     if not is_image(samples.shape[1:]):
         return [row.tobytes() for row in samples.float().numpy()]
     payloads = []
@@ -43,15 +42,19 @@ def encode(samples: Tensor) -> list[bytes]:
 
 
 def decode(payloads: Sequence[bytes], shape: Sequence[int]) -> Tensor:
-    """The samples (B, *shape), float32. Raises OSError or ValueError where a payload is not a sample of this shape."""
+    """Decode samples to (B, *shape), float32. Raises OSError or ValueError for a payload that is no such sample."""
     if not payloads:
         return torch.empty(0, *shape)
     if not is_image(shape):
         return torch.from_numpy(np.stack([_vector(payload, shape) for payload in payloads]))
-    rows = np.empty((len(payloads), *shape), np.uint8)  # laid out as fresh samples are: convolutions round by layout
+    rows = np.empty((len(payloads), *shape), np.uint8)  # strides of fresh samples: convolutions round by strides
     for row, payload in zip(rows, payloads, strict=True):
         row[:] = _picture(payload, shape)
     return torch.from_numpy(rows).float() / 127.5 - 1
+
+
+def _levels(images: Tensor) -> Tensor:
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def _vector(payload: bytes, shape: Sequence[int]) -> np.ndarray:
@@ -61,12 +64,12 @@ def _vector(payload: bytes, shape: Sequence[int]) -> np.ndarray:
 
 
 def _picture(payload: bytes, shape: Sequence[int]) -> np.ndarray:
-    """Levels (C, H, W) of a PNG file."""
+    """Decode a PNG file to levels (C, H, W)."""
     mode, size = "L" if shape[0] == 1 else "RGB", (shape[2], shape[1])
     try:
         image = Image.open(io.BytesIO(payload))
         levels = np.asarray(image)
-    except SyntaxError as error:  # Pillow's word for a damaged PNG
+    except SyntaxError as error:  # Pillow raises SyntaxError for a damaged PNG
         raise ValueError(str(error)) from None
     if image.mode != mode or image.size != size:
         raise ValueError(f"an image of mode {image.mode} and size {image.size}, not {mode} {size}")

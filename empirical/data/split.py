@@ -1,4 +1,4 @@
-"""Labelled images, and how mini-batches are drawn from them."""
+"""Labelled images in memory or elsewhere, and the mini-batches that are drawn from them."""
 
 from __future__ import annotations
 
@@ -12,83 +12,88 @@ from empirical.system.ranks import ALONE, Ranks
 
 
 class Split(NamedTuple):
-    """Images (n, ...) with labels (n,), in memory."""
+    """Hold images (n, ...) with labels (n,) in memory."""
 
     images: Tensor
     labels: Tensor
 
     @property
     def version(self) -> int:
-        """It never changes."""
+        """0: a Split is immutable."""
         return 0
 
     @property
     def in_memory(self) -> bool:
-        """It is."""
+        """True: no files are read."""
         return True
 
     def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
-        """This process's share of the mini-batch of iteration `step`: `size` rows in all, uniform, with replacement."""
+        """Draw this process's share of iteration `step`'s mini-batch: `size` rows in all, uniform, with replacement."""
         return self.take(draw(seed, step, size, len(self.labels))[ranks.index :: ranks.count])
 
     def everything(self) -> tuple[Split, Tensor]:
-        """All rows, and how likely each is to be drawn, relative to the others."""
+        """Return all rows and their relative probabilities (n,) of being drawn, here equal."""
         return self, torch.ones(len(self.labels))
 
     def take(self, rows: Tensor) -> Split:
-        """Some rows; a GPU that holds them need not be waited for."""
+        """Select some rows, without waiting for a GPU that holds them."""
         rows = rows.to(self.images.device, non_blocking=True)
         return Split(self.images[rows], self.labels[rows])
 
 
 class Labelled(Protocol):
-    """Labelled images, wherever they are: a `Split` in memory, a folder that is read as it is needed."""
+    """Labelled images that can be taken by row: a `Split` in memory, or a folder whose files are then read."""
 
     @property
     def labels(self) -> Tensor:
-        """(n,)."""
+        """Labels (n,)."""
         ...
 
     def take(self, rows: Tensor) -> Split:
-        """Some rows, in memory."""
+        """Return some rows in memory."""
         ...
 
 
 class Part(NamedTuple):
-    """Some `rows` of labelled images, taken when they are asked for."""
+    """Restrict labelled images to some `rows` without reading them."""
 
     whole: Labelled
     rows: Tensor
 
     @property
     def labels(self) -> Tensor:
-        """Of the rows."""
+        """Return the labels of the rows."""
         return self.whole.labels[self.rows]
 
     def take(self, rows: Tensor) -> Split:
-        """Some of the rows."""
+        """Return some of the rows, by their position among them, in memory."""
         return self.whole.take(self.rows[rows])
 
 
 class Data(Protocol):
-    """What learners train on: a `Split`, or the growing pool."""
+    """Training data of a learner: a `Split`, or the growing pool."""
 
     @property
     def version(self) -> int:
-        """Changes whenever the rows change."""
+        """Number that changes whenever the rows change."""
         ...
 
     @property
     def in_memory(self) -> bool:
-        """Whether a batch is had without reading files."""
+        """Whether a batch is made without reading files."""
         ...
 
-    def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split: ...
-    def everything(self) -> tuple[Split, Tensor]: ...
+    def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
+        """Draw this process's share of the mini-batch of iteration `step`."""
+        ...
+
+    def everything(self) -> tuple[Split, Tensor]:
+        """Return all rows and their relative probabilities of being drawn."""
+        ...
 
 
 def draw(seed: int, step: int, size: int, total: int) -> Tensor:
-    """`size` integers in [0, total), uniform with replacement: a function of (seed, step, size, total)."""
-    mixed = np.random.SeedSequence((seed, step)).generate_state(1)[0]  # torch looks at the low 32 bits only
+    """Draw `size` integers in [0, total), uniform with replacement, as a function of (seed, step, size, total)."""
+    mixed = np.random.SeedSequence((seed, step)).generate_state(1)[0]  # torch uses the low 32 bits only
     generator = torch.Generator().manual_seed(int(mixed))
     return torch.randint(total, (size,), generator=generator)

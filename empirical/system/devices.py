@@ -1,4 +1,4 @@
-"""The device that work is done on, looked at before the work begins."""
+"""Checks of the torch device before work begins, and the error message of a GPU that is out of memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ def available(device: str) -> None:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        said = str(error).partition("\n")[0]
-        raise InputError("--device", device, f"a torch device of this machine ({said})", "name another: cpu") from None
+        reason = str(error).partition("\n")[0]
+        allowed = f"a torch device of this machine ({reason})"
+        raise InputError("--device", device, allowed, "name another: cpu") from None
 
 
 def prepare(device: str) -> None:
-    """The same; and on the CPU work in one thread, as sweeps do, for the same bits."""
+    """Refuse a device that this machine does not have; on the CPU use one thread, as sweeps do, for the same bits."""
     available(device)
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)
@@ -28,9 +29,12 @@ def prepare(device: str) -> None:
 
 @contextmanager
 def fitting(what: str, knobs: str) -> Iterator[None]:
-    """Say which settings make `what` smaller ("lower training.batch") where a GPU has not enough memory for it."""
+    """Turn a GPU's out-of-memory error into an InputError.
+
+    what: the work inside, such as "training". knobs: the settings that make it smaller, such as "lower training.batch".
+    """
     try:
         yield
     except torch.OutOfMemoryError as error:
-        said = str(error).partition(". GPU")[0]  # how much was asked for; figures of the allocator follow
-        raise InputError(what, said, "what fits into the GPU's memory", knobs) from None
+        request = str(error).partition(". GPU")[0]  # the rest of the message is figures of the allocator
+        raise InputError(what, request, "what fits into the GPU's memory", knobs) from None

@@ -1,4 +1,4 @@
-"""The one form of every complaint: where it arose, what was got, what is allowed, what to do."""
+"""The one form of every error message to the user: `where: got X; allowed Y; do Z`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 class InputError(ValueError):
-    """Bad input from a person: a message of the form `where: got X; allowed Y; do Z`, shown without a traceback."""
+    """Report bad input from a person as `where: got X; allowed Y; do Z`; the command line shows no traceback."""
 
     def __init__(self, where: str, got: Any, allowed: str, do: str) -> None:
         super().__init__(f"{where}: got {got!r}; allowed {allowed}; {do}")
-        self.parts = (where, got, allowed, do)
+        self.arguments = (where, got, allowed, do)
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        return type(self), self.parts  # so that a worker process can send it
+        return type(self), self.arguments  # so that a worker process can pickle it for its parent
 
 
 def require(condition: bool, where: str, got: Any, allowed: str, do: str = "correct the value") -> None:

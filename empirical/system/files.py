@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: atomic writes, and tensors with a digest that is checked on reading."""
+"""Atomic writes of files and folders, and JSON with a digest that is checked on reading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from empirical.system.errors import InputError
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` all at once: a reader, or a crash, sees the old file or the new one, never a part."""
+    """Write `data` to `path` atomically: readers see the old file or the new one, never a part, also after a crash."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        with suppress(OSError):  # it may never have been made
+        with suppress(OSError):  # the temporary file may not exist yet
             temporary.unlink()
         raise InputError(
             str(path),
@@ -40,7 +40,7 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; a damaged file is named, with what to do about it."""
+    """Read a JSON file. Raises InputError that names a damaged file."""
     try:
         return json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -54,32 +54,28 @@ def write_signed(path: Path, values: dict[str, Any]) -> None:
     write_bytes(path, _signed(values))
 
 
-def _signed(values: dict[str, Any]) -> bytes:
-    return (json.dumps({**values, "sha256": text_digest(json.dumps(values))}, indent=1) + "\n").encode()
-
-
 def read_signed(path: Path, do: str) -> dict[str, Any]:
-    """Read what `write_signed` wrote, to the byte. `do` tells the user what to do about a damaged file."""
+    """Read a file of `write_signed` and refuse any changed byte. `do` tells the user how to replace a damaged file."""
     try:
         data = path.read_bytes()
         values = json.loads(data)
         del values["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(str(path), f"an unreadable file ({error})", "the file as written", do) from None
-    if data != _signed(values):  # also where a changed last digit still reads as the same number
+    if data != _signed(values):  # bytes, since a changed last digit may read as the same number
         raise InputError(str(path), "contents that do not match their digest", "the file as written", do)
     return values
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 of a text."""
+    """Return the SHA-256 of a text as 64 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Make `target` a copy of the folder `source`, files shared where the file system can; whole or absent.
+    """Copy the folder `source` to `target` with hard links where the file system has them; whole or absent.
 
-    Only for folders whose files are replaced, never changed in place.
+    Use it only for folders whose files are replaced, never changed in place: a linked file is the same file.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -88,14 +84,19 @@ def link_tree(source: Path, target: Path) -> None:
         temporary.replace(target)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        if not target.exists():  # otherwise another process was first, with the same contents
-            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror  # of the first file
+        if not target.exists():  # otherwise another process has just made the same copy
+            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror  # the first failure
             raise InputError(
                 str(target),
                 reason,
                 "a writable folder with free space",
                 "free space or choose another --out, then rerun",
             ) from None
+
+
+def _signed(values: dict[str, Any]) -> bytes:
+    """Return the JSON of `values` with a last entry "sha256", the digest of the others."""
+    return (json.dumps({**values, "sha256": text_digest(json.dumps(values))}, indent=1) + "\n").encode()
 
 
 def _link(source: str, target: str) -> None:

@@ -1,6 +1,6 @@
-"""One run on several devices: which process this is, and the few things processes say to each other.
+"""The processes that do one run together on several devices, and the few values that they exchange.
 
-`accelerate launch` starts the processes and tells each its place; one process needs nothing of this.
+`accelerate launch` starts the processes and tells each its rank; a run in one process uses `ALONE`.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ranks:
-    """Process `index` of `count` that do one run together."""
+    """Identify process `index` among the `count` processes that do one run together."""
 
     index: int = 0
     count: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this process writes what is written once."""
+        """Whether this process writes the files that only one process may write."""
         return self.index == 0
 
     def mine(self, items: int) -> range:
-        """This process's share of `items`, as their numbers."""
+        """Return the numbers of the items in [0, items) that this process works on."""
         return range(self.index, items, self.count)
 
     def barrier(self) -> None:
-        """Wait for all processes."""
+        """Wait until all processes have come here."""
         if self.count > 1:
             dist.barrier()
 
     def total(self, value: float) -> float:
-        """The sum of every process's value, the same number everywhere."""
+        """Return the sum of every process's value; all processes get the same number."""
         if self.count == 1:
             return value
         summed = torch.tensor(value, dtype=torch.float64, device=_device())
@@ -44,7 +44,7 @@ class Ranks:
         return summed.item()
 
     def gather(self, rows: Tensor) -> Tensor:
-        """All processes' rows (n_k, ...), one after the other, everywhere; they may differ in number."""
+        """Return all processes' rows (n_k, ...), in order of rank, in every process; the n_k may differ."""
         if self.count == 1:
             return rows
         sizes = [torch.zeros(1, dtype=torch.long, device=_device()) for _ in range(self.count)]
@@ -52,21 +52,17 @@ class Ranks:
         most = int(max(sizes))
         padded = torch.zeros(most, *rows.shape[1:], dtype=rows.dtype, device=_device())
         padded[: len(rows)] = rows.to(padded.device)
-        parts = [torch.empty_like(padded) for _ in range(self.count)]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[: int(size)] for part, size in zip(parts, sizes, strict=True)]).to(rows.device)
+        gathered = [torch.empty_like(padded) for _ in range(self.count)]
+        dist.all_gather(gathered, padded)
+        return torch.cat([block[: int(size)] for block, size in zip(gathered, sizes, strict=True)]).to(rows.device)
 
 
 ALONE = Ranks()
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
-
-
 @contextmanager
 def launched(device: str) -> Iterator[tuple[Ranks, str]]:
-    """This process's place under `accelerate launch` and its own device; (ALONE, device) without it."""
+    """Give this process's ranks and device under `accelerate launch`; without it (ALONE, device)."""
     import os
 
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -79,3 +75,8 @@ def launched(device: str) -> Iterator[tuple[Ranks, str]]:
         yield Ranks(state.process_index, state.num_processes), str(state.device)
     finally:
         state.destroy_process_group()
+
+
+def _device() -> torch.device:
+    """Return the kind of device whose tensors the backend exchanges."""
+    return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: atomic writes, and tensors with a digest that is checked on reading."""
+"""Named tensors in safetensors files with digests that are checked on reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from empirical.system.files import text_digest, write_bytes
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of named tensors: names, types, shapes and values."""
+    """Return the SHA-256 of named tensors: names, types, shapes and values."""
     total = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -35,7 +35,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], values: Any) -> None
 
 
 def load_tensors(path: Path, do: str) -> tuple[dict[str, Tensor], Any]:
-    """Read what `save_tensors` wrote and check its digests. `do` tells the user what to do about a damaged file."""
+    """Read a file of `save_tensors` and check its digests. `do` tells the user how to replace a damaged file."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
