@@ -11,12 +11,13 @@ from rich.table import Table
 
 from cli.estimate import Estimate, Footprint, estimate, resolved, said, said_bytes
 from cli.options import Options
-from cli.plans import FIGURES, Plan, experiment
+from cli.plans import Plan, experiment
 from cli.speeds import CORE, Speeds, known
 from cli.terminal import console
 from empirical.config import to_dict
 from empirical.settings.recipes import load_toml
 from empirical.settings.values import flat, merged
+from figures.registry import FIGURES
 
 if TYPE_CHECKING:
     from empirical.config import Run

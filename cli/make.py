@@ -11,10 +11,11 @@ from typing import Any
 from rich.table import Table
 
 from cli.options import Options
-from cli.plans import FIGURES, Plan, figure, plan
+from cli.plans import Plan, plan
 from cli.recorded import Found, find
 from cli.terminal import console, progress_line
 from empirical.system.errors import require
+from figures.registry import FIGURES, figure
 
 
 def main(options: Options) -> int:
@@ -76,6 +77,7 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     from empirical.runs.manifest import manifest
     from empirical.scale import sweep
     from figures import output
+    from figures.contract.figure import Inputs
 
     made = sweep.results(item.cases, options.out / "runs")
     found, settings = Found([], [], []), item.settings
@@ -104,7 +106,7 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     stem = options.out / item.name / item.name
     with progress_line(item.name) as report:
         said, picture = output.produce(
-            figure(item.name), stem, settings, records, names, note, about, report, reuse=options.resume
+            figure(item.name), stem, Inputs(settings, records, report), names, note, about, reuse=options.resume
         )
     return said, str(picture)
 

@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cli.options import WITHOUT_DOWNLOADS, Options
 from empirical.settings.recipes import load_toml
 from empirical.system.errors import require
-from figures.registry import MODULES
+from figures.registry import figure
 
 if TYPE_CHECKING:
     from empirical.scale.sweep import Case
 
-FIGURES = (  # figures and tables by name: figures/<name>.py makes one of experiments/<name>.toml
-    "fig1",
-    "fig2",
-    "fig3",
-    "fig4",
-    "fig5",
-    "fig6",
-    "fig7",
-    "fig8",
-    "fig9",
-    "fig10",
-    "fig11",
-    "fig12",
-    "fig13",
-    "table1",
-    "table2",
-    "table3",
-    "table4",
-    "table5",
-    "modes",
-    "workshop",
-    "validation",
-    "no_real_data",
-    "outliers",
-    "curation",
-    "spectra",
-    "phase",
-    "adaptive",
-    "loss",
-    "exponent",
-)
 IMAGE_WORLDS = ("digits", "latent_digits", "glyphs", "cifar10")  # where --learner applies
 
 
@@ -70,11 +37,6 @@ class Experiment:
     seeds: dict[str, int]
     overrides: dict[str, dict[str, Any]]
     compute_s: float
-
-
-def figure(name: str) -> ModuleType:
-    """The module that computes and draws a figure; imported late: matplotlib and SciPy take a second."""
-    return importlib.import_module(MODULES[name])
 
 
 def experiment(name: str, options: Options) -> Experiment:
@@ -111,7 +73,7 @@ def plan(name: str, options: Options) -> Plan:
 
     found = experiment(name, options)
     for s in found.series:
-        allowed = getattr(figure(name), "RUN_PANELS", [s["panel"]])
+        allowed = figure(name).panels
         require(s["panel"] in allowed, f"{name}.toml: panel of series {s['name']!r}", s["panel"], ", ".join(allowed))
     cases = sweep.expand(found.series, options.experiments, options.preset, found.seeds, found.overrides)
     return Plan(name, found.settings, found.series, cases, found.compute_s)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from cli.options import VerifyOptions
-from cli.plans import FIGURES, figure
 from cli.terminal import console, progress_line
 from empirical.review.examine import file_name, question
 from empirical.review.remake import find_run
@@ -18,6 +17,7 @@ from empirical.review.verify import Check, MismatchError, agree, attempt, check_
 from empirical.system.devices import prepare
 from empirical.system.errors import require
 from empirical.system.files import read_json
+from figures import registry
 
 PICTURES = ("png", "pdf", "svg")
 
@@ -56,7 +56,7 @@ def figure_checks(folder: Path, options: VerifyOptions) -> Iterator[tuple[str, C
     def read() -> str:
         manifest.update(read_json(folder / f"{name}.json"))
         missing = [key for key in ("settings", "runs", "series", "versions", "git_revision") if key not in manifest]
-        if missing or name not in FIGURES:
+        if missing or name not in registry.FIGURES:
             raise MismatchError(
                 f"{name}.json: without {', '.join(missing)}" if missing else f"{name}: no figure of that name"
             )
@@ -94,8 +94,9 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
     """The table and the details, made again from the records of the runs, byte for byte."""
     from figures import output
     from figures.contract import table
+    from figures.contract.figure import Contents, Inputs
 
-    name, module = folder.name, figure(folder.name)
+    name, figure = folder.name, registry.figure(folder.name)
     examined = {
         (s["panel"], s["name"]): file_name(question(s["examine"], f"series {s['name']!r}.examine"))
         for s in manifest["series"]
@@ -109,7 +110,7 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
             record["examined"] = signed(folders[entry["run"]] / file)
         records.append(record)
     with progress_line(name) as report:
-        rows = module.compute(manifest["settings"], records, report)
+        rows = figure.compute(Inputs(manifest["settings"], records, report))
     with tempfile.TemporaryDirectory() as scratch:
         table.save(rows, Path(scratch) / "again.csv")
         again = (Path(scratch) / "again.csv").read_bytes()
@@ -121,12 +122,12 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
         )
         code = "" if manifest.get("code") == output.source_digest() else " (it was made by other code)"
         raise MismatchError(f"{name}.csv line {at + 1}: not what the runs give{code}")
-    if hasattr(module, "markdown"):
-        words = (folder / f"{name}.md").read_text()
-        if not words.endswith(module.markdown(rows)):
-            raise MismatchError(f"{name}.md: not the table of {name}.csv")
-    details = module.details(records) if hasattr(module, "details") else {}
+    details = figure.details(records) if figure.details else {}
     agree(f"{name}.json: details", json.loads(json.dumps(manifest.get("details", {}))), details)
+    if figure.markdown:
+        words = (folder / f"{name}.md").read_text()
+        if not words.endswith(figure.markdown(Contents(rows, details=details))):
+            raise MismatchError(f"{name}.md: not the table of {name}.csv")
     return f"{len(rows)} rows again, byte for byte"
 
 

@@ -6,14 +6,15 @@ series of runs in the world `digits` that are made like those of any figure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from scipy.stats import binomtest
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average, pool_size
 from figures.contract.settings import require
 from figures.contract.table import Row, select
@@ -39,34 +40,35 @@ class Recorded:
     reference: str = ""
     notes: Sequence[str] = ()
 
-    def compute(self, config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG002
+    def compute(self, inputs: Inputs) -> list[Row]:
         """The paper's numbers, those of finished recipes, and of the scaled-down lines accuracy and samples at the end.
 
-        config["scale"], where there are such lines: how many samples of the paper's are one of theirs. x: the line's
+        settings["scale"], where there are such lines: how many samples of the paper's are one of theirs. x: the line's
         samples, as printed.
         """
-        rows = run_rows(self.name, self.runs) + filled(self.name, self.runs, records)
+        rows = run_rows(self.name, self.runs) + filled(self.name, self.runs, inputs.records)
         names = {(run.method, run.samples): run.name for run in self.runs}
         digits = []
-        for record in records:
+        for record in inputs.records:
             if record["panel"] == "digits":
-                samples = planned(record) * config["scale"]
+                samples = planned(record) * inputs.settings["scale"]
                 line = (record["series"], samples)
-                sizes = f"sizes whose {config['scale']}-fold is a line of the paper's"
-                require(line in names, f"{self.name}: runs of digits, times {config['scale']}", line, sizes)
+                sizes = f"sizes whose {inputs.settings['scale']}-fold is a line of the paper's"
+                require(line in names, f"{self.name}: runs of digits, times {inputs.settings['scale']}", line, sizes)
                 digits.append(record | {"series": names[line], "value": samples})
         rows += average(self.name, digits, lambda record: record["value"])
         ends = average(self.name, digits, lambda record: record["value"], pool_size)
         rows += [row._replace(panel=DIGITS[0]) for row in ends]
         return rows
 
-    def describe(self, config: Mapping[str, Any]) -> str:
+    def describe(self, settings: Settings) -> str:
         """The caption; lines whose runs have begun are named."""
-        begun = [run.name for run in self.runs if run.recipe in config.get("in progress", [])]
+        begun = [run.name for run in self.runs if run.recipe in settings.get("in progress", [])]
         return self.caption + (f" (in progress: {', '.join(begun)})" if begun else "")
 
-    def summary(self, rows: Sequence[Row]) -> str:
+    def summary(self, contents: Contents) -> str:
         """One line for the terminal: the lines with runs of the reader's, and the best of each method on digits."""
+        rows = contents.rows
         ours = [run for run in self.runs if run.recipe]
         done = {run.name: cell for run in ours if (cell := own(rows, "validation", run.name)) != "-"}
         parts = [
@@ -77,8 +79,9 @@ class Recorded:
         best = {methods[row.series]: f"{row.series} {dots.accuracy(row)}" for row in digits}
         return "; ".join(parts + (["best of digits: " + ", ".join(best.values())] if best else []))
 
-    def markdown(self, rows: Sequence[Row]) -> str:
+    def markdown(self, contents: Contents) -> str:
         """The table in Markdown: per set the paper's number and the reader's own, "-" where no run is finished."""
+        rows = contents.rows
         sets = [name for name in SETS if select(rows, panel=name)]
         digits = {panel: {row.series: row for row in select(rows, panel=panel)} for panel in ("digits", DIGITS[0])}
         heads = ["", *(f"{SETS[name]}, {whose}" for name in sets for whose in ("paper", "own"))]
@@ -96,17 +99,29 @@ class Recorded:
         said = ["Own numbers: mean +- one standard error (seeds), or one run (95 % Wilson interval of the images)."]
         return dots.sheet(heads, lines) + "\n" + " ".join([*said, *self.notes]) + "\n"
 
-    def draw(self, rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+    def draw(self, contents: Contents) -> Plot:
         """A dot plot of the table, the paper's numbers hollow."""
         lines = {run.name: Line(run.method) for run in self.runs}
         named = {ONE.format(name): name for name in SETS}
         shown = [
             row._replace(panel=named.get(row.panel, row.panel), n_seeds=row.n_seeds if row.panel == "digits" else None)
-            for row in rows
+            for row in contents.rows
         ]  # numbers of seeds differ between lines, and images are no seeds
         columns = [Column(head, "accuracy", {name: "ImageNet"}) for name, head in SETS.items()]
         columns.append(Column("digits", "accuracy on real test digits", {"digits": "digits"}, DIGITS))
-        return dots.draw(shown, lines, columns, self.reference, note, caption)
+        return dots.draw(shown, lines, columns, self.reference, contents.note, contents.caption)
+
+    def figure(self, *panels: str) -> Figure:
+        """Make the figure of this table; `panels` are those that its scaled-down runs may name."""
+        return Figure(
+            name=self.name,
+            compute=self.compute,
+            summary=self.summary,
+            draw=self.draw,
+            describe=self.describe,
+            markdown=self.markdown,
+            panels=panels,
+        )
 
 
 def filled(figure: str, runs: Sequence[Run], records: Sequence[Record]) -> list[Row]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import grids
@@ -16,9 +16,9 @@ from figures.pictures.portraits import WORLDS, Cell, strength
 RUN_PANELS = tuple(WORLDS)
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Mean entropy of the samples against omega, by world (panel) and guiding learner (series)."""
-    return portraits.entropies("fig10", records, _cells)
+    return portraits.entropies("fig10", inputs.records, _cells)
 
 
 def _cells(record: Record) -> Iterator[Cell]:
@@ -27,7 +27,7 @@ def _cells(record: Record) -> Iterator[Cell]:
         yield Cell(f"learner of addition {picture['round']}", omega, omega, picture["entropy"])
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return (
         "The same noise in every row, guided by learners of several rounds (blocks) at several omega (columns)\n"
@@ -35,8 +35,9 @@ def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
     )
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: by world and learner, entropies at the smallest and the largest omega."""
+    rows = contents.rows
     parts = []
     for world in WORLDS:
         for name in dict.fromkeys(row.series for row in rows if row.panel == world):
@@ -65,6 +66,17 @@ def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
     return sheets
 
 
-def draw(rows: Sequence[Row], note: str, caption: str, sheets: Mapping[str, grids.Sheet]) -> Figure:
+def draw(contents: Contents) -> Plot:
     """The sheets, below each the table's numbers. Raises ValueError where there are none."""
-    return portraits.draw(rows, sheets, "guidance strength omega", note, caption)
+    return portraits.draw(contents, "guidance strength omega")
+
+
+FIGURE = Figure(
+    name="fig10",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    pictures=pictures,
+    panels=RUN_PANELS,
+)

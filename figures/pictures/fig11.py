@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record
 from figures.contract.table import Row
 from figures.drawing import grids
@@ -17,16 +17,16 @@ RUN_PANELS = tuple(WORLDS)
 PRUNED, GUIDED = "oversample-then-prune", "deliberate practice"  # the series whose titles say how strong
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Mean entropy of the added samples, when they were added and to the finished learner (x: its iteration)."""
-    return portraits.entropies("fig11", records, _cells)
+    return portraits.entropies("fig11", inputs.records, _cells)
 
 
 def _cells(record: Record) -> Iterator[portraits.Cell]:
     return portraits.then_and_now(record, lambda _: str(record["series"]))
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return (
         "One addition to the same learner: plain samples, the most uncertain of many, guided ones (plain's noise)\n"
@@ -34,9 +34,9 @@ def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
     )
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: the entropies of every series when added and at the end."""
-    return portraits.then_and_now_summary(rows)
+    return portraits.then_and_now_summary(contents.rows)
 
 
 def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
@@ -54,6 +54,17 @@ def _title(record: Record) -> str:
     return f"guided, omega = {record['value']:g}" if record["series"] == GUIDED else str(record["series"])
 
 
-def draw(rows: Sequence[Row], note: str, caption: str, sheets: Mapping[str, grids.Sheet]) -> Figure:
+def draw(contents: Contents) -> Plot:
     """The sheets, below each the table's numbers. Raises ValueError where there are none."""
-    return portraits.draw(rows, sheets, "iteration of the learner", note, caption)
+    return portraits.draw(contents, "iteration of the learner")
+
+
+FIGURE = Figure(
+    name="fig11",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    pictures=pictures,
+    panels=RUN_PANELS,
+)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record
 from figures.contract.table import Row
 from figures.drawing import grids
@@ -16,24 +16,24 @@ from figures.pictures.portraits import WORLDS
 RUN_PANELS = tuple(WORLDS)
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Mean entropy of both pools to the learner of the first addition and to the finished one (x: its iteration)."""
-    return portraits.entropies("fig13", records, _cells)
+    return portraits.entropies("fig13", inputs.records, _cells)
 
 
 def _cells(record: Record) -> Iterator[portraits.Cell]:
     return portraits.then_and_now(record, lambda picture: f"{picture['pool']} pool", then=lambda _: 1)
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     said = portraits.THEN_AND_NOW.format("to the learner of the first addition")
     return f"The first pool and the last, of each class rows from the oldest (left) to the newest (right)\n{said}"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: the entropies of both, before and at the end."""
-    return portraits.then_and_now_summary(rows)
+    return portraits.then_and_now_summary(contents.rows)
 
 
 def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
@@ -49,6 +49,17 @@ def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
     return sheets
 
 
-def draw(rows: Sequence[Row], note: str, caption: str, sheets: Mapping[str, grids.Sheet]) -> Figure:
+def draw(contents: Contents) -> Plot:
     """The sheets, below each the table's numbers. Raises ValueError where there are none."""
-    return portraits.draw(rows, sheets, "iteration of the learner", note, caption)
+    return portraits.draw(contents, "iteration of the learner")
+
+
+FIGURE = Figure(
+    name="fig13",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    pictures=pictures,
+    panels=RUN_PANELS,
+)

@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure as Plot
+from matplotlib.figure import SubFigure
 from matplotlib.image import imread
 
+from figures.contract.figure import Contents
 from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import panels
@@ -207,13 +209,15 @@ def sheet(world: str, parts: Sequence[tuple[str, Sequence[Picture]]], called: Ma
     return Sheet(blocks, [called[label] for label in labels], WORLDS[world])
 
 
-def draw(rows: Sequence[Row], sheets: Mapping[str, Sheet], xlabel: str, note: str, caption: str) -> Figure:
+def draw(contents: Contents, xlabel: str) -> Plot:
     """The sheets by world, below each its part of the table. Raises ValueError where there is nothing to draw."""
+    sheets = contents.pictures
     if not sheets:
         allowed = ", ".join(WORLDS)
         raise ValueError(f"portraits.draw: got no pictures; allowed those of {allowed}; do take the default preset")
-    below = {world: partial(_curves, select(rows, panel=world), xlabel) for world in sheets}
-    return draw_sheets([replace(sheet, below=below[world]) for world, sheet in sheets.items()], caption, note)
+    below = {world: partial(_curves, select(contents.rows, panel=world), xlabel) for world in sheets}
+    drawn = [replace(sheet, below=below[world]) for world, sheet in sheets.items()]
+    return draw_sheets(drawn, contents.caption, contents.note)
 
 
 def _curves(rows: Sequence[Row], xlabel: str, figure: SubFigure) -> None:

@@ -10,15 +10,16 @@ seeds. The learner's penalty is per kept sample, the theorem's per sample of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 import rmt
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average, pool_size
 from figures.contract.settings import require
 from figures.contract.table import Row, select
@@ -45,14 +46,13 @@ LOOKS = {
     GOOD: Style(GREEN, "s"),
 }
 ATTRACTS, REPELS = "attracts", "repels"
-Progress = Callable[[int, int, str], None]
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Progress) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The rows of the panels that have runs; the figure has no settings of its own."""
-    require(not config, "adaptive", dict(config), "no settings: the runs have them all")
+    require(not inputs.settings, "adaptive", dict(inputs.settings), "no settings: the runs have them all")
     runs: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
+    for record in inputs.records:
         runs.setdefault((record["panel"], record["series"]), []).append(record)
     return [
         *_rounds(runs.get(("a", INITIAL), []), runs.get(("a", REPLACED), []), "a", REPLACED),
@@ -171,15 +171,16 @@ def gaps(rows: Sequence[Row], panel: str, series: str) -> list[float]:
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
     """How far the runs with replacement are from the recursion, in standard errors, round by round."""
-    rows = compute({}, records, lambda *_: None)
+    rows = compute(Inputs({}, records))
     pairs = [("a", REPLACED), ("d", POOR), ("d", GOOD)]
     return {
         "z-scores": {f"{panel} {series}": [round(z, 2) for z in gaps(rows, panel, series)] for panel, series in pairs}
     }
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: where each way ends, and how far runs are from the recursion."""
+    rows = contents.rows
     parts = []
     for panel, names in (("a", (REPLACED, GROWN, STATIC)), ("d", (POOR, GOOD))):
         for series in names:
@@ -193,7 +194,7 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has rows"
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Practice without guidance: prune fresh samples along the latest classifier, retrain, repeat"
 
@@ -205,14 +206,15 @@ def look(series: str) -> Style:
     return Style(GREY, ".", "--") if series.startswith(REPELS) else LOOKS[series]
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """The panels that have rows, two in a row. Raises ValueError without rows of any panel."""
+    rows = contents.rows
     present = [panel for panel in PANELS if select(rows, panel=panel)]
     if not present:
         raise ValueError(f"adaptive.draw: got no rows of any panel; allowed {list(PANELS)}; do run the linear world")
     with context():
         lines, columns = -(-len(present) // 2), min(len(present), 2)
-        figure = Figure(figsize=(4.8 * columns, 3.4 * lines + 0.8), layout="constrained")
+        figure = Plot(figsize=(4.8 * columns, 3.4 * lines + 0.8), layout="constrained")
         named: list[panels.Drawn] = []
         for index, panel in enumerate(present):
             ax = figure.add_subplot(lines, columns, index + 1)
@@ -230,5 +232,16 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
             title, xlabel = PANELS[panel]
             ax.set(title=title, xlabel=xlabel, ylabel="test accuracy")
         panels.legend(figure, named)
-        inscribe(figure, caption, note)
+        inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="adaptive",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    panels=tuple(PANELS),
+)

@@ -5,12 +5,12 @@ The paper's numbers (Tables 4 and 5) with the reader's finished runs of their re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
-from figures.contract.records import Record, average, pool_size
+from figures.contract.figure import Contents, Figure, Inputs, Settings
+from figures.contract.records import average, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from figures.paper import beside_own_runs as recorded
@@ -25,26 +25,26 @@ PANELS = {  # panel: (title, y label), in this order
 RUN_PANELS = ("digits",)
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The paper's points, those of finished recipes (one run: with the error of its validation set), digits."""
     rows = [row._replace(figure="fig1", panel=row.panel.removesuffix(" (paper)")) for row in fig4.fig4_rows()]
     for panel, runs in (("IN-100", TABLE4), ("IN-1k", TABLE5)):
         methods, sets = {run.name: run.method for run in runs}, ("validation", recorded.ONE.format("validation"))
-        found = [row for row in recorded.filled("fig1", runs, records) if row.panel in sets]
+        found = [row for row in recorded.filled("fig1", runs, inputs.records) if row.panel in sets]
         rows += [row._replace(panel=panel, series=methods[row.series]) for row in found]
-    return rows + average("fig1", [record for record in records if record["panel"] == "digits"], pool_size)
+    return rows + average("fig1", [record for record in inputs.records if record["panel"] == "digits"], pool_size)
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Accuracy against the amount of data (hollow: the paper's; dashed: the most static data, and a tenth of it)"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: what fig4 says of these panels, and how many runs of recipes there are."""
     parts = []
     for panel in PANELS:
-        here = select(rows, panel=panel)
+        here = select(contents.rows, panel=panel)
         found = fig4.saving(reference(here), panel) if here else None
         if found:
             parts.append(f"{panel}: {found.level:.3f} with {found.words('fewer', 'more')} samples")
@@ -58,13 +58,14 @@ def reference(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.source == "paper"] or list(rows)
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """One panel per task that has rows. Raises ValueError if no row is of a known panel."""
+    rows = contents.rows
     present = [panel for panel in PANELS if select(rows, panel=panel)]
     if not present:
         raise ValueError(f"fig1.draw: got no rows of any panel; allowed {list(PANELS)}; do run a world first")
     with style.context():
-        figure = Figure(figsize=(4.2 * len(present), 4.2), layout="constrained")
+        figure = Plot(figsize=(4.2 * len(present), 4.2), layout="constrained")
         named = []
         for index, panel in enumerate(present):
             ax = figure.add_subplot(1, len(present), index + 1)
@@ -84,5 +85,15 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
             if found:
                 panels.saving(ax, found, found.words("fewer", "more"), style.SERIES[DP].colour)
         panels.legend(figure, named)
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="fig1",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    panels=RUN_PANELS,
+)

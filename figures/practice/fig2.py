@@ -8,13 +8,14 @@ addition; the run without additions is aligned to the iteration at which its twi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import bands, style
@@ -35,23 +36,23 @@ MARKS = "dashed: mean iterations of the additions; grey: their standard deviatio
 SETTLED = 0.12  # share of a run, mostly warm-up, that does not decide the range of the y axes
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Means over seeds of both measures, and of the iterations of the additions.
 
-    Panels are "<measure>: <world>", "<measure>: <world> aligned" for worlds in config["window"] (the first and the
+    Panels are "<measure>: <world>", "<measure>: <world> aligned" for worlds in settings["window"] (the first and the
     last of the iterations since the addition that are shown); "additions: <world>" (x: first or second addition, y:
     iteration) and "test: <world>" (x: number of additions, y: accuracy on real test data) are not drawn as curves.
     """
     rows: list[Row] = []
-    for (world, series), members in _by_series(records).items():
-        window = config.get("window", {}).get(world)
+    for (world, series), members in _by_series(inputs.records).items():
+        window = inputs.settings.get("window", {}).get(world)
         steps = members[0]["result"]["trajectory"]["step"]
         if window is None or series != PLAIN:  # the control only where nothing blurs it
             for measure in MEASURES:
                 curves = [record["result"]["trajectory"][measure] for record in members]
                 rows += bands.mean_rows("fig2", f"{measure}: {world}", series, steps, curves)
         if window is not None and series != TWO:
-            rows += _aligned(records, world, series, members, window)
+            rows += _aligned(inputs.records, world, series, members, window)
         scores = [[record["result"]["accuracy"]] for record in members]
         rows += bands.mean_rows("fig2", f"test: {world}", series, [ADDITIONS[series]], scores)
         for k in range(1, ADDITIONS[series] + 1):
@@ -145,7 +146,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"additions": effects(records)}
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "What an addition does: the loss jumps, since the new samples are hard, and the accuracy climbs"
 
@@ -163,8 +164,9 @@ def jump(rows: Sequence[Row], world: str, series: str) -> tuple[Row, Row] | None
     return (before[0], after[0]) if before and after else None
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world the jump of the loss at the first addition, and the final accuracies."""
+    rows = contents.rows
     parts = []
     for world in RUN_PANELS:
         said = []
@@ -185,16 +187,17 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has rows"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A column per world, and per world with aligned rows; above the loss, below the accuracy.
 
     Dashed lines stand at the mean iterations of the additions. Raises ValueError if no row is of a known panel.
     """
+    rows = contents.rows
     present = [column for column in COLUMNS if select(rows, panel=f"loss: {column}")]
     if not present:
         raise ValueError(f"fig2.draw: got no rows of any panel; allowed {list(COLUMNS)}; do run a world first")
     with style.context():
-        figure = Figure(figsize=(4.3 * len(present), 5.6), layout="constrained")
+        figure = Plot(figsize=(4.3 * len(present), 5.6), layout="constrained")
         axes = figure.subplots(len(MEASURES), len(present), sharex="col", squeeze=False)
         named = []
         for line, measure in zip(axes, MEASURES, strict=True):
@@ -210,7 +213,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         for ax, column in zip(axes[-1], present, strict=True):
             ax.set_xlabel(COLUMNS[column][1])
         bands.legend(figure, named, f"{bands.BANDS}; {MARKS}")
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
 
 
@@ -237,3 +240,14 @@ def _settled_range(ax: Axes, rows: Sequence[Row]) -> None:
     low, high = (f(row.y + sign * 2 * (row.stderr or 0.0) for row in settled) for f, sign in ((min, -1), (max, 1)))
     margin = 0.06 * (high - low) or 0.01
     ax.set_ylim(low - margin, high + margin)
+
+
+FIGURE = Figure(
+    name="fig2",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    panels=RUN_PANELS,
+)

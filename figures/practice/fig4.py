@@ -6,14 +6,15 @@ ImageNet-100 and ImageNet-1k (Tables 4 and 5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
 import rmt
 import scaling
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average, gain, hits, points, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
@@ -30,22 +31,24 @@ KEEP_ALL = "Theorem 1, all kept"
 RUN_PANELS = ("linear", "digits", "glyphs")  # where series of runs can go
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Averages of the runs against pool size, the theorem for static data in the linear world.
 
-    With config["paper"], the paper's own points in panels of their own.
+    With settings["paper"], the paper's own points in panels of their own.
     """
-    rows = average("fig4", records, pool_size)
+    rows = average("fig4", inputs.records, pool_size)
     static = select(rows, panel="linear", series=STATIC)
     if static:
-        world = next(record["result"]["config"]["world"] for record in records if record["panel"] == "linear")
+        world = next(
+            record["result"]["inputs.settings"]["world"] for record in inputs.records if record["panel"] == "linear"
+        )
         sizes = np.geomspace(static[0].x, static[-1].x, 60)
         problem = rmt.Problem(n=sizes, d=world["dimension"], ridge=world["ridge"], rule=rmt.KeepAll(), rho=1.0)
         accuracy = 1 - np.asarray(rmt.error_rate(problem))
         rows += [
             Row("fig4", "linear", KEEP_ALL, "theory", float(x), float(y)) for x, y in zip(sizes, accuracy, strict=True)
         ]
-    return rows + (fig4_rows() if config["paper"] else [])
+    return rows + (fig4_rows() if inputs.settings["paper"] else [])
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"gains": gains}
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Accuracy against the number of synthetic training samples"
 
@@ -99,11 +102,11 @@ def _measured(rows: Sequence[Row], panel: str, series: str) -> scaling.Curve:
     return panels.curve(row for row in select(rows, panel=panel, series=series) if row.source in ("practice", "paper"))
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per panel, static's best accuracy and the samples both methods need for it."""
     parts = []
     for panel in PANELS:
-        found = saving(rows, panel)
+        found = saving(contents.rows, panel)
         if found:
             dp, static, words = (
                 ticks.count(found.method_x),
@@ -115,17 +118,18 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has both methods"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """One panel per world that has rows; an arrow shows the samples saved at static's best accuracy.
 
     `note` marks e.g. a quick preset, `caption` names the settings. Raises ValueError if no row is of a known panel.
     """
+    rows = contents.rows
     present = [panel for panel in PANELS if select(rows, panel=panel)]
     if not present:
         raise ValueError(f"fig4.draw: got no rows of any panel; allowed {list(PANELS)}; do run a world first")
     columns = min(len(present), 2)
     with style.context():
-        figure = Figure(figsize=(4.8 * columns, 3.6 * -(-len(present) // columns) + 0.6), layout="constrained")
+        figure = Plot(figsize=(4.8 * columns, 3.6 * -(-len(present) // columns) + 0.6), layout="constrained")
         named = []
         for index, panel in enumerate(present):
             ax = figure.add_subplot(-(-len(present) // columns), columns, index + 1)
@@ -140,5 +144,16 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
             if found:
                 panels.saving(ax, found, found.words("fewer", "more"), style.SERIES[DP].colour)
         panels.legend(figure, named)
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="fig4",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    panels=RUN_PANELS,
+)

@@ -7,15 +7,16 @@ alone. d: accuracy against the cost of an added sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
 import rmt
 import scaling
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
@@ -31,21 +32,20 @@ AXES = {  # letter: (title, x label)
     "a": ("a   oversample, then prune", "oversampling ratio"),
     "b": ("b   guided generation", r"guidance strength $\omega$"),
     "c": ("c   theory: keep the hardest p", "oversampling ratio 1/p"),
-    "d": ("d   accuracy against cost", ""),
+    "d": ("d   accuracy against cost", "sampling work per added sample (plain: 1)"),
 }
 RUN_PANELS = (*(f"{letter} {world}" for letter in "ab" for world in WORLDS), "c")  # where series of runs can go
 INITIAL, REPLACEMENT, THEORY = "initial", "replacement", "Theorem 1"
-COST = "sampling work per added sample (plain: 1)"
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Panels a-d from the runs, and the theorem's curve at the initial learners' own alignments.
 
-    Panel d has each guided method at config["usual_omega"][world], fixed beforehand; panels "entropy ..." are the mean
-    entropies of the samples of b when they were added, in nats.
+    Panel d has each guided method at settings["usual_omega"][world], fixed beforehand; panels "entropy ..." are the
+    mean entropies of the samples of b when they were added, in nats.
     """
     by_panel: dict[str, list[Record]] = {}
-    for record in records:
+    for record in inputs.records:
         by_panel.setdefault(record["panel"], []).append(record)
     rows: list[Row] = []
     for panel, members in by_panel.items():
@@ -57,7 +57,9 @@ def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Call
             rows += average("fig5", members, lambda record: record["value"])
             rows += _renamed(average("fig5", members, lambda r: r["value"], _entropy), f"entropy {world}", {})
             usual = [
-                r for r in members if r["value"] == config["usual_omega"][world] and r["series"] != "random direction"
+                r
+                for r in members
+                if r["value"] == inputs.settings["usual_omega"][world] and r["series"] != "random direction"
             ]
             rows += _renamed(
                 average("fig5", usual, _cost), f"d {world}", {s: f"DP {s}" for s in ("through x0", "through denoiser")}
@@ -111,7 +113,7 @@ def _entropy(record: Record) -> float:
     return record["result"]["pool"][-1]["entropy"]
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return (
         "One addition to a trained learner: samples selected (a, c) or generated to be hard (b), and the cost (d); "
@@ -151,8 +153,9 @@ def _best(rows: Sequence[Row]) -> Row | None:
     return max(rows, key=lambda row: row.y, default=None)
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world best ratio, best omega and cost advantage; theory against runs."""
+    rows = contents.rows
     parts = []
     for world in WORLDS:
         said = []
@@ -175,12 +178,12 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has rows"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "", cost: str = COST) -> Figure:
+def draw(contents: Contents) -> Plot:
     """A row of panels per world; c stands in the first row, the legend below it (with one world: below the figure).
 
-    `note` marks e.g. a quick preset, `caption` names the settings, `cost` is the x label of panel d, with its unit.
     Raises ValueError if no row is of a known panel.
     """
+    rows = contents.rows
     present = {row.panel for row in rows}
     worlds = [world for world in WORLDS if present & {f"{letter} {world}" for letter in "abd"}]
     grid: list[Any] = [[f"{letter} {world}" for letter in "abcd"] for world in worlds] or [["", "", "", ""]]
@@ -192,25 +195,25 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "", cost: str = COS
     if len(grid) == 2:
         grid[1][2] = "legend"
     with style.context():
-        figure = Figure(figsize=(14.0, 3.2 * len(grid) + 0.4), layout="constrained")
+        figure = Plot(figsize=(14.0, 3.2 * len(grid) + 0.4), layout="constrained")
         axes = figure.subplot_mosaic(grid)
         for world in worlds:
             if {f"a {world}", f"d {world}"} <= present:
                 axes[f"a {world}"].sharey(axes[f"d {world}"])
-        named = [_draw_panel(axes[panel], panel, rows, cost) for panel in shown]
+        named = [_draw_panel(axes[panel], panel, rows) for panel in shown]
         panels.legend(axes.get("legend", figure), named)
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
 
 
-def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row], cost: str) -> panels.Drawn:
+def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row]) -> panels.Drawn:
     """One panel with its axes; returns what a legend names."""
     letter, _, world = panel.partition(" ")
     here = select(rows, panel=panel)
     joined = {"c": (), "d": (PRUNE, "random baseline")}
     named = panels.curves(ax, here, join=joined.get(letter))
     title, xlabel = AXES[letter]
-    ax.set(title=title, xlabel=xlabel or cost, ylabel=f"{world or 'linear'}: test accuracy")
+    ax.set(title=title, xlabel=xlabel, ylabel=f"{world or 'linear'}: test accuracy")
     if letter == "b":
         ticks.strength_ticks(ax, sorted({row.x for row in here}))
         _draw_entropy(ax, select(rows, panel=f"entropy {world}"))
@@ -236,3 +239,13 @@ def _draw_entropy(ax: Axes, rows: Sequence[Row]) -> None:
     right.grid(visible=False)
     right.spines["right"].set_visible(True)
     right.set_ylim(bottom=0)
+
+
+FIGURE = Figure(
+    name="fig5",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    panels=RUN_PANELS,
+)

@@ -9,14 +9,15 @@ sometimes right and sometimes wrong look best just before and after they were pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import bands, style
@@ -33,23 +34,23 @@ UNITS = {"digits": "iterations", "linear": "evaluations"}
 MOST = 6  # rounds that a picture has room for
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
-    """For the rounds config["rounds"], means over seeds against the iterations since the round was added.
+def compute(inputs: Inputs) -> list[Row]:
+    """For the rounds settings["rounds"], means over seeds against the iterations since the round was added.
 
-    Only those within config["window"][world], the first and the last of these iterations, are kept.
+    Only those within settings["window"][world], the first and the last of these iterations, are kept.
 
     Panels are "misclassified: <world>" and "all: <world>", and "share misclassified: <world>" (x: round), with
     every series of runs whose rounds were examined; series of the former are "round r".
     """
     rows: list[Row] = []
     for world in RUN_PANELS:
-        for series in dict.fromkeys(r["series"] for r in records if r["panel"] == world):
-            members = [r for r in records if (r["panel"], r["series"]) == (world, series)]
+        for series in dict.fromkeys(r["series"] for r in inputs.records if r["panel"] == world):
+            members = [r for r in inputs.records if (r["panel"], r["series"]) == (world, series)]
             members = sorted(members, key=lambda record: record["seed"])
-            for number in config["rounds"] if series == DP else ():
+            for number in inputs.settings["rounds"] if series == DP else ():
                 for kind, (key, _) in KINDS.items():
                     curve = _curve(f"{kind}: {world}", f"round {number}", members, number, key)
-                    first, last = config["window"][world]
+                    first, last = inputs.settings["window"][world]
                     rows += [row for row in curve if first <= row.x <= last]
             rounds = min(len(r["examined"]["rounds"]) for r in members)
             shares = [[entry["misclassified"] / entry["rows"] for entry in r["examined"]["rounds"]] for r in members]
@@ -112,7 +113,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"rounds": found}
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return (
         "Hindsight: error of the samples that each round added, before (thin) and after (bold) they were added; "
@@ -120,8 +121,9 @@ def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
     )
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world, the error of the first and the last round shown, before and after."""
+    rows = contents.rows
     parts = []
     for world in RUN_PANELS:
         here = select(rows, panel=f"misclassified: {world}")
@@ -146,18 +148,19 @@ def _looks(rows: Sequence[Row]) -> dict[str, Style]:
     return {name: Style(to_hex(colour), "o") for name, colour in zip(names, colours, strict=True)}
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A column per world; above the samples misclassified when added, below the whole rounds; at most six rounds.
 
     Raises ValueError if no row is of a known panel.
     """
+    rows = contents.rows
     worlds = [world for world in RUN_PANELS if select(rows, panel=f"all: {world}")]
     if not worlds:
         raise ValueError(f"fig6.draw: got no rows of any panel; allowed {list(RUN_PANELS)}; do run a world first")
     shown = [row for row in rows if row.panel.partition(":")[0] in KINDS]
     looks = dict(list(_looks(shown).items())[:MOST])
     with style.context():
-        figure = Figure(figsize=(5.4 * len(worlds), 6.0), layout="constrained")
+        figure = Plot(figsize=(5.4 * len(worlds), 6.0), layout="constrained")
         axes = figure.subplots(len(KINDS), len(worlds), sharex="col", squeeze=False)
         named = []
         for line, (kind, (_, ylabel)) in zip(axes, KINDS.items(), strict=True):
@@ -175,7 +178,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         for ax, world in zip(axes[-1], worlds, strict=True):
             ax.set_xlabel(f"{UNITS[world]} since the round was added")
         bands.legend(figure, named)
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
 
 
@@ -185,3 +188,14 @@ def _before(rows: Sequence[Row]) -> list[Row]:
 
 def _after(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.x >= 0]
+
+
+FIGURE = Figure(
+    name="fig6",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    panels=RUN_PANELS,
+)

@@ -6,12 +6,13 @@ Above, accuracy against the size of the pool at the end; below, the difference o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average, gains, gap_rows, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
@@ -21,9 +22,11 @@ TITLES = {"linear": "linear world", "digits": "digits"}
 STATIC, DYNAMIC = "static", "dynamic, omega = 0"
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Averages of the runs against pool size, and in the panels "<world> gap" dynamic minus static, paired by seed."""
-    return average("fig9", records, pool_size) + gap_rows("fig9", gains(records, STATIC, np.random.default_rng(0)))
+    return average("fig9", inputs.records, pool_size) + gap_rows(
+        "fig9", gains(inputs.records, STATIC, np.random.default_rng(0))
+    )
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
@@ -31,16 +34,16 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"gaps": gains(records, STATIC, np.random.default_rng(0))}
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Plain samples added on plateaus (dynamic) against all of them from the start (static)"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world the gap of every size, and how many are beyond two standard errors."""
     parts = []
     for world in RUN_PANELS:
-        gaps = select(rows, panel=f"{world} gap")
+        gaps = select(contents.rows, panel=f"{world} gap")
         if gaps:
             said = ", ".join(f"{gap.y:+.4f} +- {gap.stderr:.4f} at {ticks.count(gap.x)}" for gap in gaps)
             far = sum(abs(gap.y) > panels.ERROR_BARS * (gap.stderr or 0.0) for gap in gaps)
@@ -48,16 +51,17 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has both methods"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A column per world; above accuracy, below the paired difference.
 
     Raises ValueError if no row is of a known panel.
     """
+    rows = contents.rows
     worlds = [world for world in RUN_PANELS if select(rows, panel=world)]
     if not worlds:
         raise ValueError(f"fig9.draw: got no rows of any panel; allowed {list(RUN_PANELS)}; do run a world first")
     with style.context():
-        figure = Figure(figsize=(4.8 * len(worlds), 5.2), layout="constrained")
+        figure = Plot(figsize=(4.8 * len(worlds), 5.2), layout="constrained")
         axes = figure.subplots(2, len(worlds), sharex="col", squeeze=False, height_ratios=(3, 2))
         named = []
         for (above, below), world in zip(axes.T, worlds, strict=True):
@@ -70,5 +74,16 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
             below.set(xlabel="samples in total", ylabel="dynamic minus static")
             ticks.log_ticks(below, min(row.x for row in here), max(row.x for row in here))
         panels.legend(figure, named)
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="fig9",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    panels=RUN_PANELS,
+)

@@ -7,12 +7,13 @@ on them. Above, accuracy against the size of the pool; below, when the last addi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average, gains, gap_rows, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import bands, panels, style, ticks
@@ -24,16 +25,16 @@ STATIC, REAL = "static", "DP, real images"
 SIGNALS = ("DP, synthetic images", "DP, raw-EMA agreement")
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Averages of the runs against pool size; "<world> gap": each series minus the one that watches real images, paired
     by seed; "<world> timing": the iteration of the last addition."""
-    growing = [record for record in records if last_addition(record)]
+    growing = [record for record in inputs.records if last_addition(record)]
     timing = [
         row._replace(panel=f"{row.panel} timing")
         for row in average("no_real_data", growing, pool_size, lambda record: float(last_addition(record)))
     ]
-    gaps = gap_rows("no_real_data", _gaps(records))
-    return average("no_real_data", records, pool_size) + gaps + timing
+    gaps = gap_rows("no_real_data", _gaps(inputs.records))
+    return average("no_real_data", inputs.records, pool_size) + gaps + timing
 
 
 def _gaps(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -52,35 +53,36 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"gaps to watching real images": _gaps(records), "gains over static": over_static}
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Deliberate practice whose plateaus are seen on real validation images, or without any real image"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world and signal, the gap to watching real images at every size."""
     parts = []
     for world in RUN_PANELS:
         for signal in SIGNALS:
-            gaps = select(rows, panel=f"{world} gap", series=signal)
+            gaps = select(contents.rows, panel=f"{world} gap", series=signal)
             if gaps:
                 said = ", ".join(f"{gap.y:+.4f} +- {gap.stderr:.4f} at {ticks.count(gap.x)}" for gap in gaps)
                 parts.append(f"{world}: {signal} minus {REAL} {said}")
     return "; ".join(parts) or "no panel has both kinds of signal"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A column per world: accuracy, gap to watching real images, and the time of the last addition.
 
     Raises ValueError if no row is of a known panel.
     """
+    rows = contents.rows
     worlds = [world for world in RUN_PANELS if select(rows, panel=world)]
     if not worlds:
         raise ValueError(
             f"no_real_data.draw: got no rows of any panel; allowed {list(RUN_PANELS)}; do run a world first"
         )
     with style.context():
-        figure = Figure(figsize=(4.8 * len(worlds), 6.8), layout="constrained")
+        figure = Plot(figsize=(4.8 * len(worlds), 6.8), layout="constrained")
         axes = figure.subplots(3, len(worlds), sharex="col", squeeze=False, height_ratios=(3, 2, 2))
         named = []
         for (above, middle, below), world in zip(axes.T, worlds, strict=True):
@@ -96,5 +98,16 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
             below.set_ylim(bottom=0)
             ticks.log_ticks(below, min(row.x for row in here), max(row.x for row in here))
         bands.legend(figure, named, panels.BARS, columns=2)  # leaves room for the note
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="no_real_data",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    panels=RUN_PANELS,
+)

@@ -7,15 +7,16 @@ filter in the full loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from scipy.special import stdtrit
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average, gain, points
 from figures.contract.table import Row, select
 from figures.drawing import dots, panels, style, ticks
@@ -44,7 +45,7 @@ class Limit(NamedTuple):
         return f"{'at least ' if self.open else ''}{self.omega:g}"
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Panels a, b, c by world, and what they say by comparison.
 
     In b, INSTEAD is what the filter has to beat: plain samples, as many more as its reference was trained on. Panels
@@ -53,14 +54,14 @@ def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Call
     """
     rows: list[Row] = []
     for world in WORLDS:
-        looked, dropped, loop = ([r for r in records if r["panel"] == f"{letter} {world}"] for letter in "abc")
+        looked, dropped, loop = ([r for r in inputs.records if r["panel"] == f"{letter} {world}"] for letter in "abc")
         for name, key in SHARES.items():
             for row in _means(looked, lambda record: record["examined"]["rounds"][-1][key]):  # noqa: B023
                 series = f"{name}{RANDOM if row.series == 'random direction' else ''}"
                 rows.append(row._replace(series=series, panel=f"distance {world}" if name == DISTANCE else row.panel))
         rows += _means(dropped) + _means(loop)
         rows += [row._replace(panel=f"cost {world}") for row in _means(dropped, _made)]
-        for entry in comparisons(records, world):
+        for entry in comparisons(inputs.records, world):
             numbers = (entry["x"], entry["value"], entry["stderr"], entry["n_seeds"])
             rows.append(Row("outliers", f"{entry['what']} {world}", entry["series"], "practice", *numbers))
     return rows
@@ -142,15 +143,16 @@ def _lower_bound(row: Row) -> float:
     return row.y - stdtrit((row.n_seeds or 2) - 1, 0.975) * (row.stderr or 0.0)
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return (
         "Outliers of strong guidance; a filter drops the candidates whose label an independent classifier doubts most"
     )
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world the safe omegas, and the filter's best rescue."""
+    rows = contents.rows
     parts = []
     for world in WORLDS:
         trusted, paying = faithful(rows, world), harmless(rows, world)
@@ -162,8 +164,9 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has runs"
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(contents: Contents) -> str:
     """Per world: fidelity and accuracy by omega, without and with the filter (changes from none at the same omega)."""
+    rows = contents.rows
     parts = []
     for world, called in WORLDS.items():
         omegas = sorted({row.x for row in rows if row.panel in (f"a {world}", f"b {world}")})
@@ -203,8 +206,9 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(parts)
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """Worlds from top to bottom, panels a, b, c from left to right. Raises ValueError if no row is of a known panel."""
+    rows = contents.rows
     worlds = [world for world in WORLDS if any(row.panel.split()[-1] == world for row in rows)]
     worlds = [world for world in worlds if any(select(rows, panel=f"{letter} {world}") for letter in "abc")]
     if not worlds:
@@ -212,7 +216,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
     letters = [letter for letter in "abc" if any(select(rows, panel=f"{letter} {world}") for world in worlds)]
     with style.context():
         width = max(9.8, 0.6 + 3.3 * len(letters))  # room for the note beside the legend
-        figure = Figure(figsize=(width, 1.1 + 2.5 * len(worlds)), layout="constrained")
+        figure = Plot(figsize=(width, 1.1 + 2.5 * len(worlds)), layout="constrained")
         named = []
         for i, world in enumerate(worlds):
             for j, letter in enumerate(letters):
@@ -225,7 +229,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
                         ax.axhline(row.y, color=look.colour, linestyle=look.linestyle, linewidth=0.9, zorder=1)
                     _finish(ax, rows, here, letter, world)
         panels.legend(figure, named)
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
 
 
@@ -248,3 +252,15 @@ def _finish(ax: Axes, rows: Sequence[Row], here: Sequence[Row], letter: str, wor
         ax.axvspan(0, limit.omega, color=style.GREEN, alpha=0.08, linewidth=0, zorder=0)
         label += f"\n(shaded: {what} up to {limit.words()})"
     ax.set(xlabel=label, ylabel="share of the samples" if letter == "a" else "test accuracy")
+
+
+FIGURE = Figure(
+    name="outliers",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    markdown=markdown,
+    panels=RUN_PANELS,
+)

@@ -8,12 +8,13 @@ can matter, and with as many as the patience rule asks for, where the pool diffe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average, gain, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
@@ -40,13 +41,15 @@ def waiting(record: Record) -> float:
     return rounds[-1]["step"] / max(len(rounds) - 1, 1)
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Averages of the runs against the share of the validation split, in %: panels "<measure>: <world>", and "gap:
     <world>" for the accuracy minus that of the runs that see all of it, paired by seed."""
     rows: list[Row] = []
     for kind, y in {"accuracy": lambda r: r["result"]["accuracy"], "waiting": waiting, "pool": pool_size}.items():
-        rows += [row._replace(panel=f"{kind}: {row.panel}") for row in average("validation", records, percent, y)]
-    for found in _gaps(records):
+        rows += [
+            row._replace(panel=f"{kind}: {row.panel}") for row in average("validation", inputs.records, percent, y)
+        ]
+    for found in _gaps(inputs.records):
         at = (f"gap: {found['panel']}", found["series"], "practice", found["percent"])
         rows.append(Row("validation", *at, found["value"], found["stderr"], found["n_seeds"]))
     return rows
@@ -87,13 +90,14 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"gaps": _gaps(records), "times": times}
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Deliberate practice by the share of the real validation split that its patience watches"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world and series, the smallest share against the whole split."""
+    rows = contents.rows
     parts = []
     for world in RUN_PANELS:
         for series in dict.fromkeys(row.series for row in rows if row.panel == f"accuracy: {world}"):
@@ -107,16 +111,17 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has two shares"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A row per world: accuracy, its gap to watching the whole split, iterations per addition, samples at the end.
 
     Raises ValueError if no row is of a known panel.
     """
+    rows = contents.rows
     worlds = [world for world in RUN_PANELS if select(rows, panel=f"accuracy: {world}")]
     if not worlds:
         raise ValueError(f"validation.draw: got no rows of any panel; allowed {list(RUN_PANELS)}; do run a world first")
     with style.context():
-        figure = Figure(figsize=(14.0, 3.0 * len(worlds) + 0.7), layout="constrained")
+        figure = Plot(figsize=(14.0, 3.0 * len(worlds) + 0.7), layout="constrained")
         axes = figure.subplots(len(worlds), len(MEASURES), squeeze=False)
         named = []
         for line, world in zip(axes, worlds, strict=True):
@@ -135,5 +140,16 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         for ax in axes[-1]:
             ax.set_xlabel("validation images watched, %")
         panels.legend(figure, named)
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="validation",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    panels=RUN_PANELS,
+)

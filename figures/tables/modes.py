@@ -7,11 +7,12 @@ omega grows as the steps become fewer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, average
 from figures.contract.table import Row, select
 from figures.drawing import dots
@@ -52,15 +53,17 @@ RUN_PANELS = (PANEL,)
 CHEAP = 1.1  # of the work of plain sampling
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Per line accuracy, its change from the dear mode, entropy, and the cost of an added sample; x is omega.
 
     Costs are in units of a plain sample's: matrix work, counted, and CPU seconds, measured as the runs were made.
     """
-    rows = dots.measured("modes", records, LINES, _omega, ("cost", _work))
-    rows += _in(ENTROPY, average("modes", records, _omega, lambda record: record["result"]["pool"][-1]["entropy"]))
-    plain = {record["seed"]: record for record in records if record["series"] == PLAIN}
-    paired = [record for record in records if record["seed"] in plain]
+    rows = dots.measured("modes", inputs.records, LINES, _omega, ("cost", _work))
+    rows += _in(
+        ENTROPY, average("modes", inputs.records, _omega, lambda record: record["result"]["pool"][-1]["entropy"])
+    )
+    plain = {record["seed"]: record for record in inputs.records if record["series"] == PLAIN}
+    paired = [record for record in inputs.records if record["seed"] in plain]
     return rows + _in(CPU, average("modes", paired, _omega, lambda record: _time(record, plain[record["seed"]])))
 
 
@@ -97,7 +100,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"changes": dots.changes(records, LINES)}
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Ways of guiding a latent diffusion model (right: an added sample's cost, plain: 1; dashed: the dearest way)"
 
@@ -115,22 +118,37 @@ def cheap(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: the dear mode and plain sampling, then the modes that cost almost nothing."""
+    rows = contents.rows
     cost = {row.series: row.y for row in select(rows, panel=COST)}
     found = {row.series: row for row in select(rows, panel=PANEL)}
     said = [f"{name} {dots.accuracy(found[name])} at {cost[name]:.2f}" for name in (PLAIN, DEAR) if name in found]
     return "; ".join(said + cheap(rows)) or "no runs"
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(contents: Contents) -> str:
     """The table in Markdown."""
+    rows = contents.rows
     notes = ["FLOPs and CPU time are those of an added sample; a plain one's are 1."]
     return dots.markdown(rows, LINES, COLUMNS, notes + [f"{sentence}." for sentence in cheap(rows)])
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A dot plot of the table. Raises ValueError without rows of the world."""
+    rows = contents.rows
     if not select(rows, panel=PANEL):
         raise ValueError(f"modes.draw: got no rows of any panel; allowed {RUN_PANELS}; do run the world first")
-    return dots.draw(rows, LINES, COLUMNS, DEAR, note, caption)
+    return dots.draw(rows, LINES, COLUMNS, DEAR, contents.note, contents.caption)
+
+
+FIGURE = Figure(
+    name="modes",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    markdown=markdown,
+    panels=RUN_PANELS,
+)

@@ -14,5 +14,4 @@ TABLE = Recorded(
         "Validation is of the line's own task, ImageNet-100 or ImageNet-1k; guidance scale 2 (tables 4 and 5: 3).",
     ),
 )
-RUN_PANELS = ()
-compute, describe, summary, markdown, draw = TABLE.compute, TABLE.describe, TABLE.summary, TABLE.markdown, TABLE.draw
+FIGURE = TABLE.figure()

@@ -12,5 +12,4 @@ TABLE = Recorded(
     reference="LDM-1.5",
     notes=("LDM-1.5 makes the data of the other tables.",),
 )
-RUN_PANELS = ()
-compute, describe, summary, markdown, draw = TABLE.compute, TABLE.describe, TABLE.summary, TABLE.markdown, TABLE.draw
+FIGURE = TABLE.figure()

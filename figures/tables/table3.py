@@ -5,11 +5,12 @@ One line a variant; all lines of a column end with the same number of samples, b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import dots
@@ -45,12 +46,12 @@ COLUMNS = (
 RUN_PANELS = ("linear", "digits")
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Per line the accuracy, the change from the line it is compared with and the samples at the end; x is omega.
 
     The paper's lines have the paper's omega; the guidance of the linear world is scaled by its own usual omega.
     """
-    own = dots.measured("table3", records, LINES, _omega, ("samples", pool_size))
+    own = dots.measured("table3", inputs.records, LINES, _omega, ("samples", pool_size))
     return own + table3_rows(IN_THE_PAPER)
 
 
@@ -73,13 +74,14 @@ def _planned(record: Record) -> int:
     return growth["initial"] + growth["additions"] * growth["addition"]
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "Ablation: one change at a time to deliberate practice (first line, dashed), and to static data"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world the first line and the change from it of every other."""
+    rows = contents.rows
     parts = []
     for panel in RUN_PANELS:
         first = select(rows, panel=panel, series=MAIN)
@@ -105,15 +107,29 @@ def uneven(rows: Sequence[Row]) -> list[str]:
     return said
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(contents: Contents) -> str:
     """The table in Markdown."""
+    rows = contents.rows
     notes = [f"{sentence}." for sentence in uneven(rows)]
     return dots.markdown(rows, LINES, COLUMNS, notes)
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A dot plot of the table. Raises ValueError if no row is of a known panel."""
+    rows = contents.rows
     known = [panel for column in COLUMNS for panel in column.panels]
     if not any(row.panel in known for row in rows):
         raise ValueError(f"table3.draw: got no rows of any panel; allowed {known}; do run a world first")
-    return dots.draw(rows, LINES, COLUMNS, MAIN, note, caption)
+    return dots.draw(rows, LINES, COLUMNS, MAIN, contents.note, contents.caption)
+
+
+FIGURE = Figure(
+    name="table3",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    markdown=markdown,
+    panels=RUN_PANELS,
+)

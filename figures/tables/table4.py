@@ -12,5 +12,4 @@ TABLE = Recorded(
     reference="static, 4000k",
     notes=("130k + 27 x 64k is printed with a total of 1,794,000, which is 26 additions: those are what is run.",),
 )
-RUN_PANELS = ("digits",)
-compute, describe, summary, markdown, draw = TABLE.compute, TABLE.describe, TABLE.summary, TABLE.markdown, TABLE.draw
+FIGURE = TABLE.figure("digits")

@@ -15,5 +15,4 @@ TABLE = Recorded(
         "is the higher one): its numbers stand as printed, own ones under their right heads.",
     ),
 )
-RUN_PANELS = ("digits",)
-compute, describe, summary, markdown, draw = TABLE.compute, TABLE.describe, TABLE.summary, TABLE.markdown, TABLE.draw
+FIGURE = TABLE.figure("digits")

@@ -6,11 +6,12 @@ the precursor's Table 1 and Figure 2 beside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import dots, ticks
@@ -38,9 +39,9 @@ COLUMNS = (
 RUN_PANELS = ("linear", "digits")
 
 
-def compute(config: Mapping[str, Any], records: Sequence[Record], progress: Callable[..., None]) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """Per line the accuracy, the change from static data and the images made in all; x is the share swapped."""
-    own = dots.measured("workshop", records, LINES, _swapped, ("images", _images))
+    own = dots.measured("workshop", inputs.records, LINES, _swapped, ("images", _images))
     return own + workshop_rows(IN_THE_PAPER)
 
 
@@ -71,13 +72,14 @@ def _work(record: Record) -> float:
     return first["images"] * (1 + sum(line["gflop"] for line in swaps) / first["gflop"])
 
 
-def describe(config: Mapping[str, Any]) -> str:  # noqa: ARG001
+def describe(_: Settings) -> str:
     """The caption."""
     return "A pool of fixed size: its easiest samples give way to new ones (dashed: static; on the right: images made)"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: per world static data, random generation and the shares swapped."""
+    rows = contents.rows
     parts = []
     for panel in RUN_PANELS:
         found = {row.series: row for row in select(rows, panel=panel)}
@@ -91,16 +93,30 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel has runs"
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(contents: Contents) -> str:
     """The table in Markdown; the precursor's ImageNet-1k numbers below it."""
+    rows = contents.rows
     thousand = [f"{row.series} {dots.accuracy(row)}" for row in select(rows, panel="IN-1k val")]
     notes = ["The precursor on ImageNet-1k (650,000 samples, validation): " + ", ".join(thousand) + "."]
     return dots.markdown(rows, LINES, COLUMNS, notes if thousand else [])
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A dot plot of the table. Raises ValueError if no row is of a known panel."""
+    rows = contents.rows
     known = [panel for column in COLUMNS for panel in column.panels]
     if not any(row.panel in known for row in rows):
         raise ValueError(f"workshop.draw: got no rows of any panel; allowed {known}; do run a world first")
-    return dots.draw(rows, LINES, COLUMNS, WSD, note, caption)
+    return dots.draw(rows, LINES, COLUMNS, WSD, contents.note, contents.caption)
+
+
+FIGURE = Figure(
+    name="workshop",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+    details=details,
+    markdown=markdown,
+    panels=RUN_PANELS,
+)

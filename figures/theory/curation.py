@@ -7,22 +7,22 @@ ridge, by the exact law: a curve shows what the kept data are worth, not how wel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.settings import build, require
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from rmt.generalization import selection
 from rmt.limits import optimal_ridge
 
-Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
 HARD, EASY, ALL = "keep hard", "keep easy", "keep all"
 RULES: dict[str, Callable[[Any], rmt.Rule]] = {HARD: rmt.KeepHard, EASY: rmt.KeepEasy, ALL: lambda _: rmt.KeepAll()}
 CHECKED = ", labels checked"  # ends the name of a label-aware series
@@ -64,18 +64,13 @@ def regimes(settings: Config) -> dict[str, tuple[float, float]]:
     return {f"{a}, {b}": (size, cosine) for a, size in sizes.items() for b, cosine in generators.items()}
 
 
-def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The rows of the four panels: error rate against the fraction of the pool kept, exact law and Monte Carlo.
-
-    Args:
-        config: the keys of `Config`.
-        records: unused; this figure has no training runs.
-        progress: called as (done, total, what) before each Monte-Carlo point.
 
     Keep-all does not depend on a fraction; it is given at the ends of the axis. The random numbers of a point depend on
     the seed, its panel, series and fraction only.
     """
-    settings = build(Config, config, "curation")
+    settings = build(Config, inputs.settings, "curation")
     rows: list[Row] = []
     points: list[tuple[str, str, rmt.Problem, float, list[int]]] = []
     for index, (panel, (per_dimension, generator)) in enumerate(regimes(settings).items()):
@@ -94,7 +89,7 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
             if name != ALL:
                 points += [(panel, series, problem, share, [index, code]) for share in settings.simulated]
     for done, (panel, series, problem, share, stream) in enumerate(points):
-        progress(done, len(points), f"{panel}: {series} {share:g}")
+        inputs.progress(done, len(points), f"{panel}: {series} {share:g}")
         tuned = best_ridge(problem, series.removesuffix(CHECKED), share)
         rng = np.random.default_rng([settings.seed, *stream, round(1e9 * share)])
         found = rmt.simulate(tuned, trials=settings.trials, method="dense", rng=rng)
@@ -114,8 +109,9 @@ def optimum(rows: Sequence[Row], panel: str, series: str) -> Row | None:
     return min(select(rows, panel=panel, series=series, source="theory"), key=lambda row: row.y, default=None)
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: the best rule of each regime, without and with label check, and keep-all's error."""
+    rows = contents.rows
     parts = []
     for panel in dict.fromkeys(row.panel for row in rows):
         said = []
@@ -130,12 +126,12 @@ def summary(rows: Sequence[Row]) -> str:
     return " | ".join(parts) or "no panel"
 
 
-def describe(config: Mapping[str, Any], records: None = None) -> str:  # noqa: ARG001
+def describe(settings: Settings) -> str:
     """The settings in one line: the caption of `draw`."""
     return (
-        f"Linear classifier, d = {config['d']}; cosine to the truth: pruner {config['rho']:g}, "
-        f"weak generator {config['weak']:g}, strong generator {config['strong']:g}; "
-        f"n/d = {config['little']:g} or {config['much']:g}; best ridge at each point"
+        f"Linear classifier, d = {settings['d']}; cosine to the truth: pruner {settings['rho']:g}, "
+        f"weak generator {settings['weak']:g}, strong generator {settings['strong']:g}; "
+        f"n/d = {settings['little']:g} or {settings['much']:g}; best ridge at each point"
     )
 
 
@@ -145,16 +141,17 @@ def look(series: str) -> style.Style:
     return style.Style(colour, "s", "--") if series.endswith(CHECKED) else style.Style(colour, "o")
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """One panel per regime, on one axis of log error; stars mark the best keep fractions of the lines.
 
     Raises ValueError without rows.
     """
+    rows = contents.rows
     if not rows:
         raise ValueError("curation.draw: got no rows; allowed the rows of curation.compute; do compute them first")
     names = list(dict.fromkeys(row.panel for row in rows))
     with style.context():
-        figure = Figure(figsize=(9.6, 7.0), layout="constrained")
+        figure = Plot(figsize=(9.6, 7.0), layout="constrained")
         axes = figure.subplots(-(-len(names) // 2), 2, sharex=True, squeeze=False)
         for ax, panel in zip(axes.flat, names, strict=False):
             here = select(rows, panel=panel)
@@ -178,5 +175,14 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         key["Monte Carlo"] = Line2D([], [], color=style.BLACK, marker="o", markersize=3.2, linestyle="none")
         key["best keep fraction"] = Line2D([], [], color=style.BLACK, marker="*", markersize=9, linestyle="none")
         panels.legend(figure, [key])
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="curation",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+)

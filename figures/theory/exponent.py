@@ -8,24 +8,23 @@ n/d = 10^6; reduced Monte Carlo lies on the squared loss's lines. Fits of E = fl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator
 from numpy.typing import NDArray
 
 import rmt
 import scaling
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.settings import build, require
 from figures.contract.table import Row, select
 from figures.drawing import panels, style
 from rmt.limits import optimal_ridge
 
-Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
 LOSSES, TUNINGS = ("squared", "logistic"), ("fixed", "best")
 COLOURS = {"squared": style.BLUE, "logistic": style.VERMILLION}
 _ACCURACY = 1e-3  # relative, of an error rate among which the best is taken
@@ -65,22 +64,17 @@ class Config:
         require(self.seed >= 0, "exponent.seed", self.seed, "whole numbers >= 0")
 
 
-def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The rows of panels "rho = ..., ridge fixed" and "... best", their slopes, and the fits.
-
-    Args:
-        config: the keys of `Config`.
-        records: unused; this figure has no training runs.
-        progress: called as (done, total, what) before each line and its Monte Carlo.
 
     Slopes are between neighbouring sizes, at their geometric mean. In a panel "fit, ...", x is rho and y the exponent.
     """
-    settings = build(Config, config, "exponent")
+    settings = build(Config, inputs.settings, "exponent")
     ratios = 10.0 ** np.arange(settings.first_log10, settings.last_log10 + 1)
     steps = [(rho, tuning, loss) for rho in settings.cosines for tuning in TUNINGS for loss in LOSSES]
     rows: list[Row] = []
     for done, (rho, tuning, loss) in enumerate(steps):
-        progress(done, len(steps), f"{loss}, rho = {rho:g}, {tuning} ridge")
+        inputs.progress(done, len(steps), f"{loss}, rho = {rho:g}, {tuning} ridge")
         found = [_errors(settings, ratios, p, rho, loss, tuning) for p in (1.0, *settings.fractions)]
         errors = np.stack([error for error, _ in found])  # (1 + F, sizes)
         for keep, line in (("all", errors[0]), ("hard", errors[1]), ("best", errors.min(axis=0))):
@@ -160,8 +154,9 @@ def series_name(loss: str, keep: str) -> str:
     return f"{loss}, {'best fraction' if keep == 'best' else 'keep ' + keep}"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: last local slopes, what selection gains there, and the fitted exponents."""
+    rows = contents.rows
     parts = []
     for panel in dict.fromkeys(r.panel for r in rows if r.panel.startswith("rho")):
         for loss in LOSSES:
@@ -176,17 +171,18 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel"
 
 
-def describe(config: Mapping[str, Any]) -> str:
+def describe(settings: Settings) -> str:
     """The settings in one line: the caption of `draw`."""
     return (
-        f"Law to n/d = 1e{config['last_log10']}; fixed ridge {config['ridge']:g}; "
-        f"keep hard: {100 * config['fractions'][0]:g} %; "
-        f"reduced Monte Carlo with d = {config['d']}, {config['trials']} trials a point"
+        f"Law to n/d = 1e{settings['last_log10']}; fixed ridge {settings['ridge']:g}; "
+        f"keep hard: {100 * settings['fractions'][0]:g} %; "
+        f"reduced Monte Carlo with d = {settings['d']}, {settings['trials']} trials a point"
     )
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """Columns by cosine; error and slope at the fixed ridge, then at the best. Raises ValueError without rows."""
+    rows = contents.rows
     names = list(dict.fromkeys(row.panel for row in rows if row.panel.startswith("rho")))
     if not names:
         raise ValueError("exponent.draw: got no rows; allowed the rows of exponent.compute; do compute them first")
@@ -197,7 +193,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         for k, dash in DASHES.items()
     }
     with style.context():
-        figure = Figure(figsize=(9.6, 10.4), layout="constrained")
+        figure = Plot(figsize=(9.6, 10.4), layout="constrained")
         axes = figure.subplots(4, len(cosines), sharey="row", squeeze=False, height_ratios=[1.5, 1, 1.5, 1])
         for line, (tuning, sloped) in enumerate((t, s) for t in TUNINGS for s in (False, True)):
             for column, cosine in enumerate(cosines):
@@ -225,5 +221,14 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         key: panels.Drawn = {name: Line2D([], [], color=look.colour, ls=look.linestyle) for name, look in looks.items()}
         key["reduced Monte Carlo"] = Line2D([], [], color=style.GREY, marker="o", markersize=3.2, linestyle="none")
         panels.legend(figure, [key])
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="exponent",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+)

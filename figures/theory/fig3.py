@@ -8,24 +8,23 @@ are worth, not how well one penalty happens to suit them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 import rmt
 import scaling
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.settings import build, require
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
-Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
 KEEP_ALL, V1 = "keep all", " (arXiv v1)"
 PANELS = {  # panel: (title, x label)
     "kept": ("At equal numbers of training samples", "samples kept"),
@@ -76,18 +75,13 @@ def best_ridge(settings: Config, p: float, pool: ArrayLike) -> rmt.Problem:
     return rmt.Problem(n=n, d=settings.d, ridge=best, rule=rule, rho=settings.rho)
 
 
-def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The rows of panels "kept" and "pool": exact law and Monte Carlo; in "kept" also the arXiv-v1 law.
-
-    Args:
-        config: the keys of `Config`.
-        records: unused; this figure has no training runs.
-        progress: called as (done, total, what) before each Monte-Carlo point.
 
     Simulation asks the very problem of its line, the pool rounded to whole samples. The random numbers of a point
     depend on the seed, its fraction and its size only.
     """
-    settings = build(Config, config, "fig3")
+    settings = build(Config, inputs.settings, "fig3")
     first, octaves = settings.first_log2, settings.last_log2 - settings.first_log2
     kept = 2.0 ** (first + np.arange(octaves * settings.points_per_octave + 1) / settings.points_per_octave)
     sizes = [2**k for k in range(first, settings.simulated_log2 + 1)]
@@ -101,7 +95,7 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
         rows += _line("kept", series_name(p), kept, exact) + _line("pool", series_name(p), kept / p, exact)
         rows += _line("kept", series_name(p) + V1, kept[off], v1[off])
     for done, (p, size) in enumerate(points):
-        progress(done, len(points), f"keep {p:g}: {size} samples")
+        inputs.progress(done, len(points), f"keep {p:g}: {size} samples")
         trials = max(settings.least_trials, min(settings.trials, settings.simulated_samples // size))
         rng = np.random.default_rng([settings.seed, round(1e9 * p), size])
         estimate = rmt.simulate(best_ridge(settings, p, np.rint(size / p)), trials=trials, method="dense", rng=rng)
@@ -141,8 +135,9 @@ def _exact_series(rows: Sequence[Row]) -> list[str]:
     return [s for s in dict.fromkeys(row.series for row in rows) if not s.endswith(V1)]
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: samples saved at accuracy LEVEL, and how close Monte Carlo is to the exact law."""
+    rows = contents.rows
     parts = []
     for panel, what in (("kept", "trained on"), ("pool", "in the pool")):
         saving = best_saving(rows, panel)
@@ -156,19 +151,20 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join([*parts, f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the exact law"])
 
 
-def describe(config: Mapping[str, Any]) -> str:
+def describe(settings: Settings) -> str:
     """The settings in one line: the caption of `draw`."""
     return (
-        f"Linear classifier, d = {config['d']}; pruning direction at cosine {config['rho']:g} to the truth; "
+        f"Linear classifier, d = {settings['d']}; pruning direction at cosine {settings['rho']:g} to the truth; "
         "best ridge per kept sample at each point"
     )
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """Both panels on one accuracy axis (log error); `note` marks e.g. a quick preset, `caption` names the settings.
 
     Raises ValueError without rows.
     """
+    rows = contents.rows
     if not rows:
         raise ValueError("fig3.draw: got no rows; allowed the rows of fig3.compute; do compute them first")
     hard = [series for series in _exact_series(rows) if series != KEEP_ALL]
@@ -177,7 +173,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
     looks = {s: style.Style(colour, "o") for s, colour in colours.items()}
     looks |= {s + V1: look._replace(linestyle=":") for s, look in looks.items()}
     with style.context():
-        figure = Figure(figsize=(9.6, 4.9), layout="constrained")
+        figure = Plot(figsize=(9.6, 4.9), layout="constrained")
         axes = figure.subplots(1, 2, sharey=True)
         kept = panels.curve(select(rows, panel="kept", series=KEEP_ALL) or rows).x
         for ax, (panel, (title, xlabel)) in zip(axes, PANELS.items(), strict=True):
@@ -194,5 +190,14 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         key["Monte Carlo"] = Line2D([], [], color=style.GREY, marker="o", markersize=3.2, linestyle="none")
         key["law of arXiv v1, where it differs"] = Line2D([], [], color=style.GREY, linestyle=":")
         panels.legend(figure, [key])
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="fig3",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+)

@@ -8,21 +8,21 @@ points into units of their own standard error.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.settings import build, require
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
-Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
 HARD, EASY, RANDOM = "keep hard", "keep easy", "keep at random"
 RULES: dict[str, Callable[[Any], rmt.Rule]] = {
     HARD: rmt.KeepHard,
@@ -71,19 +71,14 @@ def panel_name(n: int, ridge: float) -> str:
     return f"n = {n}, ridge {ridge:g}"
 
 
-def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The rows of a panel per pool size and ridge (error rate against keep fraction), and of panels "z" and "p = phi".
-
-    Args:
-        config: the keys of `Config`.
-        records: unused; this figure has no training runs.
-        progress: called as (done, total, what) before each Monte-Carlo point.
 
     In panel "z", x is the number of kept samples per dimension and y the difference between Monte Carlo and exact law
     over the standard error; its series are named by rule and panel. Panel "p = phi" has the threshold of every pool.
     The random numbers of a point depend on the seed, its pool, ridge, rule and fraction only.
     """
-    settings = build(Config, config, "fig7")
+    settings = build(Config, inputs.settings, "fig7")
     rows: list[Row] = []
     grid = np.geomspace(settings.least_fraction, 1.0, settings.points)
     cells = [(ridge, n) for ridge in settings.ridges for n in settings.pools]
@@ -96,7 +91,7 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
     points = [(*cell, name, p) for cell in cells for name in RULES for p in settings.simulated]
     for done, (ridge, n, name, p) in enumerate(points):
         panel = panel_name(n, ridge)
-        progress(done, len(points), f"{panel}: {name} {p:g}")
+        inputs.progress(done, len(points), f"{panel}: {name} {p:g}")
         problem = rmt.Problem(n=n, d=settings.d, ridge=ridge, rule=RULES[name](p), rho=settings.rho)
         code = [n, round(1e12 * ridge), list(RULES).index(name), round(1e9 * p)]
         rng = np.random.default_rng([settings.seed, *code])
@@ -107,8 +102,9 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
     return rows
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: best keep fraction of keep-hard per panel, and the z-scores."""
+    rows = contents.rows
     parts = []
     for panel in dict.fromkeys(row.panel for row in rows if row.panel not in ("z", "p = phi")):
         lines = {name: select(rows, panel=panel, series=name, source="theory") for name in (HARD, RANDOM)}
@@ -126,19 +122,20 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts) or "no panel"
 
 
-def describe(config: Mapping[str, Any], records: None = None) -> str:  # noqa: ARG001
+def describe(settings: Settings) -> str:
     """The settings in one line: the caption of `draw`."""
     return (
-        f"Linear classifier, d = {config['d']}; pruning direction at cosine {config['rho']:g} to the truth; "
-        f"{config['trials']} Monte-Carlo trials a point"
+        f"Linear classifier, d = {settings['d']}; pruning direction at cosine {settings['rho']:g} to the truth; "
+        f"{settings['trials']} Monte-Carlo trials a point"
     )
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """Columns by pool size, rows by ridge, and the z-scores on the right.
 
     Raises ValueError without rows.
     """
+    rows = contents.rows
     thresholds = {row.series: row.x for row in select(rows, panel="p = phi")}
     names = [panel for panel in dict.fromkeys(row.panel for row in rows) if panel in thresholds]
     if not names:
@@ -146,7 +143,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
     columns = len({thresholds[panel] for panel in names})
     lines = -(-len(names) // columns)
     with style.context():
-        figure = Figure(figsize=(2.6 * columns + 3.0, 2.7 * lines + 0.9), layout="constrained")
+        figure = Plot(figsize=(2.6 * columns + 3.0, 2.7 * lines + 0.9), layout="constrained")
         grid = figure.add_gridspec(lines, columns + 1, width_ratios=[1.0] * columns + [1.15])
         first: Axes | None = None
         for index, panel in enumerate(names):
@@ -168,7 +165,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         }
         key["p = d/n: as many kept samples as dimensions"] = Line2D([], [], color=style.BLACK, linestyle=":")
         panels.legend(figure, [key])
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
 
 
@@ -188,3 +185,12 @@ def _draw_scores(ax: Axes, rows: Sequence[Row]) -> None:
         xlabel="kept samples per dimension, p n/d",
         ylabel="(Monte Carlo - law) / standard error",
     )
+
+
+FIGURE = Figure(
+    name="fig7",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+)

@@ -7,21 +7,21 @@ its Monte Carlo (reduced for the squared loss, Newton's method on the data matri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.settings import build, require
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from figures.theory.fig3 import series_name
 
-Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
 LOSSES = ("squared", "logistic", "smoothed hinge")
 SIZE, RIDGE = "{}: best ridge", "{}: against ridge"
 _FINER = 16  # ridges of the squared loss per ridge of the others
@@ -60,20 +60,14 @@ class Config:
         require(self.seed >= 0, "loss.seed", self.seed, "whole numbers >= 0")
 
 
-def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
-    """The rows of two panels per loss: error rate against n/d at the best ridge, and against the ridge at one n/d.
-
-    Args:
-        config: the keys of `Config`.
-        records: unused; this figure has no training runs.
-        progress: called as (done, total, what) before each series.
-    """
-    settings = build(Config, config, "loss")
+def compute(inputs: Inputs) -> list[Row]:
+    """The rows of two panels per loss: error rate against n/d at the best ridge, and against the ridge at one n/d."""
+    settings = build(Config, inputs.settings, "loss")
     ratios = 2.0 ** np.arange(settings.first_log2, settings.last_log2 + 1)
     points = [(loss, p) for loss in LOSSES for p in settings.fractions]
     rows: list[Row] = []
     for done, (loss, p) in enumerate(points):
-        progress(done, len(points), f"{loss}: {series_name(p)}")
+        inputs.progress(done, len(points), f"{loss}: {series_name(p)}")
         ridges = _ridges(settings, loss)[:, None]
         shared: dict[str, Any] = {"rule": rmt.KeepHard(p), "rho": settings.rho, "loss": loss}
         errors = np.asarray(rmt.error_rate(rmt.Problem(n=ratios, d=1, ridge=ridges, **shared)))  # (R, sizes)
@@ -110,8 +104,9 @@ def gains(rows: Sequence[Row], loss: str) -> tuple[float, list[tuple[str, float,
     return last, [(name, y, at.get(series_name(1.0), np.nan) / y) for name, y in at.items()]
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: error rates and gains at the largest pool, per loss, and how close Monte Carlo is."""
+    rows = contents.rows
     parts = []
     for loss in LOSSES:
         if select(rows, panel=SIZE.format(loss)):
@@ -126,22 +121,23 @@ def summary(rows: Sequence[Row]) -> str:
     )
 
 
-def describe(config: Mapping[str, Any]) -> str:
+def describe(settings: Settings) -> str:
     """The settings in one line: the caption of `draw`."""
     return (
-        f"Linear classifier; pruning direction at cosine {config['rho']:g} to the truth; law, and Monte Carlo "
-        f"with d = {config['d']}, {config['trials']} trials a point"
+        f"Linear classifier; pruning direction at cosine {settings['rho']:g} to the truth; law, and Monte Carlo "
+        f"with d = {settings['d']}, {settings['trials']} trials a point"
     )
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """A column per loss; above against pool size, below against the ridge. Raises ValueError without rows."""
+    rows = contents.rows
     if not rows:
         raise ValueError("loss.draw: got no rows; allowed the rows of loss.compute; do compute them first")
     names = list(dict.fromkeys(row.series for row in rows))
     looks = {name: style.Style(COLOURS[i % len(COLOURS)], "o") for i, name in enumerate(names)}
     with style.context():
-        figure = Figure(figsize=(9.6, 6.2), layout="constrained")
+        figure = Plot(figsize=(9.6, 6.2), layout="constrained")
         axes = figure.subplots(2, len(LOSSES), sharey="row")
         for column, loss in enumerate(LOSSES):
             for ax, template in zip(axes[:, column], (SIZE, RIDGE), strict=True):
@@ -160,5 +156,14 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         key: panels.Drawn = {name: Line2D([], [], color=looks[name].colour) for name in names}
         key["Monte Carlo"] = Line2D([], [], color=style.GREY, marker="o", markersize=3.2, linestyle="none")
         panels.legend(figure, [key])
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="loss",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+)

@@ -6,23 +6,22 @@ compete by what their data are worth. Pruning pays where it lowers the error of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 import rmt
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.settings import build, require
 from figures.contract.table import Row, select
 from figures.drawing import style, ticks
 from rmt.limits import optimal_keep_fraction, optimal_ridge
 
-Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
 BEST, GAIN, LINE = "best keep fraction", "error saved", "pruning pays"
 
 
@@ -45,23 +44,18 @@ class Config:
         require(0 < self.pays < 1, "phase.pays", self.pays, "shares in (0, 1)")
 
 
-def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The rows of panels BEST and GAIN, a series per cosine with x = n/d, and LINE, x = cosine and y = n/d.
-
-    Args:
-        config: the keys of `Config`.
-        records: unused; this figure has no training runs.
-        progress: called as (done, total, what) before each cosine.
 
     LINE has the least n/d at which pruning pays, interpolated in log n/d; cosines at which it pays nowhere, or already
     at the first n/d, are left out.
     """
-    settings = build(Config, config, "phase")
+    settings = build(Config, inputs.settings, "phase")
     points = (settings.last_log2 - settings.first_log2) * settings.points_per_octave + 1
     ratio = np.logspace(settings.first_log2, settings.last_log2, points, base=2)
     rows: list[Row] = []
     for done, rho in enumerate(np.cos(np.linspace(np.arccos(settings.least_rho), 0.0, settings.cosines))):
-        progress(done, settings.cosines, f"cosine {rho:g}")
+        inputs.progress(done, settings.cosines, f"cosine {rho:g}")
         problem = rmt.Problem(n=ratio, d=1.0, ridge=1.0, rule=rmt.KeepAll(), rho=rho)
         best = optimal_keep_fraction(problem, best_ridge=True)
         saved = 1 - np.asarray(best.error_rate) / np.asarray(optimal_ridge(problem).error_rate)
@@ -108,8 +102,9 @@ def matrix(rows: Sequence[Row], panel: str) -> tuple[NDArray[np.float64], NDArra
     return ratio, np.array([cosine(name) for name in series]), np.array([[row.y for row in line] for line in lines])
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: where pruning starts to pay, the least p*, and the largest share of error saved."""
+    rows = contents.rows
     if not rows:
         return "no rows"
     parts = []
@@ -123,22 +118,23 @@ def summary(rows: Sequence[Row]) -> str:
     return "; ".join(parts)
 
 
-def describe(config: Mapping[str, Any], records: None = None) -> str:  # noqa: ARG001
+def describe(settings: Settings) -> str:
     """The settings in one line: the caption of `draw`."""
-    pays = f"pruning pays where it saves {100 * config['pays']:g} % of keep-all's error"
+    pays = f"pruning pays where it saves {100 * settings['pays']:g} % of keep-all's error"
     return f"Keep-hard; best ridge for every fraction; {pays}"
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """Two maps over n/d and cosine, best keep fraction and error saved, with the border of where pruning pays.
 
     Raises ValueError without rows.
     """
+    rows = contents.rows
     if not rows:
         raise ValueError("phase.draw: got no rows; allowed the rows of phase.compute; do compute them first")
     line = select(rows, panel=LINE)
     with style.context():
-        figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+        figure = Plot(figsize=(9.6, 4.4), layout="constrained")
         axes = figure.subplots(1, 2, sharex=True, sharey=True)
         maps = (
             (BEST, "best keep fraction p*", "YlGnBu_r", (0.0, 1.0)),
@@ -175,5 +171,14 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         if line:
             key = Line2D([], [], color=style.PINK, linewidth=2.2)
             figure.legend([key], [f"above and right of it pruning pays, {line[0].series}"], loc="outside lower center")
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="phase",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+)

@@ -8,23 +8,23 @@ the metric of Sigma. Every point has the best ridge of a list, by the exact law.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.settings import build, require
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from rmt import covariance
 
-Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
 KEEP_ALL = "keep all"
 RIDGES = np.logspace(-6, 1, 57)  # to choose from, relative to the kept samples
 
@@ -80,17 +80,12 @@ def best_ridge(problem: rmt.Problem, shape: Mapping[str, Any]) -> rmt.Problem:
     return replace(problem, ridge=ridges.flat[np.argmin(errors, axis=0)])
 
 
-def compute(config: Mapping[str, Any], records: None = None, progress: Progress = lambda *_: None) -> list[Row]:  # noqa: ARG001
+def compute(inputs: Inputs) -> list[Row]:
     """The rows of one panel per exponent: error rate against pool size, exact law and Monte Carlo.
-
-    Args:
-        config: the keys of `Config`.
-        records: unused; this figure has no training runs.
-        progress: called as (done, total, what) before each line and each Monte-Carlo point.
 
     The random numbers of a point depend on the seed, its exponent, fraction and size only.
     """
-    settings = build(Config, config, "spectra")
+    settings = build(Config, inputs.settings, "spectra")
     octaves = settings.last_log2 - settings.first_log2
     pools = 2.0 ** (
         settings.first_log2 + np.arange(octaves * settings.points_per_octave + 1) / settings.points_per_octave
@@ -101,12 +96,12 @@ def compute(config: Mapping[str, Any], records: None = None, progress: Progress 
     rows: list[Row] = []
     for done, (exponent, p) in enumerate(cells):
         shape, panel, series = world(settings.d, exponent, settings.rho), panel_name(exponent), series_name(p)
-        progress(done * (1 + len(sizes)), total, f"{panel}: {series}")
+        inputs.progress(done * (1 + len(sizes)), total, f"{panel}: {series}")
         problem = rmt.Problem(n=pools, d=settings.d, ridge=1.0, rule=rmt.KeepHard(p))
         law = np.asarray(covariance.error_rate(best_ridge(problem, shape), **shape))
         rows += [Row("spectra", panel, series, "theory", float(n), float(y)) for n, y in zip(pools, law, strict=True)]
         for index, n in enumerate(sizes):
-            progress(done * (1 + len(sizes)) + 1 + index, total, f"{panel}: {series}, {n} samples")
+            inputs.progress(done * (1 + len(sizes)) + 1 + index, total, f"{panel}: {series}, {n} samples")
             tuned = best_ridge(replace(problem, n=n), shape)
             rng = np.random.default_rng([settings.seed, round(1e6 * exponent), round(1e9 * p), n])
             found = covariance.simulate(tuned, trials=settings.trials, rng=rng, **shape)
@@ -134,8 +129,9 @@ def series_name(p: float) -> str:
     return KEEP_ALL if p == 1 else f"keep hardest {100 * p:g} %"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(contents: Contents) -> str:
     """One line for the terminal: error at the largest pool, and how Monte Carlo lies to the exact law."""
+    rows = contents.rows
     parts = []
     for panel in dict.fromkeys(row.panel for row in rows):
         lines = {s: select(rows, panel=panel, series=s, source="theory") for s in _series(rows)}
@@ -151,19 +147,20 @@ def _series(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row.series for row in rows))
 
 
-def describe(config: Mapping[str, Any], records: None = None) -> str:  # noqa: ARG001
+def describe(settings: Settings) -> str:
     """The settings in one line: the caption of `draw`."""
     return (
-        f"Linear classifier, d = {config['d']}, covariance with power-law eigenvalues of mean 1; "
-        f"pruning direction at cosine {config['rho']:g} to the truth; best ridge at each point"
+        f"Linear classifier, d = {settings['d']}, covariance with power-law eigenvalues of mean 1; "
+        f"pruning direction at cosine {settings['rho']:g} to the truth; best ridge at each point"
     )
 
 
-def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
+def draw(contents: Contents) -> Plot:
     """One panel per spectrum on common log-log axes.
 
     Raises ValueError without rows.
     """
+    rows = contents.rows
     if not rows:
         raise ValueError("spectra.draw: got no rows; allowed the rows of spectra.compute; do compute them first")
     names = list(dict.fromkeys(row.panel for row in rows))
@@ -173,7 +170,7 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         s: style.Style(c, "o") for s, c in zip(hard, shades, strict=True)
     }
     with style.context():
-        figure = Figure(figsize=(max(9.6, 2.9 * len(names) + 0.4), 3.9), layout="constrained")
+        figure = Plot(figsize=(max(9.6, 2.9 * len(names) + 0.4), 3.9), layout="constrained")
         axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for ax, panel in zip(axes, names, strict=True):
             here = select(rows, panel=panel)
@@ -185,5 +182,14 @@ def draw(rows: Sequence[Row], note: str = "", caption: str = "") -> Figure:
         key: panels.Drawn = {s: Line2D([], [], color=looks[s].colour) for s in _series(rows)}
         key["Monte Carlo"] = Line2D([], [], color=style.GREY, marker="o", markersize=3.2, linestyle="none")
         panels.legend(figure, [key])
-        style.inscribe(figure, caption, note)
+        style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+FIGURE = Figure(
+    name="spectra",
+    compute=compute,
+    summary=summary,
+    draw=draw,
+    describe=describe,
+)

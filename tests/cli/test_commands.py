@@ -5,13 +5,15 @@ Experiments here are small files of the real format, on the linear world; the pr
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.small_experiments import COMMAND, WORLD
 
 import paper_repro
-from cli import plans
+from figures import registry
+from figures.theory import fig3
 
 # What it says
 
@@ -38,9 +40,9 @@ def test_dry_run_shows_everything_and_does_nothing(small, capsys):
 def test_list_names_every_figure_with_its_duration(capsys, tmp_path):
     assert paper_repro.main(["list", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    for name in plans.FIGURES:
+    for name in registry.FIGURES:
         assert name in said
-    assert said.count(" min") >= 2 * len(plans.FIGURES)
+    assert said.count(" min") >= 2 * len(registry.FIGURES)
     assert not list(tmp_path.iterdir())
 
 
@@ -151,7 +153,7 @@ def test_an_unwritable_folder_is_refused(small, capsys, tmp_path, target, monkey
     """A file is in the way: found out for theory and for training runs."""
     (tmp_path / "file").write_text("")
     if target == "fig3":
-        monkeypatch.setattr(plans.figure("fig3"), "compute", lambda *_: [])
+        monkeypatch.setattr(fig3, "FIGURE", replace(fig3.FIGURE, compute=lambda _: []))
         empty = "# Figure 3: none.\ncompute_s = { quick = 1 }\n[presets.quick]\n"
         (small.folder / "fig3.toml").write_text(empty)
     places = ["--experiments", str(small.folder), "--out", str(tmp_path / "file")]

@@ -6,13 +6,14 @@ from cli import estimate as estimates
 from cli.estimate import Footprint, estimate, resolved
 from cli.listing import _from_nothing, _wall, footprint, needed_for, speeds, spell
 from cli.options import Options
-from cli.plans import FIGURES, plan
+from cli.plans import plan
 from cli.speeds import CORE, Speeds, known, settings, text
 from empirical.config import to_dict
 from empirical.diffusion.guidance import When
 from empirical.review.examine import examine
 from empirical.runs.execute import execute
 from empirical.settings.recipes import load_toml
+from figures.registry import FIGURES
 
 KINDS = [
     ("digits", {}),

@@ -4,6 +4,7 @@ import tomllib
 from functools import cache
 
 from figures.contract import table
+from figures.contract.figure import Inputs
 from figures.theory import curation, exponent, fig7, loss, phase, spectra
 from support.places import EXPERIMENTS
 
@@ -35,4 +36,4 @@ def preset(name, part):
 @cache
 def rows(name):
     """The checked table of a figure with its small settings."""
-    return table.check(MODULES[name].compute(SMALL[name]))
+    return table.check(MODULES[name].compute(Inputs(SMALL[name])))

@@ -13,6 +13,7 @@ from support.places import DATA, ROOT
 import scaling
 from figures.contract import settings as config
 from figures.contract import table
+from figures.contract.figure import Contents
 from figures.drawing import panels, style, ticks
 from figures.paper import numbers as paper
 from figures.practice import fig4, fig5
@@ -54,28 +55,32 @@ def test_saving_interpolates_between_sizes():
     assert found == (pytest.approx(2**1.5), "", 0.89, 1024, pytest.approx(256 * 2**0.5))
     worse = [row._replace(y=0.7 + row.x * 1e-4) if row.series == paper.DP else row for row in FIG4]
     assert fig4.saving(worse, "linear")[:2] == (2.0, "<")
-    assert "0.890 by static with 1,024 samples, not by DP with 512 samples" in fig4.summary(worse)
-    assert not any("fewer" in text for text in texts(fig4.draw([row for row in worse if row.panel == "linear"])))
+    assert "0.890 by static with 1,024 samples, not by DP with 512 samples" in fig4.summary(Contents(worse))
+    assert not any(
+        "fewer" in text for text in texts(fig4.draw(Contents([row for row in worse if row.panel == "linear"])))
+    )
     better = [row._replace(y=0.99) if row.series == paper.DP else row for row in FIG4]
     assert fig4.saving(better, "linear")[:2] == (8.0, ">")
     assert fig4.saving([row for row in FIG4 if row.series != paper.DP], "linear") is None
 
 
 def test_fig4_says_what_it_draws():
-    said = texts(fig4.draw(FIG4, note="quick preset", caption="8 seeds"))
+    said = texts(fig4.draw(Contents(FIG4, note="quick preset", caption="8 seeds")))
     assert {"quick preset", "8 seeds", "linear world, 8 seeds", "digits, 8 seeds"} <= set(said)
     assert {"2.8x fewer", "33x fewer", "25x fewer"} <= set(said)
     assert [said.count(series) for series in ("static", "deliberate practice", "random direction")] == [1, 1, 1]
-    assert "linear: 0.890 by static with 1,024 samples, by DP with 362 samples (2.8x fewer)" in fig4.summary(FIG4)
+    assert "linear: 0.890 by static with 1,024 samples, by DP with 362 samples (2.8x fewer)" in fig4.summary(
+        Contents(FIG4)
+    )
 
 
 def test_fig5_says_what_it_draws():
-    said = texts(fig5.draw(FIG5, note="quick preset", cost="CPU seconds per added image"))
-    assert {"quick preset", "CPU seconds per added image", "3.8x cheaper"} <= set(said)
+    said = texts(fig5.draw(Contents(FIG5, note="quick preset")))
+    assert {"quick preset", "sampling work per added sample (plain: 1)", "3.8x cheaper"} <= set(said)
     assert [said.count(s) for s in ("oversample-then-prune", "through x0", "through denoiser", "replacement")] == [
         1
     ] * 4
-    summary = fig5.summary(FIG5)
+    summary = fig5.summary(Contents(FIG5))
     assert "linear: oversample-then-prune best 0.900 at ratio 8 (0.850 at 1)" in summary
     assert "through x0 best 0.910 at omega 0.05 (0.850 at 0)" in summary
     assert "DP through x0 3.8x cheaper than oversampling, DP through denoiser > 8.0x cheaper than" in summary
@@ -96,7 +101,7 @@ def test_fig5_says_what_it_draws():
     ],
 )
 def test_missing_panels_and_series_are_left_out(draw, rows, tmp_path):
-    figure = draw(rows)
+    figure = draw(Contents(rows))
     assert sum(ax.axison for ax in figure.axes) == len({row.panel for row in rows})
     figure.savefig(tmp_path / "figure.png")
 
@@ -104,13 +109,13 @@ def test_missing_panels_and_series_are_left_out(draw, rows, tmp_path):
 @pytest.mark.parametrize("module", [fig4, fig5])
 def test_no_rows_is_an_error_with_advice(module):
     with pytest.raises(ValueError, match=r"draw: got no rows of any panel; allowed .*; do run a world"):
-        module.draw([row._replace(panel="elsewhere") for row in FIG4])
-    assert "no panel" in module.summary([])
+        module.draw(Contents([row._replace(panel="elsewhere") for row in FIG4]))
+    assert "no panel" in module.summary(Contents([]))
 
 
 @pytest.mark.parametrize(("draw", "rows"), [(fig4.draw, FIG4), (fig5.draw, FIG5)])
 def test_nothing_overlaps(draw, rows):
-    assert_nothing_overlaps(draw(rows, note="quick preset: 2 seeds", caption="a caption"))
+    assert_nothing_overlaps(draw(Contents(rows, note="quick preset: 2 seeds", caption="a caption")))
 
 
 def test_error_bars_are_two_standard_errors_of_practice_only():
@@ -185,7 +190,7 @@ def test_a_series_looks_the_same_everywhere_and_an_unknown_one_has_a_look():
 
 
 def test_equal_figures_give_equal_bytes_without_dates(tmp_path):
-    first, second = (style.save(fig4.draw(FIG4), tmp_path / name / "fig4") for name in ("a", "b"))
+    first, second = (style.save(fig4.draw(Contents(FIG4)), tmp_path / name / "fig4") for name in ("a", "b"))
     assert [path.name for path in first] == ["fig4.png", "fig4.pdf", "fig4.svg"]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -194,12 +199,12 @@ def test_equal_figures_give_equal_bytes_without_dates(tmp_path):
 
 def test_drawing_leaves_matplotlibs_settings_alone():
     before = dict(matplotlib.rcParams)
-    fig5.draw(FIG5)
+    fig5.draw(Contents(FIG5))
     assert dict(matplotlib.rcParams) == before
 
 
 def test_importing_the_figures_chooses_no_backend():
-    code = "import sys, figures.fig3, figures.fig4, figures.fig5; assert 'matplotlib.pyplot' not in sys.modules"
+    code = "import sys, figures.theory.fig3, figures.practice.fig4; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

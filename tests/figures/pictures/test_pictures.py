@@ -1,7 +1,6 @@
 """Figures of sample images, from invented pictures: what is where, what stands below, that nothing overlaps."""
 
 import base64
-import importlib
 import io
 import json
 from itertools import combinations
@@ -14,18 +13,15 @@ from support.layout import assert_nothing_overlaps
 from support.small_experiments import in_this_process
 
 import paper_repro
+from figures.contract.figure import Contents, Inputs
 from figures.contract.table import check, select
 from figures.drawing import grids
 from figures.drawing.grids import Block, Sheet, Words
 from figures.pictures import portraits
-from figures.registry import MODULES
+from figures.registry import figure
 
 NAMES = ("fig8", "fig10", "fig11", "fig12", "fig13")
 STEPS = (0, 100, 200)
-
-
-def module(name):
-    return importlib.import_module(MODULES[name])
 
 
 def png(level, size=8, colour=False):
@@ -85,8 +81,9 @@ def records_of(name, worlds=("digits",), seeds=3, names=None):
 
 
 def drawn(name, records, note="quick preset: few seeds and points"):
-    figure = module(name)
-    return figure.draw(figure.compute({}, records, None), note, figure.describe({}), figure.pictures(records))
+    asked = figure(name)
+    rows = asked.compute(Inputs({}, records))
+    return asked.draw(Contents(rows, note, asked.describe({}), asked.pictures(records)))
 
 
 def texts(ax):
@@ -98,7 +95,7 @@ def texts(ax):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_table_is_valid_and_its_errors_are_over_seeds(name):
-    rows = check(module(name).compute({}, records_of(name), None))
+    rows = check(figure(name).compute(Inputs({}, records_of(name))))
     assert rows
     assert {(row.figure, row.panel, row.source, row.n_seeds) for row in rows} == {(name, "digits", "practice", 3)}
     assert any(row.stderr == pytest.approx(0.1 / 3**0.5) for row in rows)  # seeds are .1 apart
@@ -109,14 +106,14 @@ def test_the_entropies_are_the_means_over_a_cell_s_images():
     for one in records:
         for number, image in enumerate(one["examined"]["images"][:3]):  # learner 1, omega = 0
             image["entropy"] = number + one["seed"]
-    rows = select(module("fig10").compute({}, records, None), series="learner of addition 1")
+    rows = select(figure("fig10").compute(Inputs({}, records)), series="learner of addition 1")
     assert (rows[0].x, rows[0].y) == (0.0, 1.5)
     assert rows[0].stderr == pytest.approx(0.5)
     assert [row.x for row in rows] == list(OMEGAS)
 
 
 def test_rows_of_pools_are_judged_when_added_and_at_the_end():
-    found = {name: module(name).compute({}, records_of(name), None) for name in ("fig11", "fig12", "fig13")}
+    found = {name: figure(name).compute(Inputs({}, records_of(name))) for name in ("fig11", "fig12", "fig13")}
     plain = select(found["fig11"], series="plain")
     assert [(row.x, row.y) for row in plain] == [(100.0, pytest.approx(0.7)), (800.0, 0.5)]
     assert [row.x for row in select(found["fig12"], series="last addition")] == [200.0, 800.0]
@@ -126,10 +123,10 @@ def test_rows_of_pools_are_judged_when_added_and_at_the_end():
 def test_what_one_seed_alone_has_is_no_row_and_its_iterations_are_averaged():
     records = records_of("fig10", seeds=2)
     records[1]["examined"]["images"] = [p for p in records[1]["examined"]["images"] if p["round"] == 1]
-    assert {row.series for row in module("fig10").compute({}, records, None)} == {"learner of addition 1"}
+    assert {row.series for row in figure("fig10").compute(Inputs({}, records))} == {"learner of addition 1"}
     records = records_of("fig12", seeds=2)
     records[1]["examined"]["iterations"] = [0, 140, 260]
-    first = select(module("fig12").compute({}, records, None), series="first addition")
+    first = select(figure("fig12").compute(Inputs({}, records)), series="first addition")
     assert [row.x for row in first] == [120.0, 800.0]
 
 
@@ -144,8 +141,8 @@ def test_what_one_seed_alone_has_is_no_row_and_its_iterations_are_averaged():
     ],
 )
 def test_summaries_say_the_numbers(name, said):
-    assert module(name).summary(module(name).compute({}, records_of(name), None)).startswith(said)
-    assert module(name).summary([]) == "no world has pictures"
+    assert figure(name).summary(Contents(figure(name).compute(Inputs({}, records_of(name))))).startswith(said)
+    assert figure(name).summary(Contents([])) == "no world has pictures"
 
 
 # The pictures
@@ -184,7 +181,7 @@ def test_long_words_stay_below_their_image():
 
 def test_the_first_seed_is_shown_and_red_is_another_class():
     records = records_of("fig10")
-    sheet = module("fig10").pictures(records[::-1])["digits"]
+    sheet = figure("fig10").pictures(records[::-1])["digits"]
     assert sheet.rows == ["0", "4", "9"]
     assert [block.title for block in sheet.blocks] == [
         "learner of addition 1 (iteration 100)",
@@ -196,13 +193,13 @@ def test_the_first_seed_is_shown_and_red_is_another_class():
     assert block.words[1][0] == Words("2.00", False)
     assert block.images.shape == (3, 3, 1, 8, 8)
     assert block.images[2, 0, 0, 0, 0] == pytest.approx((90 + 2) / 127.5 - 1, abs=1e-6)
-    figure = grids.draw_sheets([sheet])
-    marked = {text.get_text(): text.get_color() for ax in figure.axes for text in texts(ax)}
+    drawing = grids.draw_sheets([sheet])
+    marked = {text.get_text(): text.get_color() for ax in drawing.axes for text in texts(ax)}
     assert marked["2.10 as 4"] != marked["2.10"]
 
 
 def test_rows_belong_to_a_class_and_columns_to_a_step():
-    sheet = module("fig8").pictures(records_of("fig8"))["digits"]
+    sheet = figure("fig8").pictures(records_of("fig8"))["digits"]
     assert sheet.rows[:4] == ["0: plain", "0: omega = 0.02", "0: omega = 0.1", "4: plain"]
     assert sheet.parts == 3
     (block,) = sheet.blocks
@@ -212,14 +209,14 @@ def test_rows_belong_to_a_class_and_columns_to_a_step():
 
 
 def test_blocks_say_how_their_samples_were_made_and_lack_what_is_not_there():
-    sheet = module("fig11").pictures(records_of("fig11"))["digits"]
+    sheet = figure("fig11").pictures(records_of("fig11"))["digits"]
     titles = ["plain", "the most uncertain of 16 times as many", "guided, omega = 0.05"]
     assert [block.title for block in sheet.blocks] == titles
     assert sheet.blocks[0].words[0] == [Words(".60 \N{RIGHTWARDS ARROW} .50")] * 3 + [Words("")]
     assert (sheet.blocks[0].images[0, 3] == 1).all()  # white: of class 0 there are three
-    sheet = module("fig12").pictures(records_of("fig12"))["digits"]
+    sheet = figure("fig12").pictures(records_of("fig12"))["digits"]
     assert sheet.blocks[1].title == "addition 2, at iteration 200, omega = 0.05"
-    sheet = module("fig13").pictures(records_of("fig13"))["digits"]
+    sheet = figure("fig13").pictures(records_of("fig13"))["digits"]
     assert [block.title for block in sheet.blocks] == ["first pool, 128 rows", "last pool, 384 rows"]
 
 

@@ -12,6 +12,7 @@ from support.places import EXPERIMENTS
 import rmt
 from empirical.scale import sweep
 from figures.contract import table
+from figures.contract.figure import Contents, Inputs
 from figures.practice import adaptive
 from rmt.adaptive import fixed_points, recursion
 
@@ -56,7 +57,7 @@ def records():
 
 @pytest.fixture(scope="module")
 def rows(records):
-    return table.check(adaptive.compute({}, records, NO_PROGRESS))
+    return table.check(adaptive.compute(Inputs({}, records)))
 
 
 def line(rows, panel, series, source="theory"):
@@ -102,7 +103,7 @@ def test_panels_have_all_runs_at_their_places(rows):
 
 
 def test_what_is_said(rows, records):
-    said = adaptive.summary(rows)
+    said = adaptive.summary(Contents(rows))
     assert "10 points with replacement within" in said
     assert said.endswith("attracts, 0.902; attracts, 0.971; repels, 0.946")
     assert {name: len(z) for name, z in adaptive.details(records)["z-scores"].items()} == {
@@ -116,13 +117,13 @@ def test_what_is_said(rows, records):
 @pytest.mark.parametrize("kept", ["", "a", "b", "cd", "ad"])
 def test_panels_without_runs_are_left_out(records, kept):
     some = [record for record in records if record["panel"] in kept]
-    rows = table.check(adaptive.compute({}, some, NO_PROGRESS))
+    rows = table.check(adaptive.compute(Inputs({}, some)))
     assert {row.panel for row in rows} == set(kept) - ({"b", "c"} if "a" not in kept else set())
-    assert adaptive.summary(rows)
+    assert adaptive.summary(Contents(rows))
 
 
 def test_the_drawing_is_complete_and_nothing_overlaps(rows):
-    figure = adaptive.draw(rows, note="quick preset: few seeds and points", caption=adaptive.describe({}))
+    figure = adaptive.draw(Contents(rows, note="quick preset: few seeds and points", caption=adaptive.describe({})))
     figure.draw_without_rendering()
     (legend,) = figure.findobj(Legend)
     named = [text.get_text() for text in legend.get_texts()]
@@ -134,7 +135,7 @@ def test_the_drawing_is_complete_and_nothing_overlaps(rows):
     blocks = [ax.get_tightbbox().padded(-1) for ax in figure.axes] + [legend.get_window_extent()]
     assert not any(a.overlaps(b) for a, b in combinations(blocks, 2))
     with pytest.raises(ValueError, match=r"adaptive\.draw: got no rows of any panel; allowed .*; do run the linear"):
-        adaptive.draw([])
+        adaptive.draw(Contents([]))
 
 
 def test_the_recipe_is_valid_and_says_what_it_shows():
@@ -152,7 +153,7 @@ def test_the_recipe_is_valid_and_says_what_it_shows():
 
 def test_bad_settings_are_refused():
     with pytest.raises(ValueError, match=r"adaptive: got \{'typo': 1\}; allowed no settings"):
-        adaptive.compute({"typo": 1}, [], NO_PROGRESS)
+        adaptive.compute(Inputs({"typo": 1}, []))
 
 
 def test_examples_in_docstrings():

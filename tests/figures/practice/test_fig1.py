@@ -8,6 +8,7 @@ from support.places import EXPERIMENTS
 
 from empirical.settings.recipes import load_toml
 from figures.contract import table
+from figures.contract.figure import Contents, Inputs
 from figures.contract.table import select
 from figures.paper import numbers as paper
 from figures.practice import fig1
@@ -37,7 +38,7 @@ RECORDS = [
 
 
 def rows_of(records=RECORDS):
-    return table.check(fig1.compute({}, records, lambda *_: None))
+    return table.check(fig1.compute(Inputs({}, records)))
 
 
 def test_own_runs_stand_beside_the_papers_points():
@@ -52,14 +53,14 @@ def test_own_runs_stand_beside_the_papers_points():
 
 
 def test_savings_are_the_papers_whatever_else_there_is():
-    assert "IN-1k: 0.456 with 25x fewer samples; IN-1k, own points: 1" in fig1.summary(rows_of())
-    assert "digits: 0.950 with > 16x fewer samples" in fig1.summary(rows_of())
-    assert fig1.summary([]) == "no panel has both methods"
+    assert "IN-1k: 0.456 with 25x fewer samples; IN-1k, own points: 1" in fig1.summary(Contents(rows_of()))
+    assert "digits: 0.950 with > 16x fewer samples" in fig1.summary(Contents(rows_of()))
+    assert fig1.summary(Contents([])) == "no panel has both methods"
 
 
 @pytest.mark.parametrize("records", [RECORDS, RECORDS[:3], []], ids=["all", "no digits", "nothing run"])
 def test_it_is_drawn_legibly(records):
-    figure = fig1.draw(rows_of(records), "quick preset", fig1.describe({}))
+    figure = fig1.draw(Contents(rows_of(records), "quick preset", fig1.describe({})))
     assert_nothing_overlaps(figure)
     (legend,) = figure.findobj(Legend)
     named = {text.get_text() for text in legend.get_texts()}
@@ -69,7 +70,7 @@ def test_it_is_drawn_legibly(records):
 
 def test_no_rows_is_an_error_with_advice():
     with pytest.raises(ValueError, match=r"fig1\.draw: got no rows of any panel; allowed .*; do run a world first"):
-        fig1.draw([])
+        fig1.draw(Contents([]))
 
 
 def test_its_runs_are_those_of_figure_4():

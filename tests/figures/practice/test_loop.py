@@ -19,6 +19,7 @@ from empirical.runs.folder import run_name
 from empirical.scale import sweep
 from empirical.settings.recipes import load_toml
 from figures.contract import records, table
+from figures.contract.figure import Contents, Inputs
 from figures.contract.table import select
 from figures.drawing import bands
 from figures.practice import fig2, fig6, fig9, no_real_data, validation
@@ -39,7 +40,7 @@ CASES = {
 
 def rows_of(name):
     module, config, made = CASES[name]
-    return table.check(module.compute(config, made(), lambda *_: None))
+    return table.check(module.compute(Inputs(config, made())))
 
 
 def test_an_average_stands_only_where_every_curve_has_a_value():
@@ -61,8 +62,10 @@ def test_the_jump_of_the_loss_is_blurred_by_iteration_and_exact_by_addition():
     assert not select(rows, panel="loss: linear aligned")
     at = select(rows, panel="additions: digits", series=fig2.TWO)
     assert [(row.x, row.y, row.stderr) for row in at] == [(1, 50, 10), (2, 70, 10)]
-    assert "test accuracy at the end 0.800 with 0, 0.850 with 1, 0.900 with 2 additions" in fig2.summary(rows)
-    assert "digits: loss 0.50 -> 0.80 at a guided addition, loss 0.50 -> 0.60 at a plain addition" in fig2.summary(rows)
+    assert "test accuracy at the end 0.800 with 0, 0.850 with 1, 0.900 with 2 additions" in fig2.summary(Contents(rows))
+    assert "digits: loss 0.50 -> 0.80 at a guided addition, loss 0.50 -> 0.60 at a plain addition" in fig2.summary(
+        Contents(rows)
+    )
 
 
 def test_effects_are_measured_at_each_seeds_own_addition():
@@ -92,9 +95,9 @@ def test_a_run_that_never_added_has_no_effect():
         if r["series"] == fig2.TWO
     ]
     assert fig2.TWO not in {e["series"] for e in fig2.details(made + late)["additions"]}
-    rows = fig2.compute(FIG2, made + late, lambda *_: None)
+    rows = fig2.compute(Inputs(FIG2, made + late))
     assert [row.x for row in select(rows, panel="additions: digits", series=fig2.TWO)] == [1]
-    fig2.draw(rows)
+    fig2.draw(Contents(rows))
 
 
 def test_hindsight_counts_from_each_rounds_own_addition():
@@ -109,7 +112,7 @@ def test_hindsight_counts_from_each_rounds_own_addition():
     entry = fig6.details(fig6_records())["rounds"][0]
     means = [entry[key]["mean"] for key in ("best before", "one evaluation before", "one evaluation after", "end")]
     assert means == pytest.approx([0.6, 0.6, 0.2, 0.2])
-    assert "round 1 down to 0.60 before, 0.20 and 0.20 10 and 30 iterations after" in fig6.summary(rows)
+    assert "round 1 down to 0.60 before, 0.20 and 0.20 10 and 30 iterations after" in fig6.summary(Contents(rows))
 
 
 def test_gaps_are_paired_by_seed():
@@ -124,7 +127,7 @@ def test_gaps_are_paired_by_seed():
     assert [("seeds and images" in g) for g in found] == [g["panel"] == "digits" for g in found]
     other = [r | {"seed": r["seed"] + 1} if r["series"] == fig9.STATIC else r for r in fig9_records()]
     assert fig9.details(other)["gaps"] == []
-    assert "(0 of 2 beyond 2 standard errors)" in fig9.summary(rows_of("fig9"))
+    assert "(0 of 2 beyond 2 standard errors)" in fig9.summary(Contents(rows_of("fig9")))
 
 
 def test_validation_compares_with_the_whole_split():
@@ -140,7 +143,7 @@ def test_validation_compares_with_the_whole_split():
     }
     assert [entry["iteration"] for entry in times["digits", "unlimited additions", 1.0]] == [40, 90]
     said = "-0.1000 +- 0.0000 with 1 % of the validation images, 45 instead of 100 evaluations per addition"
-    assert said in validation.summary(rows)
+    assert said in validation.summary(Contents(rows))
 
 
 def test_no_real_data_compares_with_watching_real_images():
@@ -151,25 +154,27 @@ def test_no_real_data_compares_with_watching_real_images():
     assert not select(rows, panel="digits timing", series=no_real_data.STATIC)
     over = no_real_data.details(no_real_data_records())["gains over static"]
     assert {round(g["value"], 9) for g in over if g["series"] == no_real_data.REAL} == {0.2}
-    assert "DP, synthetic images minus DP, real images -0.1000" in no_real_data.summary(rows)
+    assert "DP, synthetic images minus DP, real images -0.1000" in no_real_data.summary(Contents(rows))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_overlaps(name):
     module, config, _ = CASES[name]
-    assert_nothing_overlaps(module.draw(rows_of(name), "quick preset: few seeds and points", module.describe(config)))
+    assert_nothing_overlaps(
+        module.draw(Contents(rows_of(name), "quick preset: few seeds and points", module.describe(config)))
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_world_alone_is_drawn_and_none_is_an_error_with_advice(name):
     module, config, made = CASES[name]
-    rows = module.compute(config, [r for r in made() if r["panel"] == "linear"], lambda *_: None)
-    figure = module.draw(rows)
+    rows = module.compute(Inputs(config, [r for r in made() if r["panel"] == "linear"]))
+    figure = module.draw(Contents(rows))
     assert "linear world" in " ".join(ax.get_title() for ax in figure.axes)
-    assert "linear" in module.summary(rows)
+    assert "linear" in module.summary(Contents(rows))
     with pytest.raises(ValueError, match=r"draw: got no rows of any panel; allowed .*; do run a world"):
-        module.draw([])
-    assert "no panel" in module.summary([])
+        module.draw(Contents([]))
+    assert "no panel" in module.summary(Contents([]))
 
 
 @pytest.mark.parametrize("preset", ["default", "quick"])

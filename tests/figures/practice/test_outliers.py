@@ -3,6 +3,7 @@
 import pytest
 from support.invented_tables import OUTLIERS, fidelity, rows_of
 
+from figures.contract.figure import Contents
 from figures.contract.table import select
 from figures.practice import outliers
 
@@ -39,7 +40,7 @@ def test_outliers_look_at_the_added_round_only():
 
 
 def test_outliers_in_markdown():
-    said = outliers.markdown(rows_of(outliers, OUTLIERS))
+    said = outliers.markdown(Contents(rows_of(outliers, OUTLIERS)))
     assert "| 0.1 | .600 +- .058 | .400 +- .058 | .923 +- .009 | -.007 +- .003 | +.023 +- .007 |" in said
     assert "Labels are faithful up to omega 0. Accuracy is not below that of plain samples up to 0.05." in said
     assert "With the reference's images added instead: .953 +- .003." in said
@@ -48,7 +49,7 @@ def test_outliers_in_markdown():
 
 
 def test_outliers_summary():
-    said = outliers.summary(rows_of(outliers, OUTLIERS))
+    said = outliers.summary(Contents(rows_of(outliers, OUTLIERS)))
     assert said == (
         "digits: labels faithful up to omega 0, accuracy not below plain up to 0.05, "
         "best filter 20 % dropped at 0.1: +.023 +- .007"

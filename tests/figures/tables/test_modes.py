@@ -5,6 +5,7 @@ from support.layout import assert_nothing_overlaps
 
 from empirical.settings.recipes import load_toml
 from figures.contract import table
+from figures.contract.figure import Contents, Inputs
 from figures.contract.table import select
 from figures.tables import modes
 
@@ -38,7 +39,7 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def rows():
-    return table.check(modes.compute({}, RECORDS, lambda *_: None))
+    return table.check(modes.compute(Inputs({}, RECORDS)))
 
 
 def test_costs_are_those_of_an_added_sample_in_plain_ones(rows):
@@ -64,24 +65,24 @@ def test_the_modes_that_cost_almost_nothing_are_said(rows):
     (sentence,) = modes.cheap(rows)  # neither the tiny decoder's 1.15 nor the controls
     costs = f"{CHEAP} costs 1.09 of plain sampling, entropy 0.50 (dearest way: 0.60)"
     assert sentence == f"{costs}, accuracy -.010 +- .000 from the dearest way"
-    assert sentence in modes.summary(rows)
-    lines = modes.markdown(rows).splitlines()
+    assert sentence in modes.summary(Contents(rows))
+    lines = modes.markdown(Contents(rows)).splitlines()
     assert lines[0] == "|  | accuracy | change | FLOPs | entropy | CPU time |"
     assert lines[2] == f"| {modes.DEAR} | .960 +- .006 | - | 3 | .600 +- .000 | 3.3 |"
 
 
 def test_without_plain_runs_there_is_no_cpu_ratio():
-    rows = modes.compute({}, [r for r in RECORDS if r["series"] != modes.PLAIN], lambda *_: None)
+    rows = modes.compute(Inputs({}, [r for r in RECORDS if r["series"] != modes.PLAIN]))
     assert not select(rows, panel=modes.CPU)
-    assert modes.summary(rows)
+    assert modes.summary(Contents(rows))
 
 
 def test_the_picture_is_legible_and_needs_runs(rows):
-    figure = modes.draw(rows, "quick preset", modes.describe({}))
+    figure = modes.draw(Contents(rows, "quick preset", modes.describe({})))
     assert len(figure.axes) == 2
     assert_nothing_overlaps(figure)
     with pytest.raises(ValueError, match="no rows"):
-        modes.draw([])
+        modes.draw(Contents([]))
 
 
 @pytest.mark.parametrize("preset", ["default", "quick"])

@@ -15,12 +15,14 @@ from empirical.settings.recipes import load_toml
 from empirical.system.errors import InputError
 from empirical.system.files import write_json, write_signed
 from figures.contract import table
+from figures.contract.figure import Contents, Inputs
 from figures.contract.table import select
 from figures.paper import beside_own_runs as recorded
 from figures.paper import numbers as paper
-from figures.tables import table1, table2, table4, table5
+from figures.registry import figure
 
-TABLES = {"table1": table1, "table2": table2, "table4": table4, "table5": table5}
+TABLES = {name: figure(name) for name in ("table1", "table2", "table4", "table5")}
+RUNS = {"table4": paper.TABLE4, "table5": paper.TABLE5}
 FIRST, SECOND, THIRD = "static, 64k", "static, 130k", "DP, 32k + 3 x 16k"
 RECIPE = """
 [world]
@@ -62,11 +64,11 @@ CONFIG = {"scale": 500, "recipes": ["imagenet100/table4"], "in progress": ["imag
 
 
 def rows_of(module, config=CONFIG, records=()):
-    return table.check(module.compute(config, records, lambda *_: None))
+    return table.check(module.compute(Inputs(config, records)))
 
 
 def test_several_seeds_have_their_standard_error_and_one_run_that_of_its_images():
-    rows = [row for row in rows_of(table4, records=RECORDS) if row.source == "practice"]
+    rows = [row for row in rows_of(TABLES["table4"], records=RECORDS) if row.source == "practice"]
     (several,) = select(rows, panel="validation", series=FIRST)
     assert several[4:] == (64_000, pytest.approx(0.6), pytest.approx(0.1 / np.sqrt(3)), 3)
     for name, share in (("validation", 0.6), ("sketch", 0.3)):
@@ -78,7 +80,7 @@ def test_several_seeds_have_their_standard_error_and_one_run_that_of_its_images(
 
 
 def test_scaled_lines_are_found_by_their_sizes():
-    rows = rows_of(table4, records=RECORDS)
+    rows = rows_of(TABLES["table4"], records=RECORDS)
     found = {row.series: (row.x, row.y) for row in select(rows, panel="digits")}
     assert found == {
         FIRST: (64_000, pytest.approx(0.91)),
@@ -90,11 +92,11 @@ def test_scaled_lines_are_found_by_their_sizes():
 
 def test_scaled_runs_of_no_line_are_refused():
     with pytest.raises(ValueError, match=r"table4: runs of digits, times 500: got .*65000.*; allowed sizes whose"):
-        rows_of(table4, records=[scaled(paper.STATIC, (130, 0, 0), 0, 0.9)])
+        rows_of(TABLES["table4"], records=[scaled(paper.STATIC, (130, 0, 0), 0, 0.9)])
 
 
 def test_cells_say_what_there_is():
-    lines = table4.markdown(rows_of(table4, records=RECORDS)).splitlines()
+    lines = TABLES["table4"].markdown(Contents(rows_of(TABLES["table4"], records=RECORDS))).splitlines()
     cells = {line.split(" | ")[0].lstrip("| "): line.strip("| ").split(" | ") for line in lines[2:20]}
     assert list(cells) == [run.name for run in paper.TABLE4]
     assert cells[FIRST][1:5] == [".5656", ".600 +- .058 (3 seeds)", ".2786", "-"]
@@ -105,14 +107,14 @@ def test_cells_say_what_there_is():
     assert cells[SECOND][2] == f".600 ({low:.3f} to {high:.3f})".replace("0.", ".")
     assert cells[THIRD][1:3] == [".5948", "-"]
     assert len({line.count("|") for line in lines[:20]}) == 1
-    assert table4.describe(CONFIG).endswith("(in progress: DP, 32k + 3 x 16k)")
-    said = table4.summary(rows_of(table4, records=RECORDS))
+    assert TABLES["table4"].describe(CONFIG).endswith("(in progress: DP, 32k + 3 x 16k)")
+    said = TABLES["table4"].summary(Contents(rows_of(TABLES["table4"], records=RECORDS)))
     assert "2 of 18 lines have finished runs, static, 64k .600 +- .058 (3 seeds)" in said
     assert "best of digits: static, 64k .910 +- .010, DP, 64k + 6 x 32k .960" in said
 
 
 def test_real_data_and_the_work_of_others_are_no_runs():
-    lines = table1.markdown(rows_of(table1)).splitlines()[2:12]
+    lines = TABLES["table1"].markdown(Contents(rows_of(TABLES["table1"]))).splitlines()[2:12]
     own = {line.split(" | ")[0].strip("| "): line.split(" | ")[2].strip() for line in lines}
     ours = {run.name for run in paper.TABLE1 if run.method == paper.DP}
     assert {name for name, cell in own.items() if cell == "-"} == ours
@@ -125,21 +127,23 @@ def test_the_papers_numbers_are_all_there(name):
     rows = rows_of(module)
     assert len(rows) == {"table1": 60 - 7, "table2": 4, "table4": 18 * 3, "table5": 13 * 3 - 2}[name]
     assert {row.source for row in rows} == {"paper"}
-    assert "0 of" in module.summary(rows)
+    assert "0 of" in module.summary(Contents(rows))
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_nothing_overlaps(name):
     records = RECORDS if name == "table4" else ()
     module = TABLES[name]
-    assert_nothing_overlaps(module.draw(rows_of(module, records=records), "quick preset", module.describe(CONFIG)))
+    assert_nothing_overlaps(
+        module.draw(Contents(rows_of(module, records=records), "quick preset", module.describe(CONFIG)))
+    )
 
 
 @pytest.mark.parametrize("name", ["table4", "table5"])
 @pytest.mark.parametrize("preset", ["default", "quick"])
 def test_the_digits_run_are_lines_of_the_table(name, preset):
     values = load_toml(EXPERIMENTS / f"{name}.toml")
-    known = {(run.method, run.samples) for run in TABLES[name].TABLE.runs}
+    known = {(run.method, run.samples) for run in RUNS[name]}
     seen = []
     for series in values["series"]:
         varied = series["values"][preset] if isinstance(series["values"], dict) else series["values"]

@@ -10,6 +10,7 @@ from support.invented_tables import OUTLIERS, TABLE3, WORKSHOP, rows_of
 from support.layout import assert_nothing_overlaps
 from support.places import EXPERIMENTS
 
+from figures.contract.figure import Contents
 from figures.contract.table import select
 from figures.drawing import dots
 from figures.paper import numbers as paper
@@ -46,8 +47,8 @@ def test_lines_that_stopped_early_are_said():
     rows = rows_of(table3, TABLE3)
     said = "digits, fixed patience: 480 samples on average instead of 512, some seeds stopped early"
     assert table3.uneven(rows) == [said]
-    assert said in table3.summary(rows)
-    assert said in table3.markdown(rows)
+    assert said in table3.summary(Contents(rows))
+    assert said in table3.markdown(Contents(rows))
     stopped = table3.details(TABLE3)["stopped early"]
     assert [(s["series"], s["samples"]) for s in stopped] == [("fixed patience", 480)] * 3
 
@@ -60,7 +61,7 @@ def test_details_have_every_comparison_with_intervals():
 
 
 def test_table3_in_markdown():
-    lines = table3.markdown(rows_of(table3, TABLE3)).splitlines()
+    lines = table3.markdown(Contents(rows_of(table3, TABLE3))).splitlines()
     assert lines[0] == (
         "|  | linear | change | samples | digits | change | samples | validation set | real training set |"
     )
@@ -71,7 +72,7 @@ def test_table3_in_markdown():
 
 
 def test_summary_has_changes_from_the_first_line_only():
-    said = table3.summary(rows_of(table3, TABLE3))
+    said = table3.summary(Contents(rows_of(table3, TABLE3)))
     assert "digits: .960 +- .006; changes: omega = 0 -.030 +- .006" in said
     assert "Mixup" not in said
 
@@ -102,7 +103,7 @@ def test_workshop_counts_images_made_and_sampling_work():
     details = {d["line"]: d for d in workshop.details(WORKSHOP)["made"]}
     assert details[workshop.WHOLE]["swaps"] == [3, 3]
     assert details[workshop.WHOLE]["sampling work, in plain images"] == [128 + 3 * 256] * 2
-    assert "100 % swapped .960 +- .010 (512 images)" in workshop.summary(rows)
+    assert "100 % swapped .960 +- .010 (512 images)" in workshop.summary(Contents(rows))
 
 
 def test_workshop_compares_with_static_and_with_random_generation():
@@ -115,7 +116,7 @@ def test_workshop_has_the_precursors_numbers():
     rows = rows_of(workshop, WORKSHOP)
     assert [row.y for row in select(rows, panel="IN-100 test", series=workshop.WHOLE)] == [0.4984]
     assert [row.y for row in select(rows, panel="IN-100 val", series="25 % swapped, longer patience")] == [0.4290]
-    assert "deliberate practice .4113" in workshop.markdown(rows)
+    assert "deliberate practice .4113" in workshop.markdown(Contents(rows))
 
 
 def test_the_precursors_figure_and_table_agree():
@@ -136,7 +137,7 @@ def test_the_workshops_pool_keeps_its_size():
 
 @pytest.mark.parametrize(("module", "records"), [*ALL, (outliers, OUTLIERS[:-6])])
 def test_nothing_overlaps(module, records):
-    figure = module.draw(rows_of(module, records), note="quick preset", caption=module.describe({}))
+    figure = module.draw(Contents(rows_of(module, records), note="quick preset", caption=module.describe({})))
     assert_nothing_overlaps(figure)
 
 
@@ -144,10 +145,10 @@ def test_nothing_overlaps(module, records):
 def test_missing_panels_are_left_out(module, records):
     rows = rows_of(module, records)
     own = [row for row in rows if row.source == "practice"]
-    assert 0 < len(module.draw(own).axes) < len(module.draw([*rows, *other_world(own)]).axes)
+    assert 0 < len(module.draw(Contents(own)).axes) < len(module.draw(Contents([*rows, *other_world(own)])).axes)
     with pytest.raises(ValueError, match=r"draw: got no rows of any panel; allowed .*; do run a world"):
-        module.draw([row._replace(panel="elsewhere") for row in own])
-    assert "no panel has" in module.summary([])
+        module.draw(Contents([row._replace(panel="elsewhere") for row in own]))
+    assert "no panel has" in module.summary(Contents([]))
 
 
 def other_world(rows):
@@ -157,7 +158,7 @@ def other_world(rows):
 @pytest.mark.parametrize(("module", "records"), ALL[:2])
 def test_every_line_has_its_dot_and_its_name(module, records):
     rows = rows_of(module, records)
-    figure = module.draw(rows)
+    figure = module.draw(Contents(rows))
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     column = next(c for c in module.COLUMNS if c.title == "digits")
     ax = next(ax for ax in figure.axes if ax.get_title().startswith("digits"))

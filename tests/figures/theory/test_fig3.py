@@ -9,6 +9,7 @@ from support.places import EXPERIMENTS
 import rmt
 import scaling
 from figures.contract import table
+from figures.contract.figure import Contents, Inputs
 from figures.contract.settings import build
 from figures.theory import fig3
 
@@ -40,7 +41,7 @@ def preset(name, **changes):
 
 @pytest.fixture(scope="module")
 def rows():
-    return table.check(fig3.compute(SMALL))
+    return table.check(fig3.compute(Inputs(SMALL)))
 
 
 def test_simulation_lies_on_the_exact_law(rows):
@@ -80,7 +81,7 @@ def test_keep_all_is_keep_all(rows):
 
 
 def test_a_point_depends_on_itself_only(rows):
-    fewer = fig3.compute({**SMALL, "fractions": [0.3], "simulated_log2": 6})
+    fewer = fig3.compute(Inputs({**SMALL, "fractions": [0.3], "simulated_log2": 6}))
     assert set(fewer) <= set(rows)
 
 
@@ -94,7 +95,7 @@ def test_v1_is_given_only_where_it_differs(rows):
 
 def test_progress_names_every_point():
     seen = []
-    fig3.compute({**SMALL, "simulated_log2": 6, "trials": 4}, progress=lambda *call: seen.append(call))
+    fig3.compute(Inputs({**SMALL, "simulated_log2": 6, "trials": 4}, progress=lambda *call: seen.append(call)))
     assert [done for done, _, _ in seen] == list(range(6))
     assert seen[1] == (1, 6, "keep 1: 64 samples")
 
@@ -102,7 +103,7 @@ def test_progress_names_every_point():
 @pytest.mark.parametrize("name", ["default", "quick"])
 def test_the_recipe_promises_what_the_law_says(name):
     """The numbers in the recipe's header, without the Monte Carlo."""
-    rows = fig3.compute(preset(name, simulated_log2=0))
+    rows = fig3.compute(Inputs(preset(name, simulated_log2=0)))
     series, found = fig3.best_saving(rows, "kept")
     assert (series, round(found.method_x), round(found.baseline_x), round(found.factor, 1)) == (
         "keep hardest 10 %", 1685, 12156, 7.2,
@@ -117,21 +118,21 @@ def test_the_recipe_promises_what_the_law_says(name):
 
 
 def test_summary_is_one_line_with_numbers(rows):
-    line = fig3.summary(rows)
+    line = fig3.summary(Contents(rows))
     assert "\n" not in line
     assert "keep hardest 30 %: accuracy 0.95 with" in line
     assert "15 Monte-Carlo points within 0.0" in line
-    assert fig3.summary([]) == "0 Monte-Carlo points within 0.0000 of the exact law"
+    assert fig3.summary(Contents([])) == "0 Monte-Carlo points within 0.0000 of the exact law"
 
 
 def test_no_comparison_where_a_level_is_not_reached(rows):
     low = [row for row in rows if row.x < 256]
     assert fig3.best_saving(low, "kept") is None
-    fig3.draw(low)
+    fig3.draw(Contents(low))
 
 
 def test_draw_names_every_series_once(rows):
-    figure = fig3.draw(rows, note="quick preset", caption=fig3.describe(SMALL))
+    figure = fig3.draw(Contents(rows, note="quick preset", caption=fig3.describe(SMALL)))
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [
         "keep all", "keep hardest 50 %", "keep hardest 30 %", "Monte Carlo", "law of arXiv v1, where it differs",
@@ -141,7 +142,7 @@ def test_draw_names_every_series_once(rows):
     curve = scaling.Curve(*np.array(figure.axes[0].lines[0].get_data()))
     assert scaling.reach(curve, 0.95).x == pytest.approx(fig3.best_saving(rows, "kept")[1].baseline_x)
     with pytest.raises(ValueError, match=r"fig3.draw: got no rows; allowed .*; do compute"):
-        fig3.draw([])
+        fig3.draw(Contents([]))
 
 
 @pytest.mark.parametrize(
@@ -164,12 +165,12 @@ def test_draw_names_every_series_once(rows):
 )
 def test_bad_settings_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        fig3.compute({**SMALL, **changes})
+        fig3.compute(Inputs({**SMALL, **changes}))
 
 
 def test_missing_settings_are_named():
     with pytest.raises(ValueError, match=r"missing keys \['rho', 'seed'\]"):
-        fig3.compute({k: v for k, v in SMALL.items() if k not in ("rho", "seed")})
+        fig3.compute(Inputs({k: v for k, v in SMALL.items() if k not in ("rho", "seed")}))
 
 
 def test_the_recipe_opens_with_a_lab_note():

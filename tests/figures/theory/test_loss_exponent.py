@@ -6,6 +6,7 @@ from support.theory_figures import SMALL, rows
 
 import rmt
 from figures.contract import table
+from figures.contract.figure import Contents
 from figures.theory import exponent, loss
 
 
@@ -31,7 +32,7 @@ def test_loss_asks_rmt():
     assert row.y == pytest.approx(rmt.error_rate(asked).min(), rel=1e-9)
     below = table.select(rows("loss"), panel=loss.RIDGE.format("logistic"), series="keep hardest 40 %")
     np.testing.assert_allclose([r.y for r in below], rmt.error_rate(asked), rtol=1e-9)
-    assert "logistic at n = 16 d: keep all" in loss.summary(rows("loss"))
+    assert "logistic at n = 16 d: keep all" in loss.summary(Contents(rows("loss")))
 
 
 def test_exponent_asks_rmt():
@@ -43,7 +44,7 @@ def test_exponent_asks_rmt():
     assert slopes[-1].y == pytest.approx(-0.5, abs=0.01)
     fits = [row for row in rows("exponent") if row.panel == "fit, ridge best" and row.series.endswith("keep all")]
     assert abs(fits[0].y - 0.5) < 4 * fits[0].stderr < 0.3
-    assert "rho = 0.95, ridge best, squared: last slopes -0.50" in exponent.summary(rows("exponent"))
+    assert "rho = 0.95, ridge best, squared: last slopes -0.50" in exponent.summary(Contents(rows("exponent")))
 
 
 def test_cross_entropy_learns_noiseless_labels_at_rate_one_and_squared_loss_at_one_half():

@@ -7,6 +7,7 @@ from support.theory_figures import MODULES, SMALL, rows
 
 import rmt
 from figures.contract import table
+from figures.contract.figure import Contents, Inputs
 from figures.drawing import ticks
 from figures.theory import curation, fig7, phase, spectra
 from rmt import covariance
@@ -39,7 +40,7 @@ def test_fig7_asks_rmt():
         law = rmt.error_rate(rmt.Problem(n=300, d=60, ridge=0.1, rule=rmt.KeepHard(row.x), rho=0.9))
         assert score.x == pytest.approx(5 * row.x)
         assert score.y == pytest.approx((row.y - law) / row.stderr)
-    said = fig7.summary(rows("fig7"))
+    said = fig7.summary(Contents(rows("fig7")))
     assert "30 Monte-Carlo points away from p = d/n: z-scores" in said
     assert "; 6 at it: " in said  # .2 x 300 = 60
 
@@ -53,7 +54,7 @@ def test_curation_asks_rmt():
     assert row.x < p
     best = curation.optimum(rows("curation"), panel, curation.EASY)
     assert best.y < curation.optimum(rows("curation"), panel, curation.HARD).y
-    assert "much data, weak generator: keep easy" in curation.summary(rows("curation"))
+    assert "much data, weak generator: keep easy" in curation.summary(Contents(rows("curation")))
 
 
 def test_spectra_asks_rmt():
@@ -64,7 +65,7 @@ def test_spectra_asks_rmt():
     line = table.select(rows("spectra"), panel="eigenvalues ~ k^-0.6", series="keep hardest 40 %", source="theory")
     assert line[4].x == 512
     assert line[4].y == pytest.approx(solution.value.min())
-    assert "12 Monte-Carlo points within 0.0" in spectra.summary(rows("spectra"))
+    assert "12 Monte-Carlo points within 0.0" in spectra.summary(Contents(rows("spectra")))
 
 
 def test_phase_asks_rmt():
@@ -78,7 +79,7 @@ def test_phase_asks_rmt():
     assert line[-1].x == 1.0
     after = np.searchsorted(ratio, line[-1].y)
     assert saved[-1, after - 1] < 0.01 <= saved[-1, after]
-    assert "most error saved" in phase.summary(rows("phase"))
+    assert "most error saved" in phase.summary(Contents(rows("phase")))
 
 
 @pytest.mark.parametrize("name", ["fig7", "curation", "spectra"])
@@ -88,7 +89,7 @@ def test_a_point_depends_on_itself_only(name):
         "curation": {"simulated": [0.9]},
         "spectra": {"fractions": [0.4]},
     }
-    again = MODULES[name].compute({**SMALL[name], **fewer[name]})
+    again = MODULES[name].compute(Inputs({**SMALL[name], **fewer[name]}))
     assert set(again) <= set(rows(name))
 
 

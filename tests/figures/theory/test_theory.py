@@ -6,6 +6,8 @@ from support.layout import assert_nothing_overlaps
 from support.places import EXPERIMENTS
 from support.theory_figures import MODULES, SMALL, preset, rows
 
+from figures.contract.figure import Contents, Inputs
+
 LINES = {"fig7": 4, "curation": 8, "spectra": 3, "phase": 1, "loss": 3, "exponent": 7}  # in the legend
 
 
@@ -13,14 +15,14 @@ LINES = {"fig7": 4, "curation": 8, "spectra": 3, "phase": 1, "loss": 3, "exponen
 def test_progress_counts_every_step(name):
     seen = []
     small = {**SMALL[name], **({} if name == "phase" else {"trials": 2})}
-    MODULES[name].compute(small, progress=lambda *call: seen.append(call))
+    MODULES[name].compute(Inputs(small, progress=lambda *call: seen.append(call)))
     assert [done for done, _, _ in seen] == list(range(seen[0][1]))
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_drawings_are_complete_and_nothing_overlaps(name):
     module, note = MODULES[name], "quick preset: few seeds and points"
-    figure = module.draw(rows(name), note=note, caption=module.describe(SMALL[name]))
+    figure = module.draw(Contents(rows(name), note=note, caption=module.describe(SMALL[name])))
     said = [text.get_text() for legend in figure.findobj(Legend) for text in legend.get_texts()]
     assert len(said) == len(set(said)) == LINES[name]
     assert figure._supxlabel.get_text() == note
@@ -30,8 +32,8 @@ def test_drawings_are_complete_and_nothing_overlaps(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_without_rows_there_is_advice(name):
     with pytest.raises(ValueError, match=rf"{name}\.draw: got no rows; allowed .*; do compute them first"):
-        MODULES[name].draw([])
-    assert MODULES[name].summary([]).split()[0] in ("no", "0")
+        MODULES[name].draw(Contents([]))
+    assert MODULES[name].summary(Contents([])).split()[0] in ("no", "0")
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -54,7 +56,7 @@ def test_recipes_are_valid_and_say_what_they_show(name, part):
 def test_recipes_promise_what_the_law_says(name, without, promises):
     """The numbers in the recipes' headers are those of the theory's summaries, computed without the Monte Carlo."""
     text = (EXPERIMENTS / f"{name}.toml").read_text()
-    said = MODULES[name].summary(MODULES[name].compute({**preset(name, "default"), **without}))
+    said = MODULES[name].summary(Contents(MODULES[name].compute(Inputs({**preset(name, "default"), **without}))))
     assert [number for number in promises.split() if number not in text or number not in said] == []
 
 
@@ -85,4 +87,4 @@ def test_recipes_promise_what_the_law_says(name, without, promises):
 )
 def test_bad_settings_are_refused(name, changes, message):
     with pytest.raises(ValueError, match=message):
-        MODULES[name].compute({**SMALL[name], **changes})
+        MODULES[name].compute(Inputs({**SMALL[name], **changes}))

@@ -1,0 +1,69 @@
+"""Define what a figure is: how its table is computed from settings and finished runs, and how the table is shown."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from figures.contract.records import Record
+from figures.contract.table import Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+Settings = Mapping[str, Any]  # the keys of experiments/<name>.toml, one of its presets included
+Progress = Callable[[int, int, str], None]  # (points done, points in all, what comes next)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that a figure's table is computed from: its settings and the records of its finished runs.
+
+    `progress` is called as (done, total, what) before each step of a computation that takes seconds.
+    """
+
+    settings: Settings
+    records: Sequence[Record] = ()
+    progress: Progress = lambda *_: None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that a figure shows: the rows of its table, and what stands beside them.
+
+    note: marks e.g. a quick preset. caption: one line above the panels. pictures: sheets of sample images by world.
+    details: plain numbers of the manifest that do not fit into a tidy table.
+    """
+
+    rows: Sequence[Row]
+    note: str = ""
+    caption: str = ""
+    pictures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One figure or table of the project. It never trains and never samples images: that is done by its runs before.
+
+    compute: makes the rows of the tidy table from settings, run records and `rmt`.
+    summary: says the result in one line for the terminal.
+    draw: draws the panels that have rows; raises ValueError where there are none.
+    describe: captions the figure with its settings.
+    details: collects numbers for the manifest from the records, as plain values.
+    markdown: writes the table as Markdown.
+    pictures: collects sample images from the records, for `draw`.
+    panels: the panels that series of runs may name in experiments/<name>.toml; empty for a figure without runs.
+    """
+
+    name: str
+    compute: Callable[[Inputs], list[Row]]
+    summary: Callable[[Contents], str]
+    draw: Callable[[Contents], Plot]
+    describe: Callable[[Settings], str]
+    details: Callable[[Sequence[Record]], dict[str, Any]] | None = None
+    markdown: Callable[[Contents], str] | None = None
+    pictures: Callable[[Sequence[Record]], Mapping[str, Any]] | None = None
+    panels: tuple[str, ...] = ()
