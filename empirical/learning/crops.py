@@ -1,4 +1,4 @@
-"""Image classifiers by their timm name, and the random crops and flips that they are trained on."""
+"""The random crops and flips that learners at the paper's scale are trained on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def crop_flip(images: Tensor, places: Iterable[int], seed: int, step: int, size: tuple[int, int]) -> Tensor:
-    """A random part of each image (B, C, H, W), 8 to 100 % of its area, resized to `size`, half of them mirrored.
+    """Crop 8 to 100 % of the area of each image (B, C, H, W), resize to `size` (height, width), mirror half of them.
 
-    What happens to an image is a function of (seed, step, its place in the whole mini-batch): of the same images it
-    is the same however many processes share the batch. torch's generator is left as it was.
+    places: each image's place in the whole mini-batch. Crop and flip are a function of (seed, step, place), so they are
+    the same however many processes share the batch. torch's generators are left unchanged.
     """
     from torchvision.transforms import v2
 
@@ -21,7 +21,7 @@ def crop_flip(images: Tensor, places: Iterable[int], seed: int, step: int, size:
     varied = []
     with torch.random.fork_rng(devices=[]):
         for image, place in zip(images, places, strict=True):
-            # one on: place 0 would be the seed of the rows drawn in this step
+            # place + 1: with place 0 the seed would be that of `split.draw` in this step
             drawn = np.random.SeedSequence((seed, step, place + 1)).generate_state(1)[0]
             torch.default_generator.manual_seed(int(drawn))  # not torch.manual_seed, which seeds GPUs too
             varied.append(vary(image))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """Entropy in nats of the softmax of `logits` (B, classes), in float32 or better; returns (B,), in [0, log classes].
+    """Return the entropy (B,) of softmax(`logits`), logits (B, classes), in nats, [0, log classes]; float32 or better.
 
     >>> entropy(torch.zeros(1, 4)).exp()
     tensor([4.0000])

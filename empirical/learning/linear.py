@@ -1,9 +1,4 @@
-"""The linear world: x ~ N(0, I_d), y = sign(<w_0, x>), a generator with an exact score, a linear learner.
-
-Deliberate practice runs here with the real sampler, in seconds, beside the theory of `rmt`. Conditioned on y = +-1 the
-noised data have density N(x; 0, I) 2 Phi(u), u = y sqrt(a) <w_0, x> / sqrt(1 - a), a = alphas_cumprod[t], so that
-    eps(x, t | y) = sqrt(1 - a) x - y sqrt(a) phi(u) / Phi(u) w_0,      eps(x, t) = sqrt(1 - a) x.
-"""
+"""The linear learner: ridge or logistic regression on all rows, solved exactly."""
 
 from __future__ import annotations
 
@@ -16,9 +11,10 @@ from empirical.system.ranks import Ranks
 
 
 class LinearLearner:
-    """w minimising the weighted mean of loss(y_i <w, x_i>), plus ridge/2 ||w||^2, over all rows, solved exactly.
+    """Minimise the weighted mean of loss(y_i <w, x_i>) over all rows plus ridge/2 ||w||^2, exactly.
 
-    It has no iterations, so it plateaus at once. `ridge` has loss (1 - y s)^2 / 2, `logistic` log(1 + exp(-y s)).
+    kind: "ridge" with loss (1 - y s)^2 / 2, or "logistic" with log(1 + exp(-y s)). y is 2 label - 1.
+    `fit` solves for w whatever the iterations, so the learner plateaus at once.
     """
 
     def __init__(self, dimension: int, ridge: float, kind: str) -> None:
@@ -28,6 +24,7 @@ class LinearLearner:
         self._fitted: int | None = None  # version of the data that w was solved for
 
     def fit(self, data: Data, start: int, stop: int) -> float:  # noqa: ARG002
+        """Solve for w if the data have changed; return the weighted mean loss without the ridge term."""
         rows, weights = data.everything()
         x, y, v = rows.images.double().cpu(), (2 * rows.labels.cpu() - 1).double(), weights.double()
         if self._fitted != data.version:
@@ -46,14 +43,14 @@ class LinearLearner:
         return float(v @ loss / v.sum())
 
     def distribute(self, ranks: Ranks) -> None:
-        """Nothing to share: every process solves for itself, to the same numbers."""
+        """Do nothing: every process solves for itself and gets the same numbers."""
 
     def logits(self, images: Tensor) -> Tensor:
-        """Those of the probability 1 / (1 + exp(-<w, x>)) of label 1."""
+        """Return logits (B, 2) whose softmax gives label 1 the probability 1 / (1 + exp(-<w, x>))."""
         score = images @ self.w.to(images).unsqueeze(1)  # (B, 1)
         return torch.cat([-score / 2, score / 2], dim=1)
 
-    raw_logits = logits  # no average is kept
+    raw_logits = logits  # w is not averaged
 
     def state(self) -> dict[str, Tensor]:
         return {"w": self.w.clone()}

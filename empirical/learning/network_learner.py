@@ -1,7 +1,4 @@
-"""The trained classifier: any network, with AdamW, WSD, label smoothing, crops, Mixup/CutMix, clipping, bf16 and EMA.
-
-A learner is anything with `fit`, `logits`, `state` and `load_state`; the linear one lives with its world.
-"""
+"""The learner of images: any network, with AdamW, WSD, label smoothing, crops, Mixup/CutMix, clipping, bf16, EMA."""
 
 from __future__ import annotations
 
@@ -27,34 +24,12 @@ from empirical.system.ranks import ALONE, Ranks
 SMALLER = "lower training.batch, set training.bf16 = true, or share the batch among more processes"
 
 
-@contextmanager
-def _numpy_seed(seed: list[int]) -> Iterator[None]:
-    """Seed NumPy's global generator, which timm's Mixup draws from, and put it back."""
-    before = np.random.get_state()  # noqa: NPY002
-    np.random.seed(np.random.SeedSequence(seed).generate_state(4))  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(before)  # noqa: NPY002
-
-
-@contextmanager
-def _torch_seed(seed: list[int], device: torch.device) -> Iterator[None]:
-    """Seed torch's generators of the CPU and of the device, which dropout draws from, and put them back."""
-    number, gpus = int(np.random.SeedSequence(seed).generate_state(1)[0]), [device] * (device.type == "cuda")
-    with torch.random.fork_rng(devices=gpus):
-        torch.default_generator.manual_seed(number)
-        for gpu in gpus:
-            torch.cuda.default_generators[gpu.index].manual_seed(number)
-        yield
-
-
 class NetworkLearner:
-    """A network under the training recipe; iteration s depends on (seed, s), the weights and the data only.
+    """Train a network by the recipe; iteration s depends on (seed, s), the weights and the data only.
 
-    With `training.bf16` every pass through the network is in bfloat16, those of evaluation and guidance too: in float32
-    a large network would add more to a guided step than the step itself takes. Weights, their average, the state of
-    the optimiser, logits and what is made of them (losses, entropies) are float32.
+    With `training.bf16` every pass through the network is in bfloat16, also in evaluation and guidance: in float32 a
+    large network would cost more than the rest of a guided step. Weights, their average, the optimiser's state, logits,
+    losses and entropies are float32.
     """
 
     def __init__(self, model: nn.Module, classes: int, training: Training, seed: int) -> None:
@@ -62,8 +37,8 @@ class NetworkLearner:
         from timm.utils import ModelEmaV3
 
         self.training, self.seed = training, seed
-        self.model, self.device = model.eval(), next(model.parameters()).device  # in training only while it is trained
-        self.trained: nn.Module = model  # the same, wrapped where several processes train it
+        self.model, self.device = model.eval(), next(model.parameters()).device  # in training mode inside `fit` only
+        self.trained: nn.Module = model  # the model itself, or its wrapper for several processes
         self.ranks = ALONE
         self.averaged = ModelEmaV3(model, decay=training.ema_decay, use_warmup=True)
         self.averaged.module.requires_grad_(False)
@@ -86,31 +61,32 @@ class NetworkLearner:
             if mixes
             else None
         )
-        self.target_loss = nn.CrossEntropyLoss()  # Mixup makes smoothed target distributions itself
+        self.target_loss = nn.CrossEntropyLoss()  # for Mixup, which smooths its target distributions itself
 
     def distribute(self, ranks: Ranks) -> None:
+        """Train with DistributedDataParallel from now on, each process on its share of every mini-batch."""
         batch = self.training.batch
         require(batch % (2 * ranks.count) == 0, "training.batch", batch, f"a multiple of 2 x {ranks.count} processes")
         self.ranks, self.trained = ranks, nn.parallel.DistributedDataParallel(self.model)
 
     def fit(self, data: Data, start: int, stop: int) -> float:
-        """Nothing looks at a number before the end, so that a GPU is never waited for.
+        """Train for iterations `start` to `stop - 1`; return the mean loss. Numbers are read at the end only, for GPUs.
 
-        Raises FloatingPointError, in all processes, where a loss or a gradient was not finite: the weights are spoilt
-        then, and not to be saved. InputError where a GPU has not enough memory.
+        Raises FloatingPointError, in all processes, if a loss or a gradient was not finite: the weights are spoilt then
+        and must not be saved. Raises InputError if a GPU has not enough memory.
         """
         size, device = self.training.batch, self.device
-        seen = torch.empty(stop - start, 2, device=device)  # of each iteration: loss, norm of the gradient
+        records = torch.empty(stop - start, 2, device=device)  # loss and norm of the gradient of each iteration
         self.trained.train()
         with fitting("training", SMALLER):
             loader = batches(data, self.seed, start, stop, size, self.ranks, device, self._prepare)
             for step, batch in enumerate(loader, start):
-                seen[step - start] = self._iterate(step, *batch)
+                records[step - start] = self._iterate(step, *batch)
         self.trained.eval()
-        return self._mean_loss(start, seen)
+        return self._mean_loss(start, records)
 
     def _prepare(self, step: int, batch: Split) -> Split:
-        """The batch as it is trained on; crops have the size that the network works at, which saves resizing there."""
+        """Augment a batch; crops get the network's own input size, which saves resizing inside it."""
         if self.training.augment == "none":
             return batch
         height, width = self.model.size if isinstance(self.model, TimmNetwork) else batch.images.shape[-2:]
@@ -118,7 +94,7 @@ class NetworkLearner:
         return batch._replace(images=crop_flip(batch.images, places, self.seed, step, (height, width)))
 
     def _iterate(self, step: int, images: Tensor, labels: Tensor) -> Tensor:
-        """One step of the optimiser; returns the loss and the norm of the gradient before clipping, (2,)."""
+        """Take one step of the optimiser; return the loss and the norm of the gradient before clipping, (2,)."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.training.lr * rate(step, self.training)
         seed, loss, targets = [self.seed, step, *[self.ranks.index] * (self.ranks.count > 1)], self.loss, labels
@@ -137,15 +113,15 @@ class NetworkLearner:
         self.averaged.update(self.model, step=step)
         return torch.stack([value.detach(), norm])
 
-    def _mean_loss(self, start: int, seen: Tensor) -> float:
-        """The mean over iterations and processes, each of which looks at everyone's numbers: all stop, or none."""
-        everyone = self.ranks.gather(seen).view(self.ranks.count, -1, 2).cpu()
-        bad = (~everyone.isfinite()).any(0).nonzero()  # (number, 2): iteration, which
+    def _mean_loss(self, start: int, records: Tensor) -> float:
+        """Average the losses over iterations and processes; all processes see all records, so all stop or none."""
+        everyone = self.ranks.gather(records).view(self.ranks.count, -1, 2).cpu()
+        bad = (~everyone.isfinite()).any(0).nonzero()  # (number, 2): iteration, column
         if len(bad):
-            after, which = bad[0].tolist()
-            what = f"the {('loss', 'gradient')[which]} of iteration {start + after}"
-            raise FloatingPointError(f"training: {what} is not finite; lower training.lr")
-        totals = everyone[:, :, 0].double().cumsum(1)[:, -1]  # one after the other: the same digits on every CPU
+            iteration, column = bad[0].tolist()
+            quantity = f"the {('loss', 'gradient')[column]} of iteration {start + iteration}"
+            raise FloatingPointError(f"training: {quantity} is not finite; lower training.lr")
+        totals = everyone[:, :, 0].double().cumsum(1)[:, -1]  # summed in order: the same digits on every CPU
         return totals.sum().item() / everyone.shape[1] / self.ranks.count
 
     def _pass(self, model: nn.Module, images: Tensor) -> Tensor:
@@ -169,3 +145,25 @@ class NetworkLearner:
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         training_state.load(state, self.model, self.averaged.module, self.optimizer)
+
+
+@contextmanager
+def _numpy_seed(seed: list[int]) -> Iterator[None]:
+    """Seed NumPy's global generator, from which timm's Mixup draws, and restore it at the end."""
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(np.random.SeedSequence(seed).generate_state(4))  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+@contextmanager
+def _torch_seed(seed: list[int], device: torch.device) -> Iterator[None]:
+    """Seed torch's generators of the CPU and of the device, from which dropout draws, and restore them at the end."""
+    number, gpus = int(np.random.SeedSequence(seed).generate_state(1)[0]), [device] * (device.type == "cuda")
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(number)
+        for gpu in gpus:
+            torch.cuda.default_generators[gpu.index].manual_seed(number)
+        yield

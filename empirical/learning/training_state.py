@@ -1,4 +1,4 @@
-"""A network in training as named tensors, and back: weights, their average, the optimiser's moments."""
+"""Conversion of a network in training to named tensors and back: weights, their average, the optimiser's moments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def tensors_of(model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The tensors themselves, no copies, as "model.", "averaged." and "optimizer.<parameter>." and their own names."""
+    """Return the tensors, not copied, under "model.", "averaged." and "optimizer.<parameter>." plus their own names."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"averaged.{k}": v for k, v in average.state_dict().items()}
     for i, entry in optimizer.state_dict()["state"].items():
@@ -19,15 +19,15 @@ def tensors_of(model: nn.Module, average: nn.Module, optimizer: torch.optim.Opti
 
 
 def load(tensors: Mapping[str, Tensor], model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Continue from what `tensors_of` returned."""
-    parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
+    """Load the tensors of `tensors_of` into a network in training."""
+    groups: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for name, value in tensors.items():
-        part, rest = name.split(".", 1)
-        parts[part][rest] = value
-    model.load_state_dict(parts["model"])
-    average.load_state_dict(parts["averaged"])
+        group, rest = name.split(".", 1)
+        groups[group][rest] = value
+    model.load_state_dict(groups["model"])
+    average.load_state_dict(groups["averaged"])
     entries: dict[int, dict[str, Tensor]] = defaultdict(dict)
-    for name, value in parts["optimizer"].items():
+    for name, value in groups["optimizer"].items():
         index, key = name.split(".")
         entries[int(index)][key] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(entries)})
