@@ -7,7 +7,7 @@ from dataclasses import asdict
 from cli.options import Options
 from cli.plans import IMAGE_WORLDS
 from cli.terminal import console, progress_line
-from empirical.settings.recipes import load_toml
+from empirical.settings.recipes import read
 from empirical.settings.values import flat
 from empirical.system.errors import require
 
@@ -20,7 +20,7 @@ def train_generator(worlds: list[str], options: Options) -> int:
     known = [name for name in IMAGE_WORLDS if (options.experiments / "worlds" / f"{name}.toml").exists()]
     allowed = f"one of {', '.join(known)}"
     require(len(worlds) == 1 and worlds[0] in known, "generator", " ".join(worlds), allowed, "other worlds train none")
-    recipe = load_toml(options.experiments / "worlds" / f"{worlds[0]}.toml")
+    recipe = read(options.experiments / "worlds" / f"{worlds[0]}.toml")
     run, training = quality.plan(recipe, options.preset)
     if options.dry_run:
         for key, value in flat(asdict(training)).items():

@@ -1,13 +1,15 @@
-"""The configuration of one run: frozen dataclasses, one default in one place, unknown keys refused.
+"""The configuration of one run as plain values. A run is a pure function of its `Run`.
 
-A run is a pure function of its `Run`. Recipes are TOML files with the same sections:
+Recipes are TOML files with the same sections:
 
-    [world]     which data world, and its options     (the fields of the class in `empirical.worlds`)
+    [world]     which data world, and its options     (the fields of its class in `empirical.worlds`)
     [learner]   the model that is trained
     [training]  its optimiser and schedule
     [sampling]  the diffusion sampler
     [growth]    when data are added, and how many
     [acquire]   how the added data are made or chosen
+
+Making a `Run` opens nothing: neither data, weights nor torch. Its world is asked when the run is planned or executed.
 """
 
 from __future__ import annotations
@@ -15,19 +17,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from empirical.settings.build import build
-from empirical.settings.sections import Acquire, Growth, LearnerChoice, Sampling, Training
+from empirical.settings.sections import Acquire, Growth, LearnerChoice, Sampling, Training, WorldChoice
 from empirical.system.errors import require
-from empirical.worlds.world import World
+from empirical.worlds import WORLDS, open_world
+
+if TYPE_CHECKING:
+    from empirical.learning.learner import Learner
+    from empirical.worlds.world import World
+
+SECTIONS = {"learner": LearnerChoice, "training": Training, "sampling": Sampling, "growth": Growth, "acquire": Acquire}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Everything that decides the numbers of one run."""
+    """Hold everything that decides the numbers of one run."""
 
-    world: World
+    world: WorldChoice
     learner: LearnerChoice
     training: Training
     sampling: Sampling
@@ -37,38 +45,36 @@ class Run:
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**31, "seed", self.seed, "an integer >= 0 and < 2^31")
-        decode = self.acquire.decode
-        allowed = f"{' or '.join(map(repr, self.world.decodes))} in the world {self.world.name}"
-        do = "name an AutoencoderTiny in world.tiny" if hasattr(self.world, "tiny") else "leave it out"
-        require(decode in self.world.decodes, "acquire.decode", decode, allowed, do)
-        self.world.check(self)
 
 
 def from_dict(values: Mapping[str, Any]) -> Run:
-    """Resolve a nested mapping (a parsed TOML recipe) into a checked `Run`."""
-    from empirical.worlds import WORLDS
+    """Make a `Run` of a nested mapping (a parsed recipe); unknown sections and keys, wrong types are refused by name.
 
-    values = dict(values)
-    world = values.pop("world", {})
-    require(isinstance(world, Mapping), "world", world, "a table of settings")
-    world = dict(world)
-    name = world.pop("name", None)
-    require(name in WORLDS, "world.name", name, f"one of {', '.join(WORLDS)}")
-    sections: dict[str, Any] = {"world": build(WORLDS[name], world, f"world ({name})")}
-    for key, cls in {
-        "learner": LearnerChoice,
-        "training": Training,
-        "sampling": Sampling,
-        "growth": Growth,
-        "acquire": Acquire,
-    }.items():
-        section = values.pop(key, {})
-        require(isinstance(section, Mapping), key, section, "a table of settings")
-        sections[key] = build(cls, section, key)
-    return build(Run, {**sections, **values}, "run")
+    Options of the world are checked by `world_of`, since only the world's own module knows them.
+    """
+    tables = {name: values.get(name, {}) for name in ("world", *SECTIONS)}
+    for name, table in tables.items():
+        require(isinstance(table, Mapping), name, table, "a table of settings")
+    options = dict(tables.pop("world"))
+    name = options.pop("name", None)
+    require(isinstance(name, str) and name in WORLDS, "world.name", name, f"one of {', '.join(WORLDS)}")
+    sections = {name: build(SECTIONS[name], table, name) for name, table in tables.items()}
+    return build(Run, {**values, **sections, "world": WorldChoice.of(str(name), options)}, "run")
 
 
 def to_dict(run: Run) -> dict[str, Any]:
-    """The fully resolved configuration as plain values: the inverse of `from_dict`."""
-    values = dataclasses.asdict(run)
-    return {**values, "world": {"name": run.world.name, **values["world"]}}
+    """Return the configuration with all defaults, those of the world included, as plain values."""
+    world: Any = open_world(run.world)
+    return {**dataclasses.asdict(run), "world": {"name": run.world.name, **dataclasses.asdict(world)}}
+
+
+def world_of(run: Run) -> World:
+    """Open the world of a run and refuse settings that do not fit it, by name; real data need not be there yet."""
+    world = open_world(run.world)
+    world.check(run.learner, run.growth, run.acquire.effective())
+    return world
+
+
+def new_learner(run: Run, device: str) -> Learner:
+    """Make the untrained learner of a run; its initial weights follow from the run seed."""
+    return world_of(run).learner(run.learner.kind, run.training, run.seed, device)

@@ -1,4 +1,4 @@
-"""When things happen: the Warmup-Stable-Decay learning rate and the patience of Algorithm 1."""
+"""The learning rate over the course of training, and when it starts to cool down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When things happen: the Warmup-Stable-Decay learning rate and the patience of Algorithm 1."""
+"""Decide when Algorithm 1 adds data: a plateau of the watched signal that outlasts its patience."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from empirical.settings.sections import Growth, Training
 
 @dataclass(frozen=True)
 class Plateau:
-    """The counter T of Algorithm 1: evaluations since the validation accuracy last improved."""
+    """Count evaluations since the watched signal last improved: T of Algorithm 1."""
 
     best: float = -math.inf
     waited: int = 0
 
     def after(self, accuracy: float) -> Plateau:
-        """The state after one more evaluation."""
+        """Return the state after one more evaluation."""
         return Plateau(accuracy, 0) if accuracy > self.best else Plateau(self.best, self.waited + 1)
 
     def reset(self) -> Plateau:
-        """The state after data were added: T = 0, the best accuracy stays."""
+        """Return the state after data were added: T = 0, and the best value stays."""
         return Plateau(self.best, 0)
 
 
 def patience(growth: Growth, pool_size: int) -> int:
-    """T_max for a pool of `pool_size`: fixed, or incremental, in proportion to the pool (T_max at N is the base).
+    """Return T_max in evaluations: fixed, or incremental, in proportion to the pool (growth.patience at N).
 
     A fixed patience fires too often once an epoch of a grown pool no longer fits between the evaluations it counts.
     """
@@ -36,7 +36,7 @@ def patience(growth: Growth, pool_size: int) -> int:
 
 
 def due(growth: Growth, training: Training, step: int, plateau: Plateau, pool_size: int) -> bool:
-    """Whether Algorithm 1 calls for new data after `step` iterations, whatever the allowed number of additions."""
+    """Tell whether Algorithm 1 asks for new data after `step` iterations, however many additions are allowed."""
     if step >= cooldown_start(training):
         return False
     if growth.add_at is not None:

@@ -1,4 +1,4 @@
-"""Choosing among candidates, met a few at a time: oversample-then-prune (paper, Sec. 5.3) and the outlier filter."""
+"""Keep the best of many candidates that come in blocks: oversample-then-prune (paper, Sec. 5.3), outlier filter."""
 
 from __future__ import annotations
 

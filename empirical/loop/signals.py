@@ -1,7 +1,4 @@
-"""What is measured on the way: the signal whose plateau calls for data, and an independent judge of labels.
-
-Both can do without real data: they draw plain synthetic images that no pool ever holds.
-"""
+"""Score a learner at each evaluation: on real validation images, and by the signal whose plateau calls for data."""
 
 from __future__ import annotations
 
@@ -9,30 +6,30 @@ import math
 
 import torch
 
-from empirical.config import Run
+from empirical.config import Run, world_of
 from empirical.data.split import Labelled, Part, Split
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.sampler import Source
 from empirical.learning.evaluate import accuracy, agreement
 from empirical.learning.learner import Learner
-from empirical.settings.sections import HELD_OUT_IMAGES
+from empirical.loop.budget import HELD_OUT_IMAGES
 from empirical.system.errors import require
 from empirical.system.ranks import ALONE, Ranks
 
-HELD_OUT, REFERENCE = 2**31, 2**32  # added to a run's seed: sequences of images apart from those of all runs
+HELD_OUT = 2**31  # added to the run seed: a sequence of images that no run trains on
 
 
 class Watch:
-    """The score of a learner at an evaluation: accuracy on real validation images, and the signal of the patience rule.
+    """Measure a learner's accuracy on real validation images, and the signal of the patience rule.
 
     growth.signal = "validation": accuracy on a share of the real validation images, the same at each evaluation;
-    "synthetic": accuracy on held-out plain synthetic images; "agreement": how often the raw and the averaged weights
-    give those the same label. `cost` is what the held-out images took.
+    "synthetic": accuracy on held-out plain synthetic images; "agreement": share of those to which the raw and the
+    averaged weights give the same label. `cost` is the cost of the held-out images.
     """
 
     def __init__(self, run: Run, source: Source, ranks: Ranks = ALONE) -> None:
         self.growth, self.ranks, self.cost = run.growth, ranks, Cost()
-        self.validation = run.world.validation_split(run.seed)
+        self.validation = world_of(run).validation_split(run.seed)
         total = len(self.validation.labels)
         require(total > 0, f"world ({run.world.name}): validation split", total, "at least one image")
         order = torch.randperm(total, generator=torch.Generator().manual_seed(run.seed))
@@ -43,6 +40,7 @@ class Watch:
             self.watched = Split(samples.images, samples.labels)
 
     def __call__(self, learner: Learner) -> dict[str, float]:
+        """Return {"accuracy_validation": ..., "signal": ...}, both fractions."""
         real = accuracy(learner, self.validation, self.ranks)
         if self.growth.signal == "agreement":
             signal = agreement(learner, self.watched, self.ranks)

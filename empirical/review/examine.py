@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from empirical.config import Run
+from empirical.config import Run, new_learner, world_of
 from empirical.data.split import Split
 from empirical.diffusion.plain_samples import PlainSamples
 from empirical.diffusion.sampler import Sampler
@@ -21,7 +21,7 @@ from empirical.learning.evaluate import correct, nearest
 from empirical.loop.signals import Watch
 from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
-from empirical.practice import Progress, Surroundings, practice
+from empirical.practice import Progress, Setup, practice
 from empirical.review.portraits import USES, Portrait, answer, portrait
 from empirical.review.remake import open_pool
 from empirical.runs.folder import result_path, run_directory
@@ -39,15 +39,16 @@ def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
     round "round", "added_at" (iteration), "rows", "misclassified" (rows that were wrong when they were added), "error"
     (E,) of all rows and "error_misclassified" (E,) of those (empty where there were none).
     """
-    world, directory = run.world, run_directory(run, root)
+    world, directory = world_of(run), run_directory(run, root)
     pool = Pool(directory / "pool", world.shape, 0, device, run.growth.newest_weight)
     source = PlainSamples(Sampler(world, run.sampling, device), root / world.name)
-    learner, progress = world.learner(run, device), Progress()
+    learner, progress = new_learner(run, device), Progress()
     final = open_pool(run, directory)
     splits = [_rows(round_) for round_ in final.rounds]
     wrong: list[list[Tensor]] = [[] for _ in splits]
     steps, when_added = [], {}
-    for event in practice(run, learner, pool, Surroundings(source, Watch(run, source)), progress):
+    setup = Setup(run=run, learner=learner, pool=pool, source=source, watch=Watch(run, source))
+    for event in practice(setup, progress):
         if event.kind == "evaluated":
             steps.append(event.values["step"])
             for mask, split in zip(wrong, splits, strict=True):
@@ -79,9 +80,10 @@ def fidelity(run: Run, root: Path, device: str) -> dict[str, Any]:
     nearest distance among corpus images; "far", the share that is farther from the corpus than 99 % of the real
     validation images are. "real" has the reference's accuracy on real validation images.
     """
-    corpus, validation = run.world.corpus_split(), run.world.validation_split(run.seed)
+    world = world_of(run)
+    corpus, validation = world.corpus_split(), world.validation_split(run.seed)
     held_out = validation.take(torch.arange(len(validation.labels)))
-    reference = run.world.learner(run, device)
+    reference = new_learner(run, device)
     reference.fit(corpus, 0, run.training.iterations)
     unit = nearest(corpus.images, corpus.images, among_themselves=True).median()
     limit = nearest(held_out.images, corpus.images).quantile(REALISTIC)
@@ -131,15 +133,20 @@ def examinations(folder: Path) -> list[Path]:
 
 
 def examine(asked: Question, run: Run, root: Path, device: str = "cpu") -> dict[str, Any]:
-    """The examination of a finished run, made unless it is there."""
+    """Answer a question to a finished run; an answer that is there already is only read."""
     if isinstance(asked, str):
         require(asked in EXAMINATIONS, "examine", asked, f"one of {', '.join(EXAMINATIONS)}")
-    path = examination_path(asked, run, root)
-    finished = result_path(run, root)
+    path, finished = examination_path(asked, run, root), result_path(run, root)
     require(finished.exists(), str(finished), "no result", "a finished run", "finish the run")
     if not path.exists():
         make = EXAMINATIONS[asked] if isinstance(asked, str) else partial(answer, asked)
         write_signed(path, make(run, root, device))
+    return read_examination(asked, run, root)
+
+
+def read_examination(asked: Question, run: Run, root: Path) -> dict[str, Any]:
+    """Read the stored answer to a question; InputError names a missing or damaged file."""
+    path = examination_path(asked, run, root)
     return read_signed(path, f"delete {path} and rerun")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.config import Run
+from empirical.config import Run, world_of
 from empirical.data.images import encode, is_image
 from empirical.diffusion.denoiser import predict_x0
 from empirical.diffusion.guidance import Guide, make_guide
@@ -67,7 +67,7 @@ class Portrait:
 
     def check(self, run: Run) -> None:
         """Refuse a run that it cannot be asked of."""
-        world, steered = run.world, run.acquire.omega > 0 and run.acquire.direction == "entropy"
+        world, steered = world_of(run), run.acquire.steered
         pictures = is_image(world.shape)
         require(pictures, "examine", self.kind, f"no question for pictures in the world {world.name}", "leave it out")
         require(run.growth.additions > 0, "examine", self.kind, "a question to runs with growth.additions > 0")
@@ -102,7 +102,7 @@ class Finished:
         return finished_learner(self.run, self.folder, self.device)
 
     def sampler(self) -> Sampler:
-        return Sampler(self.run.world, self.run.sampling, self.device)
+        return Sampler(world_of(self.run), self.run.sampling, self.device)
 
     def additions(self, most: int) -> list[int]:
         return [1 + i for i in spaced(len(self.pool.rounds) - 1, most)]
@@ -110,13 +110,13 @@ class Finished:
 
 def answer(asked: Portrait, run: Run, root: Path, device: str) -> dict[str, Any]:
     """What a finished run has to show."""
-    folder, labels = run_directory(run, root), spaced(run.world.classes, asked.classes)
+    folder, labels = run_directory(run, root), spaced(world_of(run).classes, asked.classes)
     pool = open_pool(run, folder)
     require(len(pool.rounds) > 1, str(folder), "a run that never added data", "one that did", "lower growth.patience")
     show = {"omegas": omegas, "reverse": reverse, "rows": rows, "pools": pools}[asked.kind]
     images = show(asked, Finished(run, folder, pool, labels, device))
     seen = sorted({*labels, *(one["class"] for one in images)})
-    names = {str(label): run.world.class_names[label] for label in seen}
+    names = {str(label): world_of(run).class_names[label] for label in seen}
     return {"names": names, "iterations": [round_.step for round_ in pool.rounds], "images": images}
 
 
@@ -145,7 +145,7 @@ def reverse(asked: Portrait, of: Finished) -> list[Picture]:
     for omega in asked.omegas:
         made = trail(sampler, of.run.seed, of.labels, _guide(of.run, learner, omega))
         for i in spaced(len(made.x0), asked.steps):
-            samples = of.run.world.finish(made.x0[i].to(of.device)).cpu()
+            samples = world_of(of.run).finish(made.x0[i].to(of.device)).cpu()
             shown = _pictures(samples, of.labels, learner)
             level = int(sampler.scheduler.timesteps[i]) / levels
             images += _noted(shown, seed=made.seeds, round=number, omega=omega, step=i + 1, level=level)
@@ -195,7 +195,7 @@ def trail(sampler: Sampler, run_seed: int, labels: Sequence[int], guide: Guide) 
     The images are those of `sampler.draw` but for rounding: there are no others to fill its batches up with. x0_hat is
     that of which a step is made (Eq. 4), after the guide has moved x_t.
     """
-    world, alphas, device = sampler.world, sampler.scheduler.alphas_cumprod, sampler.device
+    generator, alphas, device = sampler.generator, sampler.scheduler.alphas_cumprod, sampler.device
     paths, samples, seeds = [], [], [image_seed(run_seed, label, 0) for label in labels]
     for low in range(0, len(labels), sampler.settings.batch):
         part = slice(low, low + sampler.settings.batch)
@@ -206,8 +206,8 @@ def trail(sampler: Sampler, run_seed: int, labels: Sequence[int], guide: Guide) 
             seen.append(predict_x0(x, eps, alphas[t]).cpu())  # noqa: B023
             return x, eps
 
-        start, classes = noise(seeds[part], world.latent_shape), torch.tensor(labels[part], device=device)
-        samples.append(world.finish(ddim(watched, sampler.scheduler, start.to(device), classes)).cpu())
+        start, classes = noise(seeds[part], generator.latent_shape), torch.tensor(labels[part], device=device)
+        samples.append(generator.finish(ddim(watched, sampler.scheduler, start.to(device), classes)).cpu())
         paths.append(torch.stack(seen))
     return Trail(torch.cat(paths, 1), torch.cat(samples), seeds)
 
@@ -221,13 +221,9 @@ def spaced(count: int, most: int) -> list[int]:
     return [round(i) for i in np.linspace(0, count - 1, min(count, most)).tolist()]
 
 
-def _additions(pool: Pool, most: int) -> list[int]:
-    return [1 + i for i in spaced(len(pool.rounds) - 1, most)]
-
-
 def _guide(run: Run, learner: Learner, omega: float) -> Guide:
     acquire = replace(run.acquire, omega=omega)
-    return make_guide(learner.logits, acquire, run.world.preview(acquire.decode, str(learner.device)))
+    return make_guide(learner.logits, acquire, world_of(run).preview(acquire.decode, str(learner.device)))
 
 
 def _chosen(

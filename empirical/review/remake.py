@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from empirical.config import Run, from_dict
+from empirical.config import Run, from_dict, new_learner, world_of
 from empirical.diffusion.guidance import Guide, Unguided, make_guide
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.learner import Learner
@@ -57,7 +57,7 @@ def open_run(folder: Path) -> Run:
 
 def open_pool(run: Run, folder: Path) -> Pool:
     """The pool as far as it is complete; every file is checked against the digest in its name."""
-    return Pool(folder / "pool", run.world.shape, complete_rounds(folder))
+    return Pool(folder / "pool", world_of(run).shape, complete_rounds(folder))
 
 
 def complete_rounds(folder: Path) -> int:
@@ -69,21 +69,21 @@ def guide_of(run: Run, folder: Path, number: int, device: str) -> Guide:
     """What steered the samples of a round: nothing, random directions, or the learner as it was then."""
     if number == 0 or run.acquire.omega == 0:
         return Unguided()
-    entropic = run.acquire.direction == "entropy"
-    learner = learner_of(run, folder, number, device) if entropic else run.world.learner(run, device)
-    return make_guide(learner.logits, run.acquire, run.world.preview(run.acquire.decode, device))
+    learner = learner_of(run, folder, number, device) if run.acquire.steered else new_learner(run, device)
+    acquire = run.acquire.effective()
+    return make_guide(learner.logits, acquire, world_of(run).preview(acquire.decode, device))
 
 
 def learner_of(run: Run, folder: Path, number: int, device: str) -> Learner:
     """The learner as it was when it guided a round; kept for rounds guided by entropy."""
-    learner = run.world.learner(run, device)
+    learner = new_learner(run, device)
     learner.load_evaluated(_guide(guide_path(folder, number)))
     return learner
 
 
 def finished_learner(run: Run, folder: Path, device: str) -> Learner:
     """The learner at the end of a finished run."""
-    learner = run.world.learner(run, device)
+    learner = new_learner(run, device)
     learner.load_state(load_tensors(folder / "checkpoint.safetensors", f"delete {folder} and rerun")[0])
     return learner
 
@@ -108,7 +108,7 @@ def remake(run: Run, folder: Path, pool: Pool, rows: Sequence[int], device: str 
     total = sum(len(round_) for round_ in pool.rounds)
     for row in rows:
         require(0 <= row < total, "row", row, f"0 to {total - 1}, the rows of this pool", "name another row")
-    sampler, starts = Sampler(run.world, run.sampling, device), [0]
+    sampler, starts = Sampler(world_of(run), run.sampling, device), [0]
     for round_ in pool.rounds:
         starts.append(starts[-1] + len(round_))
     found = []

@@ -17,18 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from empirical.config import Run
+from empirical.config import Run, new_learner, world_of
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.guidance import When
 from empirical.diffusion.sampler import image_seed
-from empirical.learning.evaluate import accuracy, contradiction
+from empirical.learning.evaluate import accuracy
+from empirical.loop.budget import expected
 from empirical.pool.pool import Pool
-from empirical.practice import candidates
 from empirical.review.examine import examinations
 from empirical.review.remake import complete_rounds, open_pool, open_run, remake, some_rows
-from empirical.runs.execute import TRAJECTORY
-from empirical.runs.folder import guide_path, read_result, run_name, settings, without_places
-from empirical.settings.sections import HELD_OUT_IMAGES, REFERENCE_IMAGES
+from empirical.runs.folder import deciding, guide_path, run_name, settings
+from empirical.runs.result import TRAJECTORY, Result, contradiction, read_result
 from empirical.settings.values import differences
 from empirical.system.errors import InputError
 from empirical.system.files import read_json, read_signed, text_digest
@@ -116,7 +115,7 @@ class _Records:
         return open_pool(self.run, self.folder)
 
     @cached_property
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Result:
         return read_result(self.folder / "result.json")
 
     @cached_property
@@ -157,7 +156,7 @@ class _Records:
 
     def check_guides(self) -> str:
         run, rounds = self.run, complete_rounds(self.folder)
-        steered = run.acquire.omega > 0 and run.acquire.direction == "entropy"
+        steered = run.acquire.steered
         for number in range(1, rounds if steered else 1):
             load_tensors(guide_path(self.folder, number), RESTORE)
         return f"{rounds - 1} whole" if steered else "none needed"
@@ -179,7 +178,7 @@ class _Records:
                 raise MismatchError(
                     f"{where}: places in the sequence of images outside {first} to {first + round_.cost.images - 1}"
                 )
-            classes = run.world.classes
+            classes = world_of(run).classes
             for index, label, seed in zip(indices, round_.labels.tolist(), round_.seeds.tolist(), strict=True):
                 agree(f"{where}, image {index}: label", label, index % classes)
                 agree(f"{where}, image {index}: seed", seed, image_seed(run.seed, label, index // classes))
@@ -198,7 +197,7 @@ class _Records:
             later, where = round_.number > 0, f"round {round_.number}"
             wanted = growth.addition if later else growth.initial
             agree(f"{where}: rows", len(round_), wanted)
-            agree(f"{where}: images", round_.cost.images, candidates(acquire, wanted) if later else wanted)
+            agree(f"{where}: images", round_.cost.images, acquire.candidates(wanted) if later else wanted)
             agree(f"{where}: omega", round_.omega, acquire.omega if later else 0.0)
             agree(f"{where}: retired rows", len(round_.retired), round(acquire.retire * active) if later else 0)
             active += wanted - len(round_.retired)
@@ -210,17 +209,17 @@ class _Records:
     def check_result(self) -> str:
         if not (self.folder / "result.json").exists():
             raise MismatchError("result.json: none; the run is not finished")
-        other = differences(without_places(self.result["config"], self.run), settings(self.run))
+        other = differences(deciding(self.result.config, world_of(self.run).places), settings(self.run))
         if other:
             raise MismatchError(f"result.json: another configuration: {other}")
-        if said := contradiction(self.result, self.run.world.classes):
+        if said := contradiction(self.result, world_of(self.run).classes):
             raise MismatchError(said)
         return "matches its digest and the configuration; accuracy and counts of images agree"
 
     def check_summary(self) -> str:
-        agree("pool", self.result["pool"], self.pool.summary())
-        agree("pool_size", self.result["pool_size"], len(self.pool))
-        found, wanted = self.result["cost"], self._cost()
+        agree("pool", self.result.pool, self.pool.summary())
+        agree("pool_size", self.result.pool_size, len(self.pool))
+        found, wanted = self.result.cost, self._cost()
         for name, value in vars(wanted).items():
             if name.endswith("_cpu_s"):
                 continue
@@ -229,40 +228,37 @@ class _Records:
         return f"add up: {wanted.images:,} images, {wanted.denoiser_calls:,} denoiser calls"
 
     def _cost(self) -> Cost:
-        """Counts from the configuration and the rounds' images; GFLOP and skipped steps are the rounds' own."""
+        """Count from the configuration and the rounds' number; GFLOP and skipped steps are the rounds' own."""
         run, rounds = self.run, self.pool.rounds
-        apart = HELD_OUT_IMAGES if run.growth.signal != "validation" else 0
-        apart += REFERENCE_IMAGES if run.acquire.reject else 0
-        images = sum(round_.cost.images for round_ in rounds) + apart
-        guided = sum(round_.cost.images for round_ in rounds if round_.omega > 0)
-        scheduler = run.world.scheduler()
+        counts = expected(run, additions=len(rounds) - 1)
+        scheduler = world_of(run).scheduler()
         scheduler.set_timesteps(run.sampling.steps)
-        calls = run.sampling.steps * (2 if run.sampling.guidance_scale else 1)
+        apart = counts.images - sum(round_.cost.images for round_ in rounds)  # plain images that no pool holds
         gflop = sum(round_.cost.sampling_gflop for round_ in rounds)
         return Cost(
-            images=images,
-            denoiser_calls=images * calls,
-            guided_steps=guided * len(When(run.acquire.every, run.acquire.interval).steps(scheduler)),
+            images=counts.images,
+            denoiser_calls=counts.denoiser_calls,
+            guided_steps=counts.guided * len(When(run.acquire.every, run.acquire.interval).steps(scheduler)),
             skipped_steps=sum(round_.cost.skipped_steps for round_ in rounds),
             sampling_gflop=gflop + apart * rounds[0].cost.sampling_gflop / rounds[0].cost.images,
-            learner_steps=run.training.iterations * (2 if run.acquire.reject else 1),
+            learner_steps=counts.learner_steps,
         )
 
     def check_trajectory(self) -> str:
         growth, training = self.run.growth, self.run.training
         evaluated = [event for event in self.events if event["event"] == "evaluated"]
         for name in TRAJECTORY:
-            agree(f"trajectory.{name}", self.result["trajectory"][name], [event[name] for event in evaluated])
+            agree(f"trajectory.{name}", self.result.trajectory[name], [event[name] for event in evaluated])
         every = growth.evaluate_every
         steps = [*range(every, training.iterations, every), training.iterations]
-        agree("trajectory.step", self.result["trajectory"]["step"], steps)
-        agree("accuracy_validation", self.result["accuracy_validation"], evaluated[-1]["accuracy_validation"])
+        agree("trajectory.step", self.result.trajectory["step"], steps)
+        agree("accuracy_validation", self.result.accuracy_validation, evaluated[-1]["accuracy_validation"])
         added = [event for event in self.events if event["event"] == "added"]
         sizes, size = [], growth.initial
         for step in steps:  # an evaluation at the step of an addition comes before it
             size += sum(event["added"] - event["retired"] for event in added if step - every <= event["step"] < step)
             sizes.append(size)
-        agree("trajectory.pool", self.result["trajectory"]["pool"], sizes)
+        agree("trajectory.pool", self.result.trajectory["pool"], sizes)
         return f"{len(steps)} evaluations, as in the metrics"
 
     def check_examinations(self) -> str:
@@ -273,22 +269,22 @@ class _Records:
     def check_accuracy(self, device: str) -> str:
         """The stored learner, scored again on real data; on another device single images may tip."""
         tensors, _ = self.checkpoint
-        learner = self.run.world.learner(self.run, device)
+        world, learner = world_of(self.run), new_learner(self.run, device)
         learner.load_state(tensors)
-        score = self.run.world.test(learner)
+        score = world.test(learner)
         if score.correct is not None:
-            stored = np.array([c == "1" for c in self.result["correct"]])
+            stored = np.array([c == "1" for c in self.result.correct or ""])
             agree("test images", len(score.correct), len(stored))
             different = int((score.correct.numpy() != stored).sum())
             if different:
                 raise MismatchError(
                     f"accuracy: {different} of {len(stored)} test images are judged otherwise ({score.accuracy:.6f})"
                 )
-        if not math.isclose(score.accuracy, self.result["accuracy"], abs_tol=1e-12):
-            raise MismatchError(f"accuracy: {self.result['accuracy']!r}, not {score.accuracy!r}")
-        agree("sets", self.result["sets"], {name: counts._asdict() for name, counts in score.sets.items()})
-        validation = accuracy(learner, self.run.world.validation_split(self.run.seed))
-        agree("accuracy_validation", self.result["accuracy_validation"], validation)
+        if not math.isclose(score.accuracy, self.result.accuracy, abs_tol=1e-12):
+            raise MismatchError(f"accuracy: {self.result.accuracy!r}, not {score.accuracy!r}")
+        agree("sets", self.result.sets, {name: counts._asdict() for name, counts in score.sets.items()})
+        validation = accuracy(learner, world.validation_split(self.run.seed))
+        agree("accuracy_validation", self.result.accuracy_validation, validation)
         return f"{score.accuracy:.4f} again from the stored learner"
 
     def check_images(self, device: str) -> str:

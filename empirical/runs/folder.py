@@ -1,9 +1,23 @@
-"""One run on disk, from its configuration to its result; resumed wherever it was stopped. Its folder: see `rundir`."""
+"""The folder of a run: its name, the paths in it, and the lock that keeps a second process out.
+
+<root>/<world>/<name>/config.json         the resolved configuration; <name> is its digest
+                      manifest.json       versions, revision, hardware, start
+                      journal.jsonl       when and where the run was started, resumed, recovered
+                      metrics.jsonl       one line per event of the loop
+                      checkpoint.safetensors, checkpoint.previous.safetensors
+                      pool/               see `empirical.pool`
+                      guides/round_*.safetensors   the learner that guided a round: its rows can be made again
+                      result.json         written last: the run is finished
+                      <examination>.json  see `empirical.review.examine`
+<root>/<world>/prefix-<digest>/           the state of a run just before an addition, for runs that share it
+<root>/<world>/plain-<digest>/            unguided images, shared by the runs of one seed
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
@@ -11,64 +25,64 @@ from pathlib import Path
 from typing import Any
 
 from empirical.config import Run, to_dict
+from empirical.settings.build import build
+from empirical.settings.sections import Acquire
 from empirical.settings.values import values_digest
 from empirical.system.errors import InputError
-from empirical.system.files import read_signed
-
-
-def guide_path(directory: Path, round_: int) -> Path:
-    """Where the learner that guided a round is kept; absent for plain and random directions."""
-    return directory / "guides" / f"round_{round_:04d}.safetensors"
-
-
-def read_result(path: Path) -> dict[str, Any]:
-    """The result of a finished run."""
-    return read_signed(path, f"delete {path} and rerun: it is made again from the run's last state")
-
+from empirical.worlds import open_world
 
 VERSION = version("deliberate-practice")
 
 
 def settings(run: Run) -> dict[str, Any]:
-    """The configuration without the places of files: data and weights may move."""
-    return without_places(to_dict(run), run)
+    """Return the settings that decide a run's numbers, as plain values."""
+    return deciding(to_dict(run), open_world(run.world).places)
 
 
-def without_places(config: dict[str, Any], run: Run) -> dict[str, Any]:
-    """A configuration of the run's world without the places of files."""
-    world = {name: value for name, value in config.get("world", {}).items() if name not in run.world.places}
-    return {**config, "world": world}
+def deciding(config: Mapping[str, Any], places: Sequence[str]) -> dict[str, Any]:
+    """Reduce a configuration to what decides numbers: without places of files, unused settings at their defaults.
+
+    Data and weights may move, and runs that differ only in settings without effect are the same run.
+    """
+    world = {name: value for name, value in config.get("world", {}).items() if name not in places}
+    acquire = build(Acquire, config.get("acquire", {}), "acquire").effective()
+    return {**config, "world": world, "acquire": dataclasses.asdict(acquire)}
 
 
 @lru_cache(maxsize=4096)
 def run_name(run: Run) -> str:
-    """The folder name of a run: a digest of all that decides its numbers."""
-    return values_digest([settings(run), run.world.identity(), VERSION])
+    """Return the folder name of a run: a digest of all that decides its numbers."""
+    return values_digest([settings(run), open_world(run.world).identity(), VERSION])
 
 
 def run_directory(run: Run, root: Path) -> Path:
-    """The folder of a run."""
+    """Return the folder of a run."""
     return root / run.world.name / run_name(run)
 
 
 @lru_cache(maxsize=4096)
 def result_path(run: Run, root: Path) -> Path:
-    """Where the result of a run is kept; the file is there once the run is finished."""
+    """Return the path of a run's result; the file exists once the run is finished."""
     return run_directory(run, root) / "result.json"
 
 
+def guide_path(directory: Path, round_: int) -> Path:
+    """Return the path of the learner that guided a round; only rounds guided by entropy have one."""
+    return directory / "guides" / f"round_{round_:04d}.safetensors"
+
+
 def prefix_name(run: Run, additions: int) -> str:
-    """Name of the state just before addition `additions + 1`, shared by all runs that agree up to there."""
+    """Name the state just before addition `additions + 1`, which all runs share that agree up to there."""
     values = settings(run)
     del values["growth"]["additions"]
-    if additions == 0:  # what the first addition will be is not known yet
+    if additions == 0:  # settings of the first addition do not matter yet
         del values["acquire"], values["growth"]["addition"], values["growth"]["newest_weight"]
-    return "prefix-" + values_digest([values, run.world.identity(), VERSION, additions])
+    return "prefix-" + values_digest([values, open_world(run.world).identity(), VERSION, additions])
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the run directory for this process; the lock goes with the process, however it ends."""
+    """Hold the run directory for this process; the lock ends with the process, however that ends."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         file = (directory / ".lock").open("w")

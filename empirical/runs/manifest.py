@@ -1,17 +1,4 @@
-"""A run's folder: what it is called, what is said about its making, who holds it.
-
-<root>/<world>/<name>/config.json         the resolved configuration; <name> is its digest
-                      manifest.json       versions, revision, hardware, start
-                      journal.jsonl       when and where the run was started, resumed, recovered
-                      metrics.jsonl       one line per event of the loop
-                      checkpoint.safetensors, checkpoint.previous.safetensors
-                      pool/               see `empirical.pool`
-                      guides/round_*.safetensors   the learner that guided a round: its rows can be made again
-                      result.json         written last: the run is finished
-                      <examination>.json  see `empirical.examine`
-<root>/<world>/prefix-<digest>/           the state of a run just before an addition, for runs that share it
-<root>/<world>/plain-<digest>/            unguided images, shared by the runs of one seed
-"""
+"""How a run was made: the manifest (versions, revision, hardware) and the journal of its starts."""
 
 from __future__ import annotations
 
@@ -30,10 +17,10 @@ from empirical.system.errors import InputError
 
 
 def manifest(device: str) -> dict[str, Any]:
-    """Versions, git revision and hardware: what numbers may depend on besides the configuration."""
-    here = Path(__file__).parent
+    """Collect versions, git revision and hardware: numbers may depend on them besides the configuration."""
+    source = Path(__file__).parent
     git = subprocess.run(
-        ["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+        ["git", "-C", source, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     )
     packages = (
         "deliberate-practice",
@@ -61,12 +48,12 @@ def manifest(device: str) -> dict[str, Any]:
 
 
 def now() -> str:
-    """The time, UTC."""
+    """Return the time in UTC, as 2026-01-31T12:00:00Z."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def note(directory: Path, event: str, **values: Any) -> None:
-    """A line in the journal: what happened to the run, as opposed to in it."""
+    """Append to journal.jsonl (started, resumed, recovered); training events go to metrics.jsonl."""
     line = json.dumps({"time": now(), "event": event, "host": platform.node(), "pid": os.getpid(), **values})
     try:
         with (directory / "journal.jsonl").open("a") as file:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from empirical.system.files import read_signed, write_signed
+
+TRAJECTORY = ("step", "pool", "loss", "accuracy_validation", "signal")  # of every evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +64,23 @@ def read_result(path: Path) -> Result:
 def write_result(path: Path, result: Result) -> None:
     """Write result.json with its digest, whole or not at all."""
     write_signed(path, dataclasses.asdict(result))
+
+
+def contradiction(result: Result, classes: int) -> str:
+    """Describe a contradiction between a result's accuracy, marks and counts by class; "" if there is none."""
+    for name, counts in result.sets.items():
+        lengths = [len(counts[kind]) for kind in ("totals", "hits", "raw_hits")]
+        if lengths != [classes] * len(lengths):
+            return f"sets.{name}: counts of {lengths} classes, not of {classes}"
+        for kind in ("hits", "raw_hits"):
+            if not all(0 <= hits <= total for hits, total in zip(counts[kind], counts["totals"], strict=True)):
+                return f"sets.{name}.{kind}: more than there are images"
+    if not result.sets:
+        return ""
+    name, counts = next(iter(result.sets.items()))
+    hits, images, marks = sum(counts["hits"]), sum(counts["totals"]), result.correct or ""
+    if (hits, images) != (marks.count("1"), len(marks)):
+        return f"sets.{name}: {hits} of {images} right, not {marks.count('1')} of {len(marks)} as marked"
+    if not math.isclose(result.accuracy, hits / images, abs_tol=1e-7):  # the stored accuracy is rounded to float32
+        return f"accuracy: {result.accuracy!r}, not {hits / images!r}"
+    return ""

@@ -1,14 +1,14 @@
-"""One run on disk, from its configuration to its result; resumed wherever it was stopped. Its folder: see `rundir`."""
+"""Share the beginnings of runs: the state before an addition is kept, and runs that agree up to there start from it."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from empirical.config import Run, to_dict
+from empirical.config import Run, to_dict, world_of
 from empirical.pool.pool import Pool
-from empirical.runs.checkpoint import saved
-from empirical.runs.folder import prefix_name, settings, without_places
+from empirical.runs.checkpoint import NAME, read_checkpoint
+from empirical.runs.folder import deciding, prefix_name, settings
 from empirical.runs.manifest import manifest
 from empirical.runs.state import State
 from empirical.settings.values import differences
@@ -16,22 +16,22 @@ from empirical.system.errors import require
 from empirical.system.files import link_tree, read_json, write_bytes, write_json
 
 
-def _prepare(run: Run, base: Path, directory: Path, device: str) -> None:
-    """Write config and manifest of a new run, from the furthest shared state if there is one; check those of an old."""
-    config = to_dict(run)
+def begin(run: Run, base: Path, directory: Path, device: str) -> None:
+    """Make the folder of a new run, from the furthest state shared under `base`; check an old folder."""
+    config, world = to_dict(run), world_of(run)
     if (directory / "config.json").exists():
-        found = read_json(directory / "config.json")
-        other = differences(without_places(found, run), settings(run))
+        stored = read_json(directory / "config.json")
+        other = differences(deciding(stored, world.places), settings(run))
         do = f"delete {directory} and rerun"
         require(not other, str(directory / "config.json"), other, "the configuration this folder is named after", do)
-        if differences(found, config):  # files have moved
+        if differences(stored, config):  # files have moved, or settings without effect have changed
             write_json(directory / "config.json", config)
         return
     for additions in range(run.growth.additions, -1, -1):
         shared = base / prefix_name(run, additions)
         if shared.exists():
-            values = saved(shared)[1]
-            Pool(shared / "pool", run.world.shape, values["rounds"])  # damage is refused here, where deleting it helps
+            rounds = read_checkpoint(shared).values["rounds"]
+            Pool(shared / "pool", world.shape, rounds)  # damage is refused here, where deleting it helps
             for path in shared.iterdir():
                 if path.is_dir():
                     shutil.rmtree(directory / path.name, ignore_errors=True)
@@ -39,18 +39,18 @@ def _prepare(run: Run, base: Path, directory: Path, device: str) -> None:
                 else:
                     write_bytes(directory / path.name, path.read_bytes())
             break
-    write_json(directory / "manifest.json", manifest(device))
-    write_json(directory / "config.json", config)  # last: from here on the folder is a run
+    write_json(directory / "manifest.json", manifest(device) | {"identity": world.identity()})
+    write_json(directory / "config.json", config)  # last: from now on the folder is a run
 
 
-def _share(run: Run, state: State, base: Path) -> None:
-    """Keep the state just before the next addition for the runs that agree with this one up to here."""
-    target = base / prefix_name(run, state.progress.additions)
+def share(state: State, base: Path) -> None:
+    """Keep the state just before the next addition under `base`, for the runs that agree with this one up to here."""
+    target = base / prefix_name(state.run, state.progress.additions)
     if target.exists():
         return
     staging = state.directory / "prefix"
     shutil.rmtree(staging, ignore_errors=True)
-    for name in ("checkpoint.safetensors", "metrics.jsonl"):
+    for name in (NAME, "metrics.jsonl"):
         write_bytes(staging / name, (state.directory / name).read_bytes())
     for name in ("pool", "guides"):
         if (state.directory / name).exists():

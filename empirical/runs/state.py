@@ -1,4 +1,4 @@
-"""One run on disk, from its configuration to its result; resumed wherever it was stopped. Its folder: see `rundir`."""
+"""A run in progress: its learner, its pool, its position and its metrics, saved to and restored from its folder."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from empirical.config import Run
+from empirical.config import Run, new_learner, world_of
 from empirical.diffusion.cost import Cost
 from empirical.loop.patience import Plateau
 from empirical.pool.pool import Pool
 from empirical.practice import Event, Progress
-from empirical.runs.checkpoint import _keep_previous, saved
+from empirical.runs.checkpoint import NAME, read_checkpoint, write_checkpoint
 from empirical.runs.folder import guide_path
-from empirical.system.files import text_digest, write_bytes
 from empirical.system.ranks import ALONE, Ranks
 from empirical.system.tensors import save_tensors
 
@@ -23,24 +22,23 @@ class State:
 
     def __init__(self, run: Run, directory: Path, device: str, ranks: Ranks = ALONE) -> None:
         self.run, self.directory, self.ranks = run, directory, ranks
-        self.learner = run.world.learner(run, device)
+        self.learner = new_learner(run, device)
         self.progress, self.learner_cpu_s = Progress(), 0.0
         self.lines: list[str] = []
         rounds = 0
-        if (directory / "checkpoint.safetensors").exists():
-            tensors, values, self.lines = saved(directory)
+        if (directory / NAME).exists():
+            tensors, values, self.lines = read_checkpoint(directory)
             self.learner.load_state(tensors)
             self.progress = Progress(values["step"], values["additions"], Plateau(values["best"], values["waited"]))
             self.learner_cpu_s, rounds = values["learner_cpu_s"], values["rounds"]
         if ranks.count > 1:
             self.learner.distribute(ranks)
-        self.pool = Pool(directory / "pool", run.world.shape, rounds, device, run.growth.newest_weight)
+        self.pool = Pool(directory / "pool", world_of(run).shape, rounds, device, run.growth.newest_weight)
 
     def save(self) -> None:
-        """Record everything the rest of the run depends on; the metrics first, since the checkpoint counts them."""
+        """Write a checkpoint of everything that the rest of the run depends on."""
         if not self.ranks.first:
             return
-        write_bytes(self.directory / "metrics.jsonl", "".join(line + "\n" for line in self.lines).encode())
         p = self.progress
         values = {
             "step": p.step,
@@ -49,16 +47,12 @@ class State:
             "waited": p.plateau.waited,
             "learner_cpu_s": self.learner_cpu_s,
             "rounds": len(self.pool.rounds),
-            "lines": len(self.lines),
-            "lines_sha256": text_digest("\n".join(self.lines)),
         }
-        _keep_previous(self.directory)
-        save_tensors(self.directory / "checkpoint.safetensors", self.learner.state(), values)
+        write_checkpoint(self.directory, self.learner.state(), values, self.lines)
 
     def save_guide(self) -> None:
         """Keep the learner as it guides the coming round, so that its images can be made again."""
-        acquire = self.run.acquire
-        if self.ranks.first and acquire.omega > 0 and acquire.direction == "entropy":
+        if self.ranks.first and self.run.acquire.steered:
             save_tensors(guide_path(self.directory, len(self.pool.rounds)), self.learner.evaluated(), {})
 
     def log(self, event: Event) -> None:
@@ -66,11 +60,11 @@ class State:
         self.lines.append(json.dumps({"event": event.kind, **event.values}))
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """All events of a kind so far."""
+        """Return the values of all events of a kind so far."""
         return [values for line in self.lines if (values := json.loads(line))["event"] == kind]
 
     def cost(self) -> Cost:
-        """What the loop spent so far, as if the run had been alone."""
+        """Add up what the loop has spent so far, shared work counted as if the run had been alone."""
         total = Cost(learner_steps=self.progress.step, learner_cpu_s=self.learner_cpu_s)
         for round_ in self.pool.rounds:
             total.add(round_.cost)

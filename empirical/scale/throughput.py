@@ -27,6 +27,7 @@ from empirical.pool.parquet import Rows
 from empirical.pool.pool import MEMORY, Pool
 from empirical.settings.sections import DECODE, THROUGH, Acquire
 from empirical.system.errors import InputError, require
+from empirical.worlds.world import World
 
 REPEATS = 3  # at least
 EVALUATED = 2048  # images, at most, of a timed evaluation
@@ -88,30 +89,35 @@ def rate(work: Work, units: float, seconds: float, now: Callable[[], float]) -> 
     return rates({"": work}, units, seconds, now)[""]
 
 
-def modes(run: Run, *, every: bool) -> list[Acquire]:
+def modes(run: Run, world: World, *, every: bool) -> list[Acquire]:
     """The kinds of guidance to measure, plain sampling first, each guided at every step: the recipe's, or all."""
     own, omega = run.acquire, run.acquire.omega or 0.05
-    wanted = [Acquire(), dataclasses.replace(own, every=1, interval=(0.0, 1.0), ratio=1, reject=0.0, retire=0.0)]
+    wanted = [
+        Acquire(),
+        dataclasses.replace(own.effective(), every=1, interval=(0.0, 1.0), ratio=1, reject=0.0, retire=0.0),
+    ]
     if every:
         wanted.append(Acquire(omega=omega, direction="random"))
-        decodes = [decode for decode in DECODE if decode in run.world.decodes]
+        decodes = [decode for decode in DECODE if decode in world.decodes]
         wanted += [
             Acquire(omega=omega, through=through, decode=decode, checkpointed=own.checkpointed)
             for through in THROUGH
             for decode in decodes
         ]
-    return list({acquire.kind: acquire for acquire in wanted}.values())
+    return list({acquire.mode: acquire for acquire in wanted}.values())
 
 
-def image_rates(run: Run, learner: Learner, kinds: list[Acquire], images: int, seconds: float) -> dict[str, Rate]:
+def image_rates(
+    run: Run, world: World, learner: Learner, kinds: list[Acquire], images: int, seconds: float
+) -> dict[str, Rate]:
     """Images a second by kind of guidance, in whole sampling batches, encoded for the pool."""
     device, batch = str(learner.device), run.sampling.batch
-    sampler, count = Sampler(run.world, run.sampling, device), batch * max(1, math.ceil(images / batch))
-    guides = [make_guide(learner.logits, acquire, run.world.preview(acquire.decode, device)) for acquire in kinds]
-    works = {guide.kind: partial(_round, sampler, learner, run.seed, count, guide) for guide in guides}
+    sampler, count = Sampler(world, run.sampling, device), batch * max(1, math.ceil(images / batch))
+    guides = [make_guide(learner.logits, acquire, world.preview(acquire.decode, device)) for acquire in kinds]
+    works = {guide.mode: partial(_round, sampler, learner, run.seed, count, guide) for guide in guides}
     found = rates(works, count, seconds, clock(learner.device))
     return {
-        guide.kind: dataclasses.replace(found[guide.kind], gflop=sampler.gflop_per_image(guide)) for guide in guides
+        guide.mode: dataclasses.replace(found[guide.mode], gflop=sampler.gflop_per_image(guide)) for guide in guides
     }
 
 
@@ -122,13 +128,13 @@ def _round(sampler: Sampler, learner: Learner, seed: int, count: int, guide: Gui
     return Rows.of(samples, entropy(learner.logits(samples.images.to(learner.device))).cpu())
 
 
-def pool_of(run: Run, learner: Learner, folder: Path) -> Pool:
+def pool_of(run: Run, world: World, learner: Learner, folder: Path) -> Pool:
     """A pool as large as the run's is on average, or just too large for memory: one sampling batch, again and again."""
     typical = run.growth.initial + run.growth.additions * run.growth.addition // 2
-    enough = MEMORY // (4 * math.prod(run.world.shape)) + 1
+    enough = MEMORY // (4 * math.prod(world.shape)) + 1
     count, size = min(typical, enough), run.sampling.batch
-    pool = Pool(folder / "pool", run.world.shape, 0, str(learner.device))
-    sampler, writer = Sampler(run.world, run.sampling, str(learner.device)), pool.writer(0.0, 0)
+    pool = Pool(folder / "pool", world.shape, 0, str(learner.device))
+    sampler, writer = Sampler(world, run.sampling, str(learner.device)), pool.writer(0.0, 0)
     rows = _round(sampler, learner, run.seed, size, Unguided())
     for first in range(0, count, size):
         part = rows.take(torch.arange(min(size, count - first)))
@@ -147,9 +153,9 @@ def iteration_rate(learner: Learner, pool: Pool, iterations: int, seconds: float
     return dataclasses.replace(measured, gflop=counter.get_total_flops() / 1e9)
 
 
-def evaluation_rate(run: Run, learner: Learner, seconds: float) -> Rate:
+def evaluation_rate(run: Run, world: World, learner: Learner, seconds: float) -> Rate:
     """Evaluations a second on all the world's validation images, of which some are looked at."""
-    split = run.world.validation_split(run.seed)
+    split = world.validation_split(run.seed)
     total = len(split.labels)
     require(total > 0, f"world ({run.world.name}): validation split", total, "at least one image")
     some = Part(split, torch.arange(0, total, math.ceil(total / EVALUATED)))
@@ -168,15 +174,15 @@ def largest_batch(fits: Callable[[int], object]) -> int:
     return batch // 2
 
 
-def sampling_fits(run: Run, learner: Learner, acquire: Acquire) -> Callable[[int], None]:
+def sampling_fits(run: Run, world: World, learner: Learner, acquire: Acquire) -> Callable[[int], None]:
     """Draw one batch of a given size in two steps; InputError where the memory is too small."""
     device = str(learner.device)
-    preview = run.world.preview(acquire.decode, device)
+    preview = world.preview(acquire.decode, device)
 
     def draw(batch: int) -> None:
         torch.cuda.empty_cache()
         settings = dataclasses.replace(run.sampling, batch=batch, steps=2)
-        Sampler(run.world, settings, device).draw(run.seed, 0, batch, make_guide(learner.logits, acquire, preview))
+        Sampler(world, settings, device).draw(run.seed, 0, batch, make_guide(learner.logits, acquire, preview))
 
     return draw
 

@@ -1,4 +1,4 @@
-"""Many runs: the series of an experiment, spread over processes of one thread each, shared beginnings made once."""
+"""Spread runs over processes of one thread each, which end with this one however it ends."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress
         os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (os.getpid(),))
-    with _signals_held() as deliver, pool:
+    with _signals_held() as signals, pool:
         try:
             with _blocked(signal.SIGINT, signal.SIGUSR2):  # Ctrl-C, and SLURM's notice of the end of a job
                 pending = {pool.submit(do, job, root, device) for job in jobs}  # this starts the workers
             while pending:
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-                deliver()
                 for future in done:
                     future.result()
-                report()
+                with signals.heard():
+                    report()
         except BrokenProcessPool:
             allowed, do_this = "enough memory for all --workers", "rerun, perhaps with fewer: finished work is kept"
             raise InputError("worker", "a process that was killed", allowed, do_this) from None
@@ -67,7 +67,7 @@ def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress
 
 @contextmanager
 def _blocked(*signals: signal.Signals) -> Iterator[None]:
-    """Processes started inside never hear of these signals: they are for the parent, which then stops the sweep."""
+    """Start processes inside deaf to these signals: they are for the parent, which then stops the sweep."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
@@ -75,33 +75,51 @@ def _blocked(*signals: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@contextmanager
-def _signals_held() -> Iterator[Callable[[], None]]:
-    """Signals that come inside wait until what is yielded is called, or for the end.
+class _Held:
+    """Signals that wait, since a handler may raise between any two lines.
 
-    A handler may raise between any two lines: a worker that is just being started would be missed, a lock of the pool
-    kept for ever, and the program would not end.
+    A worker that is just being started would be missed, a lock of the process pool kept for ever, and the program would
+    not end.
     """
-    if threading.current_thread() is not threading.main_thread():  # which has the signals
-        yield lambda: None
-        return
-    came: list[int] = []
-    known = {int(number): signal.getsignal(number) for number in signal.valid_signals()}
-    handlers = {number: handler for number, handler in known.items() if callable(handler)}
 
-    def deliver() -> None:
-        while came:
-            number = came.pop(0)
-            handlers[number](number, None)
+    def __init__(self) -> None:
+        main = threading.current_thread() is threading.main_thread()  # other threads have no signals
+        known = {int(number): signal.getsignal(number) for number in signal.valid_signals()} if main else {}
+        self.handlers = {number: handler for number, handler in known.items() if callable(handler)}
+        self.arrived: list[int] = []
 
-    try:
-        for number in handlers:
-            signal.signal(number, lambda number, _: came.append(number))
-        yield deliver
-    finally:
-        for number, handler in handlers.items():
+    def hold(self) -> None:
+        """Collect signals from now on."""
+        for number in self.handlers:
+            signal.signal(number, lambda number, _: self.arrived.append(number))
+
+    def release(self) -> None:
+        """Restore the handlers and call those of the signals that have arrived."""
+        for number, handler in self.handlers.items():
             signal.signal(number, handler)
-    deliver()
+        while self.arrived:
+            number = self.arrived.pop(0)
+            self.handlers[number](number, None)
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Let signals interrupt the code inside, which starts and stops no process."""
+        try:
+            self.release()
+            yield
+        finally:
+            self.hold()
+
+
+@contextmanager
+def _signals_held() -> Iterator[_Held]:
+    """Hold signals until the end, but where `heard` lets them in."""
+    held = _Held()
+    held.hold()
+    try:
+        yield held
+    finally:
+        held.release()
 
 
 def _start_worker(parent: int) -> None:

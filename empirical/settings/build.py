@@ -1,29 +1,21 @@
-"""The configuration of one run: frozen dataclasses, one default in one place, unknown keys refused.
-
-A run is a pure function of its `Run`. Recipes are TOML files with the same sections:
-
-    [world]     which data world, and its options     (the fields of the class in `empirical.worlds`)
-    [learner]   the model that is trained
-    [training]  its optimiser and schedule
-    [sampling]  the diffusion sampler
-    [growth]    when data are added, and how many
-    [acquire]   how the added data are made or chosen
-"""
+"""Turn plain tables into checked dataclasses: unknown keys, missing keys and wrong types are refused by name."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 from empirical.system.errors import require
 
+KINDS: dict[type, str] = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+
 
 def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """Make a dataclass of `values`, refusing unknown keys, missing keys and wrong types by name."""
-    hints = get_type_hints(cls)
-    known = {f.name: f for f in dataclasses.fields(cls)}
+    """Make the dataclass `cls` of `values`. InputError names an unknown or missing key or a value of another type."""
+    known, hints = {f.name: f for f in dataclasses.fields(cls)}, _hints(cls)
     for key in values:
         require(key in known, f"{where}.{key}", values[key], f"the keys {', '.join(known)}", "remove or rename the key")
     for name, f in known.items():
@@ -32,22 +24,22 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
     return cls(**{key: _coerce(value, hints[key], f"{where}.{key}") for key, value in values.items()})
 
 
+@lru_cache(maxsize=64)
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
 def _coerce(value: Any, hint: Any, where: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    """Check a value against its type hint; integers become floats and lists become pairs where the hint asks so."""
+    if hint is float and type(value) is int:
         return float(value)
-    if hint == tuple[int, int]:
-        require(
-            isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value),
-            where,
-            value,
-            "a pair of integers",
-        )
-        return tuple(value)
-    if hint == tuple[float, float]:
-        pair = isinstance(value, list | tuple) and len(value) == 2 and all(type(v) in (int, float) for v in value)
-        require(pair and all(map(math.isfinite, value)), where, value, "a pair of numbers")
-        return tuple(map(float, value))
-    if hint in (int, float, str, bool):
+    if hint in (tuple[int, int], tuple[float, float]):
+        number = hint.__args__[0]
+        pair = isinstance(value, list | tuple) and len(value) == 2
+        require(pair and all(type(v) in {int, number} for v in value), where, value, f"a pair, each {KINDS[number]}")
+        require(all(map(math.isfinite, value)), where, value, "finite numbers")
+        return tuple(map(number, value))
+    if hint in KINDS:
         require(type(value) is hint, where, value, f"a value of type {hint.__name__}")
         require(hint is not float or math.isfinite(value), where, value, "a finite number")
     elif hint == int | None:

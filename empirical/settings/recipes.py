@@ -1,26 +1,55 @@
-"""Recipes: TOML files that may be based on one another."""
+"""Read recipes: TOML files that may be based on one another, with tables for a run, its speeds and its generator."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from empirical.system.errors import InputError, require
 
 
-def load_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; what it leaves open is taken from the file that its key `base` names, relative to it.
+@dataclass(frozen=True)
+class Recipe:
+    """The tables of a recipe, apart: the sections of a run, measured speeds, and the generator's training."""
 
-    Tables of both are joined, other values replaced. A file that is absent or malformed is said with its place, as are
-    files that are each other's base.
+    run: dict[str, Any]  # what `empirical.config.from_dict` takes, with or without overrides
+    throughput: dict[str, Any]  # [throughput], {} where there is none
+    generator: dict[str, Any]  # [generator], {} where there is none
+
+
+def read(path: Path, line: str = "") -> Recipe:
+    """Read a recipe with all its bases, or one line of a table of recipes. InputError names a file, key or line."""
+    values = load_toml(path)
+    if line or "lines" in values:
+        table = lines(path)
+        require(line in table, f"{path}: line", line, ", ".join(table) or "none: the file has no [lines]", "name one")
+        values = table[line]
+    apart = {name: values.pop(name, {}) for name in ("throughput", "generator")}
+    for name, table in apart.items():
+        require(isinstance(table, Mapping), f"{path}: {name}", table, "a table of settings")
+    return Recipe(values, **apart)
+
+
+def lines(path: Path) -> dict[str, dict[str, Any]]:
+    """Read a table of recipes: each entry of `[lines]` on top of the rest of the file and of a `base` of its own."""
+    shared = load_toml(path)
+    entries = shared.pop("lines", {})
+    return {name: _overlaid(shared, _on_base(entry, path, ())) for name, entry in entries.items()}
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file on top of the file that its key `base` names, relative to it: tables merge, values replace.
+
+    InputError names a file that is absent or malformed, and files that are each other's base.
     """
     return _inherited(path, ())
 
 
 def _inherited(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
-    """A file on top of its bases; `heirs` are the files that it is a base of, the first asked for first."""
+    """Read a file on top of its bases; `heirs` are the files that have it as a base, the first one read first."""
     where = f"{heirs[-1]}: base" if heirs else str(path)
     seen = [heir.resolve() for heir in heirs]
     require(path.resolve() not in seen, where, str(path), "a file that is not based on this one", "name another")
@@ -31,6 +60,11 @@ def _inherited(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
         raise InputError(where, got, "an existing TOML file", "check the name") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(str(path), str(error), "valid TOML", "mend the line") from None
+    return _on_base(values, path, heirs)
+
+
+def _on_base(values: dict[str, Any], path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
+    """Lay values of the file `path` over the file that their key `base` names, where they have one."""
     if "base" not in values:
         return values
     base = values.pop("base")

@@ -1,19 +1,15 @@
-"""The configuration of one run: frozen dataclasses, one default in one place, unknown keys refused.
+"""The sections of a run's configuration: frozen dataclasses, each default in one place, each value checked.
 
-A run is a pure function of its `Run`. Recipes are TOML files with the same sections:
-
-    [world]     which data world, and its options     (the fields of the class in `empirical.worlds`)
-    [learner]   the model that is trained
-    [training]  its optimiser and schedule
-    [sampling]  the diffusion sampler
-    [growth]    when data are added, and how many
-    [acquire]   how the added data are made or chosen
+They are plain values: building one opens no data, no weights and no library.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from empirical.system.errors import require, require_non_negative, require_positive
 
@@ -21,34 +17,49 @@ THROUGH = ("denoiser", "conditional", "x0")
 DECODE = ("full", "tiny", "linear")
 AUGMENT = ("none", "crop_flip")
 SIGNALS = ("validation", "synthetic", "agreement")
-HELD_OUT_IMAGES, REFERENCE_IMAGES = 1024, 2048  # of the signals without real images, and of the judge of acquire.reject
+
+
+@dataclass(frozen=True)
+class WorldChoice:
+    """Name a data world, with the options that a recipe sets; `empirical.worlds.open_world` checks and opens it."""
+
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()  # (option, value), sorted by option
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, Any]) -> WorldChoice:
+        """Make a choice of plain options; lists become tuples, so that equal choices have equal hashes."""
+        for option, value in options.items():
+            require(not isinstance(value, Mapping), f"world ({name}).{option}", value, "a value, not a table")
+        values = {option: tuple(value) if isinstance(value, list) else value for option, value in options.items()}
+        return cls(name, tuple(sorted(values.items())))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearnerChoice:
-    """The trained model: `kind` is one of the learners of the world."""
+    """Name the model that is trained: `kind` is one of the learners of the world."""
 
     kind: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Optimiser and learning-rate schedule; every count is in iterations (optimiser steps)."""
+    """Set the optimiser and its learning-rate schedule; every count is in iterations (optimiser steps)."""
 
     iterations: int
-    batch: int = 64  # over all ranks
+    batch: int = 64  # images of a mini-batch, over all ranks
     lr: float = 3e-3
     weight_decay: float = 0.05
     schedule: str = "wsd"  # Warmup-Stable-Decay, or "cosine": decay from the end of the warm-up on
     warmup: float = 0.1  # fraction of the iterations
-    cooldown: float = 0.2  # fraction of the iterations; no data are added from its start on, whatever the schedule
+    cooldown: float = 0.2  # fraction of the iterations; no data are added once it has started, whatever the schedule
     label_smoothing: float = 0.11
     mixup: float = 0.0  # alpha of the Beta distribution, 0 = off
     cutmix: float = 0.0
     ema_decay: float = 0.99
-    augment: str = "none"  # of the images trained on; "crop_flip": random resized crops, half of them mirrored
+    augment: str = "none"  # or "crop_flip": train on random resized crops, half of them mirrored
     clip: float = 0.0  # largest norm of the gradient, 0 = no limit
-    bf16: bool = False  # all passes through the network in bfloat16; weights, losses and entropies stay float32
+    bf16: bool = False  # run the network in bfloat16; weights, losses and entropies stay float32
 
     def __post_init__(self) -> None:
         require_positive("training", iterations=self.iterations, batch=self.batch, lr=self.lr)
@@ -71,11 +82,11 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """DDIM with classifier-free guidance, eps = (1 + scale) eps(x, y) - scale eps(x)."""
+    """Set the DDIM sampler with classifier-free guidance, eps = (1 + scale) eps(x, y) - scale eps(x)."""
 
     steps: int
     guidance_scale: float = 0.0  # the paper's lambda; diffusers' guidance_scale is 1 + lambda
-    batch: int = 128  # the fixed shape of every sampling batch: an image does not depend on its neighbours
+    batch: int = 128  # images of every sampling batch; the shape is fixed so that no image depends on its neighbours
 
     def __post_init__(self) -> None:
         require_positive("sampling", steps=self.steps, batch=self.batch)
@@ -85,7 +96,10 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """Algorithm 1's clock: N = initial, P = addition, k = additions, tau = evaluate_every, T_max = patience."""
+    """Set when Algorithm 1 adds data and how many: N = initial, P = addition, k = additions, T_max = patience.
+
+    Sizes are in images, patience in evaluations; an evaluation takes place every tau = evaluate_every iterations.
+    """
 
     initial: int
     addition: int = 0
@@ -95,7 +109,9 @@ class Growth:
     incremental: bool = False  # T_max grows in proportion to the pool
     add_at: int | None = None  # add once at this iteration instead of on a plateau
     newest_weight: int = 1  # a row of the latest addition is this many times as likely to be drawn as an older one
-    signal: str = "validation"  # what must improve: accuracy on real images, or a signal without any (see `watch`)
+    signal: str = (
+        "validation"  # what must improve: accuracy on real images, or a signal without any (see `loop.signals`)
+    )
     validation_share: float = 1.0  # share of the real validation images that the patience rule sees
 
     def __post_init__(self) -> None:
@@ -129,18 +145,20 @@ class Growth:
 
 @dataclass(frozen=True, kw_only=True)
 class Acquire:
-    """How an addition is obtained: candidates guided with strength `omega`, of which some are kept."""
+    """Set how an addition is made: candidates are sampled, guided with strength `omega`, and some of them are kept."""
 
     omega: float = 0.0
-    through: str = "x0"  # path of the gradient, see `guidance.EntropyGuide`: "denoiser", "conditional" or "x0"
-    decode: str = "full"  # latent worlds: what shows x0_hat to the learner, the decoder, a "tiny" one or a "linear" map
-    every: int = 1  # guide every so many steps
+    through: str = "x0"  # path of the gradient, see `diffusion.guidance`: "denoiser", "conditional" or "x0"
+    decode: str = "full"  # latent worlds: show x0_hat to the learner by the decoder, a "tiny" decoder or a "linear" map
+    every: int = 1  # guide at every so-many-th step
     interval: tuple[float, float] = (0.0, 1.0)  # guide only at noise levels t / T from the first to the second
-    checkpointed: bool = False  # keep no activations of the decoder for its gradient: less memory, more arithmetic
+    checkpointed: bool = False  # recompute the decoder's activations in the backward pass: less memory, more arithmetic
     direction: str = "entropy"  # or "random": the control with steps of the same length
-    ratio: int = 1  # oversampling: the 1/ratio of highest entropy is kept
-    reject: float = 0.0  # share of the candidates dropped: those whose label an independent reference doubts most
-    retire: float = 0.0  # share of the pool, of lowest entropy, whose place the addition takes (1: the whole pool)
+    ratio: int = 1  # oversampling: keep the 1/ratio of the candidates with the highest entropy
+    reject: float = (
+        0.0  # share of the candidates to drop: those whose label an independent reference learner doubts most
+    )
+    retire: float = 0.0  # share of the pool, of lowest entropy, that the addition replaces (1: the whole pool)
 
     def __post_init__(self) -> None:
         require_non_negative("acquire", omega=self.omega)
@@ -154,18 +172,32 @@ class Acquire:
         low, high = self.interval
         require(0 <= low < high <= 1, "acquire.interval", list(self.interval), "two numbers 0 <= low < high <= 1")
         require(self.direction in ("entropy", "random"), "acquire.direction", self.direction, "'entropy' or 'random'")
-        unused: tuple[str, ...] = ()  # equal runs are to have equal names
-        if self.omega == 0:  # plain sampling, however it would be guided
+
+    def candidates(self, count: int) -> int:
+        """Return how many samples are made for an addition of `count` rows; the others are pruned or rejected."""
+        return math.ceil(round(self.ratio * count / (1 - self.reject), 6))
+
+    def effective(self) -> Acquire:
+        """Return the settings with those that change no number at their defaults: equal runs get equal names.
+
+        Plain sampling (omega = 0) ignores all settings of guidance; random directions ignore the gradient's.
+        """
+        unused: tuple[str, ...] = ()
+        if self.omega == 0:
             unused = ("through", "decode", "every", "interval", "checkpointed", "direction")
         elif self.direction == "random":
             unused = ("through", "decode", "checkpointed")
-        defaults = {f.name: f.default for f in dataclasses.fields(self)}
-        for name in unused:
-            object.__setattr__(self, name, defaults[name])
+        defaults: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(self)}
+        return dataclasses.replace(self, **{name: defaults[name] for name in unused})
 
     @property
-    def kind(self) -> str:
-        """How it is guided, as costs go: "plain", "random", or path and decoder: "x0", "denoiser/tiny", ..."""
+    def steered(self) -> bool:
+        """Whether the learner's entropy guides the samples, so that the guiding learners are kept."""
+        return self.omega > 0 and self.direction == "entropy"
+
+    @property
+    def mode(self) -> str:
+        """Name what a guided step costs: "plain", "random", or path and decoder: "x0", "denoiser/tiny", ..."""
         if self.omega == 0:
             return "plain"
         if self.direction == "random":

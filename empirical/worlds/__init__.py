@@ -1,10 +1,21 @@
-"""The data worlds by name. A world is a frozen dataclass of options that supplies data, a generator and learners."""
+"""The data worlds by name. A world is a frozen dataclass of options that supplies data, a generator and learners.
+
+Adding a world takes a module in this folder, a line in `_PLACES`, and a recipe in experiments/worlds.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from empirical.settings.build import build
+from empirical.settings.sections import WorldChoice
+
+if TYPE_CHECKING:
+    from empirical.worlds.world import World
 
 _PLACES = {
     "linear": "linear.LinearWorld",
@@ -18,7 +29,7 @@ _PLACES = {
 
 
 class _Worlds(Mapping[str, Any]):
-    """Classes by name, imported when they are asked for: the larger ones need libraries that take seconds to load."""
+    """Map names to classes, importing a module when its class is looked up: torch and timm take seconds to load."""
 
     def __getitem__(self, name: str) -> Any:
         module, _, kind = _PLACES[name].partition(".")
@@ -37,8 +48,21 @@ class _Worlds(Mapping[str, Any]):
 WORLDS: Mapping[str, Any] = _Worlds()
 
 
+@lru_cache(maxsize=256)
+def open_world(choice: WorldChoice) -> World:
+    """Make the world of a choice. InputError names an option that its class does not have, or a wrong value."""
+    world: World = build(WORLDS[choice.name], dict(choice.options), f"world ({choice.name})")
+    return world
+
+
+def choice_of(world: World) -> WorldChoice:
+    """Return the choice that opens an equal world: the inverse of `open_world`."""
+    options: Any = world
+    return WorldChoice.of(world.name, dataclasses.asdict(options))
+
+
 def __getattr__(name: str) -> Any:
-    """The classes themselves, say `DigitsWorld`."""
+    """Import a class by its own name: `from empirical.worlds import DigitsWorld`."""
     for world, place in _PLACES.items():
         if place.endswith(f".{name}"):
             return WORLDS[world]

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from empirical.config import Run
 from empirical.data import folders
 from empirical.data.folders import FolderSplit
 from empirical.data.images import quantise
@@ -30,9 +29,11 @@ from empirical.learning import networks as vision
 from empirical.learning.evaluate import Score, score
 from empirical.learning.learner import Learner
 from empirical.learning.network_learner import NetworkLearner
+from empirical.settings.sections import Acquire, Growth, LearnerChoice, Training
 from empirical.system.errors import InputError, require
 from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.imagenet_classes import IMAGENET_1K, IMAGENET_100, IMAGENET_A, IMAGENET_R, labelled, names
+from empirical.worlds.world import check_decode
 
 # Latents that a linear preview is fitted on: plain samples of a seed that no run has.
 EXAMPLES, EXAMPLE_STEPS, EXAMPLE_SCALE, EXAMPLE_SEED = 16, 10, 3.0, 2**33
@@ -50,6 +51,7 @@ class ImageNetWorld:
     name: ClassVar[str]
     ids: ClassVar[tuple[str, ...]]  # WordNet's, by label
     places: ClassVar[tuple[str, ...]] = ("data", "v2", "sketch", "r", "a", "generator", "tiny")
+    models: ClassVar[tuple[str, ...]] = ("generator", "tiny")
 
     data: str = "data/imagenet"
     v2: str = ""
@@ -84,9 +86,10 @@ class ImageNetWorld:
     def decodes(self) -> tuple[str, ...]:
         return ("full", "tiny", "linear") if self.tiny else ("full", "linear")
 
-    def check(self, run: Run) -> None:
-        """Refuse networks that timm does not have. Folders are for `inspect`: plans and results do without them."""
-        vision.check_name(run.learner.kind)
+    def check(self, learner: LearnerChoice, growth: Growth, acquire: Acquire) -> None:  # noqa: ARG002
+        """Refuse networks that timm does not have; folders are left to `inspect`: plans and results do without them."""
+        check_decode(self.name, self.decodes, acquire, "name an AutoencoderTiny in world.tiny" if not self.tiny else "leave it out")
+        vision.check_name(learner.kind)
 
     def inspect(self) -> None:
         """Refuse missing folders and classes, and images that cannot be read or are cut off."""
@@ -147,12 +150,12 @@ class ImageNetWorld:
         among: dict[str, Tensor] = {name: sets[name].labels.unique() for name in ("r", "a") if name in sets}
         return score(learner, sets, self.classes, ranks, among)
 
-    def learner(self, run: Run, device: str) -> NetworkLearner:
-        """The timm network the run names; the initial weights follow from the run seed."""
+    def learner(self, kind: str, training: Training, seed: int, device: str) -> NetworkLearner:
+        """Make a timm network by its name; its initial weights follow from the seed."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(run.seed)
-            model = vision.network(run.learner.kind, self.classes).to(device)
-        return NetworkLearner(model, self.classes, run.training, run.seed)
+            torch.manual_seed(seed)
+            model = vision.network(kind, self.classes).to(device)
+        return NetworkLearner(model, self.classes, training, seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,14 +15,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from empirical.config import Run
 from empirical.data.split import Split
 from empirical.diffusion.denoiser import Denoiser, unchanged
 from empirical.learning.evaluate import Score
 from empirical.learning.learner import Learner
 from empirical.learning.linear import LinearLearner
+from empirical.settings.sections import Acquire, Growth, LearnerChoice, Training
 from empirical.system.errors import require, require_positive
 from empirical.system.ranks import ALONE, Ranks
+from empirical.worlds.world import check_decode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class LinearWorld:
     learners: ClassVar[tuple[str, ...]] = ("ridge", "logistic")
     decodes: ClassVar[tuple[str, ...]] = ("full",)
     places: ClassVar[tuple[str, ...]] = ()
+    models: ClassVar[tuple[str, ...]] = ()
     classes: ClassVar[int] = 2  # label 1 is y = +1, label 0 is y = -1
 
     dimension: int = 128
@@ -43,10 +45,11 @@ class LinearWorld:
         require_positive("world (linear)", ridge=self.ridge, validation=self.validation)
         require(self.dimension >= 2, "world (linear).dimension", self.dimension, "an integer >= 2")
 
-    def check(self, run: Run) -> None:
-        """Refuse a run this world has no learner or no signal for."""
-        require(run.learner.kind in self.learners, "learner.kind", run.learner.kind, f"one of {self.learners}")
-        signal, kinds = run.growth.signal, "'validation' or 'synthetic': linear learners keep no average"
+    def check(self, learner: LearnerChoice, growth: Growth, acquire: Acquire) -> None:
+        """Refuse unknown learners and decoders, and a signal that needs an average of weights."""
+        require(learner.kind in self.learners, "learner.kind", learner.kind, f"one of {self.learners}")
+        check_decode(self.name, self.decodes, acquire)
+        signal, kinds = growth.signal, "'validation' or 'synthetic': linear learners keep no average"
         require(signal != "agreement", "growth.signal", signal, kinds)
 
     def inspect(self) -> None:
@@ -124,6 +127,6 @@ class LinearWorld:
         alignment = float(w @ self.truth().double() / w.norm())
         return Score(1 - math.acos(max(-1.0, min(1.0, alignment))) / math.pi, alignment=alignment)
 
-    def learner(self, run: Run, device: str) -> LinearLearner:  # noqa: ARG002
-        """Ridge or logistic regression; it lives on the CPU."""
-        return LinearLearner(self.dimension, self.ridge, run.learner.kind)
+    def learner(self, kind: str, training: Training, seed: int, device: str) -> LinearLearner:  # noqa: ARG002
+        """Make a ridge or logistic regression, which starts at w = 0 and stays on the CPU."""
+        return LinearLearner(self.dimension, self.ridge, kind)

@@ -14,15 +14,15 @@ from typing import Any, ClassVar, Protocol, Self
 import torch
 from torch import Tensor, nn
 
-from empirical.config import Run
 from empirical.data.images import quantise
 from empirical.data.split import Split
 from empirical.diffusion.denoiser import Denoiser, unchanged
 from empirical.generators import unet
 from empirical.generators.unet_training import Batches
 from empirical.learning.network_learner import NetworkLearner
+from empirical.settings.sections import Acquire, Growth, LearnerChoice, Training
 from empirical.system.errors import require
-from empirical.worlds.world import World
+from empirical.worlds.world import World, check_decode
 
 UNTRAINED = "untrained"  # the `weights` of a world whose generator is about to be trained
 NetworkFactory = Callable[[int, int, int], nn.Module]  # (channels, size, classes) -> logits of images
@@ -48,6 +48,7 @@ class PixelWorld:
     networks: ClassVar[Mapping[str, NetworkFactory]]
     decodes: ClassVar[tuple[str, ...]] = ("full",)
     places: ClassVar[tuple[str, ...]] = ("weights", "data", "autoencoder")
+    models: ClassVar[tuple[str, ...]] = ("weights", "autoencoder")
 
     corpus: tuple[Any, ...]
     weights: str = ""
@@ -72,9 +73,10 @@ class PixelWorld:
         """The same world with an autoencoder in `folder`, where its generator works on latents; see `Trainable`."""
         return self
 
-    def check(self, run: Run) -> None:
-        """Refuse a run this world has no learner for, or whose generator has learned from something else."""
-        require(run.learner.kind in self.networks, "learner.kind", run.learner.kind, f"one of {tuple(self.networks)}")
+    def check(self, learner: LearnerChoice, growth: Growth, acquire: Acquire) -> None:  # noqa: ARG002
+        """Refuse unknown learners and decoders, and a generator that has learned from another corpus."""
+        require(learner.kind in self.networks, "learner.kind", learner.kind, f"one of {tuple(self.networks)}")
+        check_decode(self.name, self.decodes, acquire)
         if self.weights != UNTRAINED:
             self.weights_values()
 
@@ -141,12 +143,12 @@ class PixelWorld:
         """Images end in the range of the data, on the 256 levels that are stored."""
         return quantise(x)
 
-    def learner(self, run: Run, device: str) -> NetworkLearner:
-        """A network of the kind the run asks for; the initial weights follow from the run seed."""
+    def learner(self, kind: str, training: Training, seed: int, device: str) -> NetworkLearner:
+        """Make a network of a kind; its initial weights follow from the seed."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(run.seed)
-            model = self.networks[run.learner.kind](self.shape[0], self.shape[1], self.classes).to(device)
-        return NetworkLearner(model, self.classes, run.training, run.seed)
+            torch.manual_seed(seed)
+            model = self.networks[kind](self.shape[0], self.shape[1], self.classes).to(device)
+        return NetworkLearner(model, self.classes, training, seed)
 
 
 class Trainable(World, Protocol):
