@@ -14,6 +14,7 @@ from cli.options import Options
 from cli.plans import Plan, plan
 from cli.recorded import Found, find
 from cli.terminal import console, progress_line
+from empirical.runs.result import Record
 from empirical.system.errors import require
 from figures.registry import FIGURES, figure
 
@@ -111,11 +112,11 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     return said, str(picture)
 
 
-def total_cost(item: Plan, records: list[dict[str, Any]]) -> dict[str, float]:
+def total_cost(item: Plan, records: list[Record]) -> dict[str, float]:
     """Cost counters summed over the figure's distinct runs."""
     from empirical.runs.folder import run_name
 
-    costs = {run_name(case.run): record["result"]["cost"] for case, record in zip(item.cases, records, strict=True)}
+    costs = {run_name(case.run): record.result.cost for case, record in zip(item.cases, records, strict=True)}
     total: Counter[str] = Counter()
     for cost in costs.values():
         total.update(cost)

@@ -14,6 +14,7 @@ from cli.terminal import console, progress_line
 from empirical.review.examine import file_name, question
 from empirical.review.remake import find_run
 from empirical.review.verify import Check, MismatchError, agree, attempt, check_run
+from empirical.runs.result import Record, read_result
 from empirical.system.devices import prepare
 from empirical.system.errors import require
 from empirical.system.files import read_json
@@ -104,11 +105,10 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
     }
     records = []
     for entry in manifest["runs"]:
-        record = {key: entry[key] for key in ("panel", "series", "value", "seed")}
-        record["result"] = signed(folders[entry["run"]] / "result.json")
-        if file := examined.get((entry["panel"], entry["series"])):
-            record["examined"] = signed(folders[entry["run"]] / file)
-        records.append(record)
+        run, file = folders[entry["run"]], examined.get((entry["panel"], entry["series"]))
+        place: dict[str, Any] = {key: entry[key] for key in ("panel", "series", "value", "seed")}
+        answer = signed(run / file) if file else {}
+        records.append(Record(**place, result=read_result(run / "result.json"), examined=answer))
     with progress_line(name) as report:
         rows = figure.compute(Inputs(manifest["settings"], records, report))
     with tempfile.TemporaryDirectory() as scratch:

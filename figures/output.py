@@ -33,11 +33,13 @@ def produce(
     `reuse`, the table on disk is drawn again, and its manifest kept, where it was made of the same settings, runs and
     code. Raises OSError, with what to do, where a file cannot be written.
     """
-    cases = [{key: record[key] for key in ("panel", "series", "value", "seed")} for record in inputs.records]
     made_of = {
         "settings": dict(inputs.settings),
         "code": source_digest(),
-        "runs": [case | {"run": run} for case, run in zip(cases, runs, strict=True)],
+        "runs": [
+            {"panel": record.panel, "series": record.series, "value": record.value, "seed": record.seed, "run": run}
+            for record, run in zip(inputs.records, runs, strict=True)
+        ],
     }
     manifest = read_manifest(stem, made_of) if reuse else None
     if manifest is None:
@@ -45,7 +47,7 @@ def produce(
         details = figure.details(inputs.records) if figure.details else {}
         stem.with_suffix(".json").unlink(missing_ok=True)  # never beside a table it does not describe
         table.save(rows, stem.with_suffix(".csv"))
-        seeds = sorted({record["seed"] for record in inputs.records})
+        seeds = sorted({record.seed for record in inputs.records})
         text = json.dumps({**about(), "seeds": seeds, "details": details, **made_of}, indent=1)
         table.write_atomically(stem.with_suffix(".json"), f"{text}\n".encode())
         manifest = json.loads(text)

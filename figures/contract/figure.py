@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from figures.contract.records import Record
+from empirical.runs.result import Record
 from figures.contract.table import Row
 
 if TYPE_CHECKING:

@@ -8,24 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from empirical.runs.result import Record
 from figures.contract.table import Row
 from scaling.averages import aggregate
 from scaling.bootstrap import paired_gain
-
-# One finished run: {"panel", "series", "value" (of the varied setting), "seed", "result" (see empirical.run)}.
-Record = dict[str, Any]
 
 
 def average(
     figure: str,
     records: Sequence[Record],
     x: Callable[[Record], float],
-    y: Callable[[Record], float] = lambda record: record["result"]["accuracy"],
+    y: Callable[[Record], float] = lambda record: record.result.accuracy,
 ) -> list[Row]:
     """One practice row per (panel, series, varied value): means of x and y over seeds, standard error of y's."""
     points: dict[tuple[str, str, float], list[Record]] = defaultdict(list)
     for record in records:
-        points[record["panel"], record["series"], record["value"]].append(record)
+        points[record.panel, record.series, record.value].append(record)
     rows = []
     for (panel, series, _), members in points.items():
         mean, stderr, n_seeds = aggregate([y(record) for record in members])
@@ -45,17 +43,14 @@ def _mean(values: Sequence[float]) -> float:
 
 def pool_size(record: Record) -> float:
     """Samples in the pool at the end of the run."""
-    return float(record["result"]["pool_size"])
+    return float(record.result.pool_size)
 
 
 def hits(records: Sequence[Record]) -> np.ndarray:
     """Correctness (seeds, images) of runs in order of seed; without test images, the exact accuracy (seeds, 1)."""
-    ordered = sorted(records, key=lambda record: record["seed"])
+    ordered = sorted(records, key=lambda record: record.seed)
     return np.array(
-        [
-            [float(c) for c in result["correct"]] if (result := r["result"])["correct"] else [result["accuracy"]]
-            for r in ordered
-        ]
+        [[float(hit) for hit in r.result.correct] if r.result.correct else [r.result.accuracy] for r in ordered]
     )
 
 
@@ -64,8 +59,8 @@ def points(
 ) -> dict[tuple[str, str, float], list[Record]]:
     """The runs behind every point, by (panel, series, x), each list in order of seed."""
     found: dict[tuple[str, str, float], list[Record]] = defaultdict(list)
-    for record in sorted(records, key=lambda record: record["seed"]):
-        found[record["panel"], record["series"], x(record)].append(record)
+    for record in sorted(records, key=lambda record: record.seed):
+        found[record.panel, record.series, x(record)].append(record)
     return dict(found)
 
 
@@ -75,8 +70,8 @@ def gain(mine: Sequence[Record], theirs: Sequence[Record], rng: np.random.Genera
     The intervals are over "seeds" and, where there are test images, over "seeds and images". None unless both have the
     same seeds, at least two of them.
     """
-    seeds = sorted(record["seed"] for record in mine)
-    if len(seeds) < 2 or seeds != sorted(record["seed"] for record in theirs):
+    seeds = sorted(record.seed for record in mine)
+    if len(seeds) < 2 or seeds != sorted(record.seed for record in theirs):
         return None
     ours, others = hits(mine), hits(theirs)
     value, stderr, n_seeds = aggregate((ours - others).mean(axis=1))

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures.contract.records import Record, average, gain
+from empirical.runs.result import Record
+from figures.contract.records import average, gain
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -67,8 +68,8 @@ def measured(
 def by_line(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     """Records by (panel, series), in order of seed."""
     found: dict[tuple[str, str], list[Record]] = {}
-    for record in sorted(records, key=lambda r: r["seed"]):
-        found.setdefault((record["panel"], record["series"]), []).append(record)
+    for record in sorted(records, key=lambda r: r.seed):
+        found.setdefault((record.panel, record.series), []).append(record)
     return found
 
 

@@ -7,20 +7,21 @@ series of runs in the world `digits` that are made like those of any figure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Plot
 from scipy.stats import binomtest
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average, pool_size
+from figures.contract.records import average, pool_size
 from figures.contract.settings import require
 from figures.contract.table import Row, select
 from figures.drawing import dots
 from figures.drawing.dots import Column, Line
-from figures.paper.numbers import SETS, Run, run_rows
+from figures.paper.numbers import SETS, PrintedLine, printed_rows
 from scaling.averages import aggregate
 
 DIGITS = ("digits: samples", "samples")  # the panel of the digits' pool sizes, and its head
@@ -36,7 +37,7 @@ class Recorded:
 
     name: str
     caption: str
-    runs: Sequence[Run]
+    lines: Sequence[PrintedLine]
     reference: str = ""
     notes: Sequence[str] = ()
 
@@ -46,35 +47,37 @@ class Recorded:
         settings["scale"], where there are such lines: how many samples of the paper's are one of theirs. x: the line's
         samples, as printed.
         """
-        rows = run_rows(self.name, self.runs) + filled(self.name, self.runs, inputs.records)
-        names = {(run.method, run.samples): run.name for run in self.runs}
+        rows = printed_rows(self.name, self.lines, "samples", dict(zip(SETS, SETS, strict=True)))
+        rows += filled(self.name, self.lines, inputs.records)
+        names = {(line.method, line.settings["samples"]): line.name for line in self.lines}
         digits = []
         for record in inputs.records:
-            if record["panel"] == "digits":
+            if record.panel == "digits":
                 samples = planned(record) * inputs.settings["scale"]
-                line = (record["series"], samples)
-                sizes = f"sizes whose {inputs.settings['scale']}-fold is a line of the paper's"
-                require(line in names, f"{self.name}: runs of digits, times {inputs.settings['scale']}", line, sizes)
-                digits.append(record | {"series": names[line], "value": samples})
-        rows += average(self.name, digits, lambda record: record["value"])
-        ends = average(self.name, digits, lambda record: record["value"], pool_size)
+                own_line = (record.series, samples)
+                scale = inputs.settings["scale"]
+                sizes = f"sizes whose {scale}-fold is a line of the paper's"
+                require(own_line in names, f"{self.name}: runs of digits, times {scale}", own_line, sizes)
+                digits.append(replace(record, series=names[own_line], value=samples))
+        rows += average(self.name, digits, lambda record: record.value)
+        ends = average(self.name, digits, lambda record: record.value, pool_size)
         rows += [row._replace(panel=DIGITS[0]) for row in ends]
         return rows
 
     def describe(self, settings: Settings) -> str:
         """The caption; lines whose runs have begun are named."""
-        begun = [run.name for run in self.runs if run.recipe in settings.get("in progress", [])]
+        begun = [line.name for line in self.lines if line.name in settings.get("in progress", [])]
         return self.caption + (f" (in progress: {', '.join(begun)})" if begun else "")
 
     def summary(self, contents: Contents) -> str:
         """One line for the terminal: the lines with runs of the reader's, and the best of each method on digits."""
         rows = contents.rows
-        ours = [run for run in self.runs if run.recipe]
-        done = {run.name: cell for run in ours if (cell := own(rows, "validation", run.name)) != "-"}
+        ours = [line.name for line in self.lines if line.ours]
+        done = {name: cell for name in ours if (cell := own(rows, "validation", name)) != "-"}
         parts = [
             f"{len(done)} of {len(ours)} lines have finished runs" + "".join(f", {k} {v}" for k, v in done.items())
         ]
-        methods = {run.name: run.method for run in self.runs}
+        methods = {line.name: line.method for line in self.lines}
         digits = sorted(select(rows, panel="digits"), key=lambda row: row.y)
         best = {methods[row.series]: f"{row.series} {dots.accuracy(row)}" for row in digits}
         return "; ".join(parts + (["best of digits: " + ", ".join(best.values())] if best else []))
@@ -85,23 +88,22 @@ class Recorded:
         sets = [name for name in SETS if select(rows, panel=name)]
         digits = {panel: {row.series: row for row in select(rows, panel=panel)} for panel in ("digits", DIGITS[0])}
         heads = ["", *(f"{SETS[name]}, {whose}" for name in sets for whose in ("paper", "own"))]
-        lines = []
-        for run in self.runs:
-            line = [run.name]
+        cells = []
+        for line in self.lines:
+            cells.append([line.name])
             for name in sets:
-                line.append(dots.share(run.numbers[name] / 100, 4) if name in run.numbers else "-")
-                line.append(own(rows, name, run.name) if run.recipe else "")
+                cells[-1].append(dots.share(line.per_cent[name] / 100, 4) if name in line.per_cent else "-")
+                cells[-1].append(own(rows, name, line.name) if line.ours else "")
             if digits["digits"]:
-                here, ends = digits["digits"].get(run.name), digits[DIGITS[0]].get(run.name)
-                line += [dots.accuracy(here) if here else "-", f"{ends.y:.0f}" if ends else "-"]
-            lines.append(line)
+                scaled, ends = digits["digits"].get(line.name), digits[DIGITS[0]].get(line.name)
+                cells[-1] += [dots.accuracy(scaled) if scaled else "-", f"{ends.y:.0f}" if ends else "-"]
         heads += ["digits", DIGITS[1]] if digits["digits"] else []
         said = ["Own numbers: mean +- one standard error (seeds), or one run (95 % Wilson interval of the images)."]
-        return dots.sheet(heads, lines) + "\n" + " ".join([*said, *self.notes]) + "\n"
+        return dots.sheet(heads, cells) + "\n" + " ".join([*said, *self.notes]) + "\n"
 
     def draw(self, contents: Contents) -> Plot:
         """A dot plot of the table, the paper's numbers hollow."""
-        lines = {run.name: Line(run.method) for run in self.runs}
+        lines = {line.name: Line(line.method) for line in self.lines}
         named = {ONE.format(name): name for name in SETS}
         shown = [
             row._replace(panel=named.get(row.panel, row.panel), n_seeds=row.n_seeds if row.panel == "digits" else None)
@@ -124,27 +126,28 @@ class Recorded:
         )
 
 
-def filled(figure: str, runs: Sequence[Run], records: Sequence[Record]) -> list[Row]:
+def filled(figure: str, lines: Sequence[PrintedLine], records: Sequence[Record]) -> list[Row]:
     """Rows of what finished runs of the lines' recipes have, on the sets that the paper's table has.
 
     Such a run is a record whose panel is the recipe.
     Over several seeds mean and standard error; of one run accuracy and binomial standard error, in panels of their
     own, with the number of images in place of seeds.
     """
-    rows, printed = [], {name for run in runs for name in run.numbers}
-    for run in runs:
-        found = [record["result"]["sets"] for record in records if record["panel"] == run.recipe]
+    rows, printed = [], {name for line in lines for name in line.per_cent}
+    for line in lines:
+        found = [record.result.sets for record in records if record.series == line.name]
         for name in (name for name in SETS if name in printed):
             counts = [hits_of(sets[name]) for sets in found if name in sets]
             shares = [hits / images for hits, images in counts]
             if len(counts) == 1:
                 (share,), ((_, images),) = shares, counts
                 error = float(np.sqrt(share * (1 - share) / images))
-                rows.append(Row(figure, ONE.format(name), run.name, "practice", run.samples, share, error, images))
+                numbers = (line.settings["samples"], share, error, images)
+                rows.append(Row(figure, ONE.format(name), line.name, "practice", *numbers))
             elif counts:
                 mean, stderr, n_seeds = aggregate(shares)
-                numbers = (run.samples, float(mean), float(stderr), n_seeds)
-                rows.append(Row(figure, name, run.name, "practice", *numbers))
+                numbers = (line.settings["samples"], float(mean), float(stderr), n_seeds)
+                rows.append(Row(figure, name, line.name, "practice", *numbers))
     return rows
 
 
@@ -171,5 +174,5 @@ def own(rows: Sequence[Row], name: str, line: str) -> str:
 
 def planned(record: Record) -> float:
     """Samples that the pool would have after all additions."""
-    growth = record["result"]["config"]["growth"]
+    growth = record.result.config["growth"]
     return float(growth["initial"] + growth["additions"] * growth["addition"])

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import grids
 from figures.pictures import portraits
@@ -22,7 +22,7 @@ def compute(inputs: Inputs) -> list[Row]:
 
 
 def _cells(record: Record) -> Iterator[Cell]:
-    for picture in record["examined"]["images"]:
+    for picture in record.examined["images"]:
         omega = picture["omega"]
         yield Cell(f"learner of addition {picture['round']}", omega, omega, picture["entropy"])
 
@@ -51,7 +51,7 @@ def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
     """A sheet a world: a block a learner, a row a class, a column an omega."""
     sheets = {}
     for world, (record,) in portraits.shown(records).items():
-        examined, called = record["examined"], portraits.names([record])
+        examined, called = record.examined, portraits.names([record])
         images = examined["images"]
         labels = sorted({picture["label"] for picture in images})
         blocks = []

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row
 from figures.drawing import grids
 from figures.pictures import portraits
@@ -23,7 +23,7 @@ def compute(inputs: Inputs) -> list[Row]:
 
 
 def _cells(record: Record) -> Iterator[portraits.Cell]:
-    return portraits.then_and_now(record, lambda _: str(record["series"]))
+    return portraits.then_and_now(record, lambda _: record.series)
 
 
 def describe(_: Settings) -> str:
@@ -43,15 +43,15 @@ def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
     """A sheet a world: a block a series, a row a class."""
     sheets = {}
     for world, members in portraits.shown(records).items():
-        parts = [(_title(record), record["examined"]["images"]) for record in members]
+        parts = [(_title(record), record.examined["images"]) for record in members]
         sheets[world] = portraits.sheet(world, parts, portraits.names(members))
     return sheets
 
 
 def _title(record: Record) -> str:
-    if record["series"] == PRUNED:
-        return f"the most uncertain of {record['value']:g} times as many"
-    return f"guided, omega = {record['value']:g}" if record["series"] == GUIDED else str(record["series"])
+    if record.series == PRUNED:
+        return f"the most uncertain of {record.value:g} times as many"
+    return f"guided, omega = {record.value:g}" if record.series == GUIDED else record.series
 
 
 def draw(contents: Contents) -> Plot:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row
 from figures.drawing import grids
 from figures.pictures import portraits
@@ -22,7 +22,7 @@ def compute(inputs: Inputs) -> list[Row]:
 
 
 def _cells(record: Record) -> Iterator[portraits.Cell]:
-    first = min(picture["round"] for picture in record["examined"]["images"])
+    first = min(picture["round"] for picture in record.examined["images"])
     return portraits.then_and_now(record, lambda p: f"{'first' if p['round'] == first else 'last'} addition")
 
 
@@ -41,11 +41,11 @@ def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
     """A sheet a world: a block an addition, a row a class."""
     sheets = {}
     for world, (record,) in portraits.shown(records).items():
-        images = record["examined"]["images"]
+        images = record.examined["images"]
         parts = []
         for number in dict.fromkeys(picture["round"] for picture in images):
             own = [picture for picture in images if picture["round"] == number]
-            title = f"addition {number}, at iteration {record['examined']['iterations'][number]:,}"
+            title = f"addition {number}, at iteration {record.examined['iterations'][number]:,}"
             parts.append((f"{title}, omega = {own[0]['omega']:g}", own))
         sheets[world] = portraits.sheet(world, parts, portraits.names([record]))
     return sheets

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row
 from figures.drawing import grids
 from figures.pictures import portraits
@@ -40,8 +40,8 @@ def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
     """A sheet a world: a block a pool, a row a class."""
     sheets = {}
     for world, (record,) in portraits.shown(records).items():
-        images = record["examined"]["images"]
-        sizes = {"first": record["result"]["pool"][0]["added"], "last": record["result"]["pool_size"]}
+        images = record.examined["images"]
+        sizes = {"first": record.result.pool[0]["added"], "last": record.result.pool_size}
         parts = [
             (f"{name} pool, {size:,} rows", [p for p in images if p["pool"] == name]) for name, size in sizes.items()
         ]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import grids
 from figures.pictures import portraits
@@ -22,7 +22,7 @@ def compute(inputs: Inputs) -> list[Row]:
 
 
 def _cells(record: Record) -> Iterator[Cell]:
-    for picture in record["examined"]["images"]:
+    for picture in record.examined["images"]:
         step = float(picture["step"])
         yield Cell(strength(picture["omega"]), step, step, picture["entropy"])
 
@@ -50,7 +50,7 @@ def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
     """A sheet a world: a row an omega for each class, a column a step."""
     sheets = {}
     for world, (record,) in portraits.shown(records).items():
-        images, called = record["examined"]["images"], portraits.names([record])
+        images, called = record.examined["images"], portraits.names([record])
         omegas = list(dict.fromkeys(picture["omega"] for picture in images))
         levels = {picture["step"]: picture["level"] for picture in images}
         labels = sorted({picture["label"] for picture in images})

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.figure import SubFigure
 from matplotlib.image import imread
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents
-from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import panels
 from figures.drawing.grids import Block, Sheet, Words, draw_sheets
@@ -64,7 +64,7 @@ def entropies(figure: str, records: Sequence[Record], cells: Callable[[Record], 
             own.setdefault((cell.series, cell.place), []).append(cell)
         for (series, place), members in own.items():
             uncertainty = float(np.mean([cell.entropy for cell in members]))
-            found.setdefault((record["panel"], series, place), []).append((members[0].x, uncertainty))
+            found.setdefault((record.panel, series, place), []).append((members[0].x, uncertainty))
     rows = []
     for (panel, series, _), points in found.items():
         if len(points) > 1:
@@ -79,14 +79,14 @@ def shown(records: Sequence[Record]) -> dict[str, list[Record]]:
     """By world, the records that are shown: those of its first seed, in the order of their series."""
     first: dict[str, int] = {}
     for record in records:
-        first[record["panel"]] = min(record["seed"], first.get(record["panel"], record["seed"]))
-    found = {world: [r for r in records if (r["panel"], r["seed"]) == (world, seed)] for world, seed in first.items()}
+        first[record.panel] = min(record.seed, first.get(record.panel, record.seed))
+    found = {world: [r for r in records if (r.panel, r.seed) == (world, seed)] for world, seed in first.items()}
     return {world: found[world] for world in WORLDS if world in found}
 
 
 def names(records: Iterable[Record]) -> dict[int, str]:
     """The classes, short, by label."""
-    return {int(label): short(name) for record in records for label, name in record["examined"]["names"].items()}
+    return {int(label): short(name) for record in records for label, name in record.examined["names"].items()}
 
 
 def short(name: str) -> str:
@@ -181,8 +181,8 @@ def then_and_now(
     record: Record, series: Callable[[Picture], str], then: Callable[[Picture], int] = lambda picture: picture["round"]
 ) -> Iterator[Cell]:
     """Entropies of rows before, to the learner of the addition `then`, and at the end; x is the learner's iteration."""
-    iterations, end = record["examined"]["iterations"], record["result"]["config"]["training"]["iterations"]
-    for picture in record["examined"]["images"]:
+    iterations, end = record.examined["iterations"], record.result.config["training"]["iterations"]
+    for picture in record.examined["images"]:
         yield Cell(series(picture), "then", float(iterations[then(picture)]), picture["before"])
         yield Cell(series(picture), "now", float(end), picture["entropy"])
 

@@ -11,6 +11,7 @@ seeds. The learner's penalty is per kept sample, the theorem's per sample of the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 import rmt
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average, pool_size
+from figures.contract.records import average, pool_size
 from figures.contract.settings import require
 from figures.contract.table import Row, select
 from figures.drawing import panels, ticks
@@ -53,7 +55,7 @@ def compute(inputs: Inputs) -> list[Row]:
     require(not inputs.settings, "adaptive", dict(inputs.settings), "no settings: the runs have them all")
     runs: dict[tuple[str, str], list[Record]] = {}
     for record in inputs.records:
-        runs.setdefault((record["panel"], record["series"]), []).append(record)
+        runs.setdefault((record.panel, record.series), []).append(record)
     return [
         *_rounds(runs.get(("a", INITIAL), []), runs.get(("a", REPLACED), []), "a", REPLACED),
         *_grown(runs),
@@ -65,12 +67,12 @@ def compute(inputs: Inputs) -> list[Row]:
 
 def alignments(records: Sequence[Record]) -> NDArray[np.float64]:
     """cos(w, w_0) of the given runs, in order of seed."""
-    return np.array([r["result"]["alignment"] for r in sorted(records, key=lambda record: record["seed"])])
+    return np.array([r.result.alignment for r in sorted(records, key=lambda record: record.seed)])
 
 
 def problem(record: Record, rho: Any, ratio: Any = None) -> rmt.Problem:
     """One round of a run, as the theorem asks it; another oversampling `ratio` where given."""
-    run = record["result"]["config"]
+    run = record.result.config
     ratio = run["acquire"]["ratio"] if ratio is None else ratio
     kept, world = run["growth"]["addition"], run["world"]
     n, ridge, rule = kept * ratio, world["ridge"] / ratio, rmt.KeepHard(1 / np.asarray(ratio))
@@ -90,17 +92,17 @@ def _rounds(initial: Sequence[Record], runs: Sequence[Record], panel: str, serie
     """Practice against the number of rounds, and the recursion from each seed's own start."""
     if not initial or not runs:
         return []
-    last = round(max(r["value"] for r in runs))
+    last = round(max(r.value for r in runs))
     path = accuracy(recursion(problem(runs[0], alignments(initial)), last)).mean(axis=1)
-    return average("adaptive", runs, lambda record: record["value"]) + _theory(panel, series, range(last + 1), path)
+    return average("adaptive", runs, lambda record: record.value) + _theory(panel, series, range(last + 1), path)
 
 
 def _grown(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
     """Accumulated and static pools of the same sizes, with the theorem for the latter; the initial runs at round 0."""
     grown, static, initial = (runs.get(("a", series), []) for series in (GROWN, STATIC, INITIAL))
-    rows = average("adaptive", [*grown, *initial], lambda record: record["value"])
+    rows = average("adaptive", [*grown, *initial], lambda record: record.value)
     if static and grown:
-        growth, world = (grown[0]["result"]["config"][key] for key in ("growth", "world"))
+        growth, world = (grown[0].result.config[key] for key in ("growth", "world"))
         first, step = growth["initial"], growth["addition"]
         rows += average("adaptive", static, lambda record: (pool_size(record) - first) / step)
         x = np.linspace(0, max(row.x for row in rows), 65)
@@ -113,11 +115,11 @@ def _ratios(initial: Sequence[Record], runs: Sequence[Record]) -> list[Row]:
     """After the runs' number of rounds, after one, and at the end: the fixed point from where the seeds start."""
     if not initial or not runs:
         return []
-    ratios = np.geomspace(1, max(r["value"] for r in runs), 49)
-    rounds, rho = runs[0]["result"]["config"]["growth"]["additions"], alignments(initial)
+    ratios = np.geomspace(1, max(r.value for r in runs), 49)
+    rounds, rho = runs[0].result.config["growth"]["additions"], alignments(initial)
     path = accuracy(recursion(problem(runs[0], rho, ratios[:, None]), 500))  # (rounds + 1, ratios, seeds)
     return [
-        *average("adaptive", runs, lambda record: record["value"]),
+        *average("adaptive", runs, lambda record: record.value),
         *_theory("b", REPLACED, ratios, path[rounds].mean(axis=1)),
         *_theory("b", ONCE, ratios, path[1].mean(axis=1)),
         *_theory("b", END, ratios, path[-1].mean(axis=1)),
@@ -134,15 +136,15 @@ def _stale(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
     rare = runs.get(("c", GROWN), [])
     if not (replaced and grown and rare and initial):
         return []
-    last, step = max(r["value"] for r in replaced), grown[0]["result"]["config"]["growth"]["addition"]
-    fresh = [{**r, "panel": "c"} for r in grown if r["value"] == last]
-    again = [{**r, "panel": "c"} for r in replaced if last % r["value"] == 0]
-    every = sorted({round(last / r["value"]) for r in again})
+    last, step = max(r.value for r in replaced), grown[0].result.config["growth"]["addition"]
+    fresh = [replace(r, panel="c") for r in grown if r.value == last]
+    again = [replace(r, panel="c") for r in replaced if last % r.value == 0]
+    every = sorted({round(last / r.value) for r in again})
     start = problem(replaced[0], alignments(initial))
     ends = [accuracy(recursion(start, round(last), renew=s)[-1]).mean() for s in every]
     return [
-        *average("adaptive", [*rare, *fresh], lambda r: r["result"]["config"]["growth"]["addition"] / step),
-        *average("adaptive", again, lambda record: last / record["value"]),
+        *average("adaptive", [*rare, *fresh], lambda r: r.result.config["growth"]["addition"] / step),
+        *average("adaptive", again, lambda record: last / record.value),
         *_theory("c", REPLACED, every, ends),
     ]
 
@@ -152,7 +154,7 @@ def _two_ends(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
     rows: list[Row] = []
     for series in (POOR, GOOD):
         members = runs.get(("d", series), [])
-        rows += _rounds([r for r in members if r["value"] == 0], members, "d", series)
+        rows += _rounds([r for r in members if r.value == 0], members, "d", series)
     if rows:
         last = max(row.x for row in rows)
         recipe = next(r for (panel, _), members in runs.items() if panel == "d" for r in members)

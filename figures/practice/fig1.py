@@ -32,7 +32,7 @@ def compute(inputs: Inputs) -> list[Row]:
         methods, sets = {run.name: run.method for run in runs}, ("validation", recorded.ONE.format("validation"))
         found = [row for row in recorded.filled("fig1", runs, inputs.records) if row.panel in sets]
         rows += [row._replace(panel=panel, series=methods[row.series]) for row in found]
-    return rows + average("fig1", [record for record in inputs.records if record["panel"] == "digits"], pool_size)
+    return rows + average("fig1", [record for record in inputs.records if record.panel == "digits"], pool_size)
 
 
 def describe(_: Settings) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row, select
-from figures.drawing import bands, style
+from figures.drawing import bands, panels, style
 from scaling.averages import aggregate
 
 RUN_PANELS = ("digits", "linear")  # where series of runs can go
@@ -46,14 +46,14 @@ def compute(inputs: Inputs) -> list[Row]:
     rows: list[Row] = []
     for (world, series), members in _by_series(inputs.records).items():
         window = inputs.settings.get("window", {}).get(world)
-        steps = members[0]["result"]["trajectory"]["step"]
+        steps = members[0].result.trajectory["step"]
         if window is None or series != PLAIN:  # the control only where nothing blurs it
             for measure in MEASURES:
-                curves = [record["result"]["trajectory"][measure] for record in members]
+                curves = [record.result.trajectory[measure] for record in members]
                 rows += bands.mean_rows("fig2", f"{measure}: {world}", series, steps, curves)
         if window is not None and series != TWO:
             rows += _aligned(inputs.records, world, series, members, window)
-        scores = [[record["result"]["accuracy"]] for record in members]
+        scores = [[record.result.accuracy] for record in members]
         rows += bands.mean_rows("fig2", f"test: {world}", series, [ADDITIONS[series]], scores)
         for k in range(1, ADDITIONS[series] + 1):
             at = [iterations[k - 1] for record in members if len(iterations := added_at(record)) >= k]
@@ -63,20 +63,20 @@ def compute(inputs: Inputs) -> list[Row]:
 
 def _by_series(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
     found: dict[tuple[str, str], list[Record]] = {}
-    for record in sorted(records, key=lambda record: record["seed"]):
-        found.setdefault((record["panel"], record["series"]), []).append(record)
+    for record in sorted(records, key=lambda record: record.seed):
+        found.setdefault((record.panel, record.series), []).append(record)
     return found
 
 
 def added_at(record: Record) -> list[int]:
     """The iterations at which a run added data."""
-    return [entry["step"] for entry in record["result"]["pool"] if entry["round"] > 0]
+    return [entry["step"] for entry in record.result.pool if entry["round"] > 0]
 
 
 def _first_additions(records: Sequence[Record], world: str) -> dict[int, int]:
     """Of the runs with one addition, by seed, its iteration; the runs of a seed agree up to there."""
-    runs = [r for r in records if (r["panel"], r["series"]) == (world, ONE)]
-    return {record["seed"]: iterations[0] for record in runs if (iterations := added_at(record))}
+    runs = [r for r in records if (r.panel, r.series) == (world, ONE)]
+    return {record.seed: iterations[0] for record in runs if (iterations := added_at(record))}
 
 
 def _aligned(
@@ -88,9 +88,9 @@ def _aligned(
     for measure in MEASURES:
         curves = []
         for record in members:
-            if record["seed"] in first:
-                path = record["result"]["trajectory"]
-                shifted = [step - first[record["seed"]] for step in path["step"]]
+            if record.seed in first:
+                path = record.result.trajectory
+                shifted = [step - first[record.seed] for step in path["step"]]
                 curves.append(dict(zip(shifted, path[measure], strict=True)))
         offsets = sorted({offset for curve in curves for offset in curve if window[0] <= offset <= window[1]})
         values = [[curve.get(offset) for offset in offsets] for curve in curves]
@@ -106,17 +106,17 @@ def effects(records: Sequence[Record]) -> list[dict[str, Any]]:
     """
     found = []
     by_series = _by_series(records)
-    runs = {(*key, record["seed"]): record["result"] for key, members in by_series.items() for record in members}
+    runs = {(*key, record.seed): record.result for key, members in by_series.items() for record in members}
     for (world, series), members in by_series.items():
         number = ADDITIONS[series]
         rival = {ONE: NONE, PLAIN: NONE, TWO: ONE}.get(series)
         seen: dict[str, list[float]] = {}
         for record in members:
-            at, result = added_at(record), record["result"]
-            before = runs.get((world, rival or "", record["seed"]))
+            at, result = added_at(record), record.result
+            before = runs.get((world, rival or "", record.seed))
             if not number or len(at) < number or before is None:
                 continue
-            path = result["trajectory"]
+            path = result.trajectory
             now = path["step"].index(at[number - 1])
             if now + 1 == len(path["step"]):
                 continue
@@ -125,10 +125,9 @@ def effects(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "loss before": path["loss"][now],
                 "loss after": path["loss"][now + 1],
                 "jump of the loss": path["loss"][now + 1] - path["loss"][now],
-                "jump of the loss without it": before["trajectory"]["loss"][now + 1]
-                - before["trajectory"]["loss"][now],
-                "gain of validation accuracy": result["accuracy_validation"] - before["accuracy_validation"],
-                "gain of test accuracy": result["accuracy"] - before["accuracy"],
+                "jump of the loss without it": before.trajectory["loss"][now + 1] - before.trajectory["loss"][now],
+                "gain of validation accuracy": result.accuracy_validation - before.accuracy_validation,
+                "gain of test accuracy": result.accuracy - before.accuracy,
             }.items():
                 seen.setdefault(name, []).append(float(value))
         if seen and len(seen["iteration"]) > 1:
@@ -212,7 +211,7 @@ def draw(contents: Contents) -> Plot:
             ax.set_title(f"{COLUMNS[column][0]}, {seeds} seeds")
         for ax, column in zip(axes[-1], present, strict=True):
             ax.set_xlabel(COLUMNS[column][1])
-        bands.legend(figure, named, f"{bands.BANDS}; {MARKS}")
+        panels.legend(figure, named, f"{bands.BANDS}; {MARKS}", columns=6)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
 

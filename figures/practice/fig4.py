@@ -14,8 +14,9 @@ from matplotlib.figure import Figure as Plot
 
 import rmt
 import scaling
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average, gain, hits, points, pool_size
+from figures.contract.records import average, gain, hits, points, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from figures.paper.numbers import DP, STATIC, fig4_rows
@@ -39,9 +40,7 @@ def compute(inputs: Inputs) -> list[Row]:
     rows = average("fig4", inputs.records, pool_size)
     static = select(rows, panel="linear", series=STATIC)
     if static:
-        world = next(
-            record["result"]["inputs.settings"]["world"] for record in inputs.records if record["panel"] == "linear"
-        )
+        world = next(record.result.config["world"] for record in inputs.records if record.panel == "linear")
         sizes = np.geomspace(static[0].x, static[-1].x, 60)
         problem = rmt.Problem(n=sizes, d=world["dimension"], ridge=world["ridge"], rule=rmt.KeepAll(), rho=1.0)
         accuracy = 1 - np.asarray(rmt.error_rate(problem))
@@ -59,8 +58,8 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     """
     rng = np.random.default_rng(0)
     gains = []
-    for panel in dict.fromkeys(record["panel"] for record in records):
-        here = [record for record in records if record["panel"] == panel]
+    for panel in dict.fromkeys(record.panel for record in records):
+        here = [record for record in records if record.panel == panel]
         static = panels.curve(select(average("fig4", here, pool_size), series=STATIC))
         by_point = points(here)
         for (_, series, size), members in by_point.items():

@@ -16,8 +16,9 @@ from matplotlib.figure import Figure as Plot
 
 import rmt
 import scaling
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average
+from figures.contract.records import average
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -46,7 +47,7 @@ def compute(inputs: Inputs) -> list[Row]:
     """
     by_panel: dict[str, list[Record]] = {}
     for record in inputs.records:
-        by_panel.setdefault(record["panel"], []).append(record)
+        by_panel.setdefault(record.panel, []).append(record)
     rows: list[Row] = []
     for panel, members in by_panel.items():
         letter, _, world = panel.partition(" ")
@@ -54,18 +55,18 @@ def compute(inputs: Inputs) -> list[Row]:
             rows += average("fig5", members, _oversampling)
             rows += _renamed(average("fig5", members, _cost), f"d {world}", {})
         elif letter == "b":
-            rows += average("fig5", members, lambda record: record["value"])
-            rows += _renamed(average("fig5", members, lambda r: r["value"], _entropy), f"entropy {world}", {})
+            rows += average("fig5", members, lambda record: record.value)
+            rows += _renamed(average("fig5", members, lambda r: r.value, _entropy), f"entropy {world}", {})
             usual = [
                 r
                 for r in members
-                if r["value"] == inputs.settings["usual_omega"][world] and r["series"] != "random direction"
+                if r.value == inputs.settings["usual_omega"][world] and r.series != "random direction"
             ]
             rows += _renamed(
                 average("fig5", usual, _cost), f"d {world}", {s: f"DP {s}" for s in ("through x0", "through denoiser")}
             )
         else:
-            rows += average("fig5", [r for r in members if r["series"] == REPLACEMENT], lambda record: record["value"])
+            rows += average("fig5", [r for r in members if r.series == REPLACEMENT], lambda record: record.value)
             rows += theorem(members)
     return rows
 
@@ -76,8 +77,8 @@ def theorem(records: Sequence[Record]) -> list[Row]:
     Each seed has its own rho = cos(w_initial, w_0). P samples kept of a pool of n = P/p; the learner's penalty is per
     kept sample, the theorem's per sample of the pool: lam = p ridge.
     """
-    rho = np.array([r["result"]["alignment"] for r in records if r["series"] == INITIAL])
-    runs = [r["result"]["config"] for r in records if r["series"] == REPLACEMENT]
+    rho = np.array([r.result.alignment for r in records if r.series == INITIAL])
+    runs = [r.result.config for r in records if r.series == REPLACEMENT]
     if not len(rho) or not runs:
         return []
     world, kept = runs[0]["world"], runs[0]["growth"]["addition"]
@@ -99,18 +100,18 @@ def _renamed(rows: Sequence[Row], panel: str, names: Mapping[str, str]) -> list[
 
 def _oversampling(record: Record) -> float:
     """Samples generated for the addition, per sample that the other methods add (as many as the pool began with)."""
-    first, added = record["result"]["pool"]
+    first, added = record.result.pool
     return added["images"] / first["images"]
 
 
 def _cost(record: Record) -> float:
     """Operations spent on the addition, per sample that the other methods add, in units of a plain sample's."""
-    first, added = record["result"]["pool"]
+    first, added = record.result.pool
     return round(added["gflop"] / first["gflop"], 9)
 
 
 def _entropy(record: Record) -> float:
-    return record["result"]["pool"][-1]["entropy"]
+    return record.result.pool[-1]["entropy"]
 
 
 def describe(_: Settings) -> str:

@@ -17,10 +17,10 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row, select
-from figures.drawing import bands, style
+from figures.drawing import bands, panels, style
 from figures.drawing.style import Style
 from scaling.averages import aggregate
 
@@ -44,23 +44,23 @@ def compute(inputs: Inputs) -> list[Row]:
     """
     rows: list[Row] = []
     for world in RUN_PANELS:
-        for series in dict.fromkeys(r["series"] for r in inputs.records if r["panel"] == world):
-            members = [r for r in inputs.records if (r["panel"], r["series"]) == (world, series)]
-            members = sorted(members, key=lambda record: record["seed"])
+        for series in dict.fromkeys(r.series for r in inputs.records if r.panel == world):
+            members = [r for r in inputs.records if (r.panel, r.series) == (world, series)]
+            members = sorted(members, key=lambda record: record.seed)
             for number in inputs.settings["rounds"] if series == DP else ():
                 for kind, (key, _) in KINDS.items():
                     curve = _curve(f"{kind}: {world}", f"round {number}", members, number, key)
                     first, last = inputs.settings["window"][world]
                     rows += [row for row in curve if first <= row.x <= last]
-            rounds = min(len(r["examined"]["rounds"]) for r in members)
-            shares = [[entry["misclassified"] / entry["rows"] for entry in r["examined"]["rounds"]] for r in members]
+            rounds = min(len(r.examined["rounds"]) for r in members)
+            shares = [[entry["misclassified"] / entry["rows"] for entry in r.examined["rounds"]] for r in members]
             per_round = [share[1:rounds] for share in shares]
             rows += bands.mean_rows("fig6", f"share misclassified: {world}", series, list(range(1, rounds)), per_round)
     return rows
 
 
 def _round(record: Record, number: int) -> dict[str, Any] | None:
-    return next((entry for entry in record["examined"]["rounds"] if entry["round"] == number), None)
+    return next((entry for entry in record.examined["rounds"] if entry["round"] == number), None)
 
 
 def _path(record: Record, number: int, key: str) -> dict[int, float]:
@@ -68,7 +68,7 @@ def _path(record: Record, number: int, key: str) -> dict[int, float]:
     entry = _round(record, number)
     if entry is None:
         return {}
-    offsets = [step - entry["added_at"] for step in record["examined"]["step"]]
+    offsets = [step - entry["added_at"] for step in record.examined["step"]]
     return dict(zip(offsets, entry[key], strict=True)) if entry[key] else {}
 
 
@@ -87,8 +87,8 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     """
     found = []
     for world in RUN_PANELS:
-        members = [r for r in records if (r["panel"], r["series"]) == (world, DP)]
-        for number in range(1, max((len(r["examined"]["rounds"]) for r in members), default=1)):
+        members = [r for r in records if (r.panel, r.series) == (world, DP)]
+        for number in range(1, max((len(r.examined["rounds"]) for r in members), default=1)):
             seen: dict[str, list[float]] = {}
             for record in members:
                 path, entry = _path(record, number, "error_misclassified"), _round(record, number)
@@ -177,7 +177,7 @@ def draw(contents: Contents) -> Plot:
             ax.set_title(f"{world if world == 'digits' else 'linear world'}, {seeds} seeds")
         for ax, world in zip(axes[-1], worlds, strict=True):
             ax.set_xlabel(f"{UNITS[world]} since the round was added")
-        bands.legend(figure, named)
+        panels.legend(figure, named, bands.BANDS, columns=6)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average, gains, gap_rows, pool_size
+from figures.contract.records import average, gains, gap_rows, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 

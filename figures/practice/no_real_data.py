@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average, gains, gap_rows, pool_size
+from figures.contract.records import average, gains, gap_rows, pool_size
 from figures.contract.table import Row, select
-from figures.drawing import bands, panels, style, ticks
+from figures.drawing import panels, style, ticks
 
 RUN_PANELS = ("linear", "digits")  # where series of runs can go
 TITLES = {"linear": "linear world", "digits": "digits"}
@@ -39,12 +40,12 @@ def compute(inputs: Inputs) -> list[Row]:
 
 def _gaps(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Each way to see a plateau minus that on real images, at equal pool size."""
-    return gains([r for r in records if r["series"] != STATIC], REAL, np.random.default_rng(0))
+    return gains([r for r in records if r.series != STATIC], REAL, np.random.default_rng(0))
 
 
 def last_addition(record: Record) -> int:
     """The iteration of a run's last addition; 0 without any."""
-    return int(record["result"]["pool"][-1]["step"])
+    return int(record.result.pool[-1]["step"])
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def draw(contents: Contents) -> Plot:
             below.set(xlabel="synthetic samples in total", ylabel=f"{UNITS[world]} of\nthe last addition")
             below.set_ylim(bottom=0)
             ticks.log_ticks(below, min(row.x for row in here), max(row.x for row in here))
-        bands.legend(figure, named, panels.BARS, columns=2)  # leaves room for the note
+        panels.legend(figure, named, columns=2)  # leaves room for the note
         style.inscribe(figure, contents.caption, contents.note)
     return figure
 

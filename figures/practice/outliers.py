@@ -16,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 from scipy.special import stdtrit
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average, gain, points
+from figures.contract.records import average, gain, points
 from figures.contract.table import Row, select
 from figures.drawing import dots, panels, style, ticks
 
@@ -54,9 +55,9 @@ def compute(inputs: Inputs) -> list[Row]:
     """
     rows: list[Row] = []
     for world in WORLDS:
-        looked, dropped, loop = ([r for r in inputs.records if r["panel"] == f"{letter} {world}"] for letter in "abc")
+        looked, dropped, loop = ([r for r in inputs.records if r.panel == f"{letter} {world}"] for letter in "abc")
         for name, key in SHARES.items():
-            for row in _means(looked, lambda record: record["examined"]["rounds"][-1][key]):  # noqa: B023
+            for row in _means(looked, lambda record: record.examined["rounds"][-1][key]):  # noqa: B023
                 series = f"{name}{RANDOM if row.series == 'random direction' else ''}"
                 rows.append(row._replace(series=series, panel=f"distance {world}" if name == DISTANCE else row.panel))
         rows += _means(dropped) + _means(loop)
@@ -73,11 +74,11 @@ def _means(records: Sequence[Record], *y: Callable[[Record], float]) -> list[Row
 
 
 def _value(record: Record) -> float:
-    return record["value"]
+    return record.value
 
 
 def _made(record: Record) -> float:
-    last = record["result"]["pool"][-1]
+    last = record.result.pool[-1]
     return last["images"] / last["added"]
 
 
@@ -106,7 +107,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     real = {
         world: float(np.mean(shares))
         for world in WORLDS
-        if (shares := [r["examined"]["real"]["agreement"] for r in records if r["panel"] == f"a {world}"])
+        if (shares := [r.examined["real"]["agreement"] for r in records if r.panel == f"a {world}"])
     }
     found = [entry for world in WORLDS for entry in comparisons(records, world)]
     return {"comparisons": found, "agreement of the reference with real labels": real}

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average, gain, pool_size
+from figures.contract.records import average, gain, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -32,12 +33,12 @@ MEASURES = {  # kind of panel: y label
 
 def percent(record: Record) -> float:
     """How much of the validation split the patience rule saw, in %."""
-    return round(100 * record["result"]["config"]["growth"]["validation_share"], 6)
+    return round(100 * record.result.config["growth"]["validation_share"], 6)
 
 
 def waiting(record: Record) -> float:
     """The run's iterations per addition: that of the last one over their number."""
-    rounds = record["result"]["pool"]
+    rounds = record.result.pool
     return rounds[-1]["step"] / max(len(rounds) - 1, 1)
 
 
@@ -45,7 +46,7 @@ def compute(inputs: Inputs) -> list[Row]:
     """Averages of the runs against the share of the validation split, in %: panels "<measure>: <world>", and "gap:
     <world>" for the accuracy minus that of the runs that see all of it, paired by seed."""
     rows: list[Row] = []
-    for kind, y in {"accuracy": lambda r: r["result"]["accuracy"], "waiting": waiting, "pool": pool_size}.items():
+    for kind, y in {"accuracy": lambda r: r.result.accuracy, "waiting": waiting, "pool": pool_size}.items():
         rows += [
             row._replace(panel=f"{kind}: {row.panel}") for row in average("validation", inputs.records, percent, y)
         ]
@@ -59,8 +60,8 @@ def _gaps(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Accuracy at each share minus that at the largest one of the series, paired by seed."""
     rng = np.random.default_rng(0)
     found = []
-    for panel, series in dict.fromkeys((record["panel"], record["series"]) for record in records):
-        runs = [record for record in records if (record["panel"], record["series"]) == (panel, series)]
+    for panel, series in dict.fromkeys((record.panel, record.series) for record in records):
+        runs = [record for record in records if (record.panel, record.series) == (panel, series)]
         shares = sorted({percent(record) for record in runs})
         at = {share: [record for record in runs if percent(record) == share] for share in shares}
         for share in shares[:-1]:
@@ -74,10 +75,10 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     """The gaps with 95 % bootstrap intervals over seeds and, where there are test images, over seeds and images; and
     the mean iteration of every addition, by share of the validation split, over the runs that made it."""
     times = []
-    for panel, series in dict.fromkeys((record["panel"], record["series"]) for record in records):
-        runs = [record for record in records if (record["panel"], record["series"]) == (panel, series)]
+    for panel, series in dict.fromkeys((record.panel, record.series) for record in records):
+        runs = [record for record in records if (record.panel, record.series) == (panel, series)]
         for share in sorted({percent(record) for record in runs}):
-            steps = [[entry["step"] for entry in r["result"]["pool"][1:]] for r in runs if percent(r) == share]
+            steps = [[entry["step"] for entry in r.result.pool[1:]] for r in runs if percent(r) == share]
             per_addition = [
                 [run[k] for run in steps if len(run) > k] for k in range(max((len(run) for run in steps), default=0))
             ]

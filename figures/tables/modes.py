@@ -12,8 +12,9 @@ from typing import Any
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, average
+from figures.contract.records import average
 from figures.contract.table import Row, select
 from figures.drawing import dots
 from figures.drawing.dots import Column, Line
@@ -59,12 +60,10 @@ def compute(inputs: Inputs) -> list[Row]:
     Costs are in units of a plain sample's: matrix work, counted, and CPU seconds, measured as the runs were made.
     """
     rows = dots.measured("modes", inputs.records, LINES, _omega, ("cost", _work))
-    rows += _in(
-        ENTROPY, average("modes", inputs.records, _omega, lambda record: record["result"]["pool"][-1]["entropy"])
-    )
-    plain = {record["seed"]: record for record in inputs.records if record["series"] == PLAIN}
-    paired = [record for record in inputs.records if record["seed"] in plain]
-    return rows + _in(CPU, average("modes", paired, _omega, lambda record: _time(record, plain[record["seed"]])))
+    rows += _in(ENTROPY, average("modes", inputs.records, _omega, lambda record: record.result.pool[-1]["entropy"]))
+    plain = {record.seed: record for record in inputs.records if record.series == PLAIN}
+    paired = [record for record in inputs.records if record.seed in plain]
+    return rows + _in(CPU, average("modes", paired, _omega, lambda record: _time(record, plain[record.seed])))
 
 
 def _in(panel: str, rows: Sequence[Row]) -> list[Row]:
@@ -72,12 +71,12 @@ def _in(panel: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def _omega(record: Record) -> float:
-    return record["result"]["config"]["acquire"]["omega"]
+    return record.result.config["acquire"]["omega"]
 
 
 def _work(record: Record) -> float:
     """Operations for an added sample over those for one of the initial, plain ones."""
-    first, added = record["result"]["pool"]
+    first, added = record.result.pool
     return round(added["gflop"] / added["images"] / (first["gflop"] / first["images"]), 9)
 
 
@@ -86,13 +85,13 @@ def _time(record: Record, plain: Record) -> float:
 
     A run counts the seconds of all its sampling; the initial samples are the plain run's own.
     """
-    first, added = record["result"]["pool"]
-    each = _seconds(plain) / sum(line["images"] for line in plain["result"]["pool"])
+    first, added = record.result.pool
+    each = _seconds(plain) / sum(line["images"] for line in plain.result.pool)
     return (_seconds(record) - each * first["images"]) / added["images"] / each
 
 
 def _seconds(record: Record) -> float:
-    return record["result"]["cost"]["sampling_cpu_s"]
+    return record.result.cost["sampling_cpu_s"]
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from typing import Any
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record, pool_size
+from figures.contract.records import pool_size
 from figures.contract.table import Row, select
 from figures.drawing import dots
 from figures.drawing.dots import Column, Line
-from figures.paper.numbers import DP, STATIC, table3_rows
+from figures.paper.numbers import DP, STATIC, TABLE3, printed_rows
 
 MAIN, ZERO, RANDOM = "usual omega, incremental patience, uniform sampling", "omega = 0", "random directions"
 LARGE = "static, four times as many samples"
@@ -33,7 +34,7 @@ LINES = {
     LARGE: Line(STATIC, (MAIN, STATIC)),
     "static, four times as many, Mixup and CutMix": Line(STATIC, (LARGE,)),
 }
-IN_THE_PAPER = (MAIN, ZERO, *list(LINES)[2:6])  # the lines of its Table 3, in its order
+IN_THE_PAPER = tuple(line.name for line in TABLE3)
 COLUMNS = (
     Column("linear world", "test accuracy", {"linear": "linear"}, ("linear: samples", "samples")),
     Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("digits: samples", "samples")),
@@ -52,25 +53,26 @@ def compute(inputs: Inputs) -> list[Row]:
     The paper's lines have the paper's omega; the guidance of the linear world is scaled by its own usual omega.
     """
     own = dots.measured("table3", inputs.records, LINES, _omega, ("samples", pool_size))
-    return own + table3_rows(IN_THE_PAPER)
+    panels = {"validation": "IN-100 val", "train": "IN-100 real train"}
+    return own + printed_rows("table3", TABLE3, "omega", panels)
 
 
 def _omega(record: Record) -> float:
-    return record["result"]["config"]["acquire"]["omega"]
+    return record.result.config["acquire"]["omega"]
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
     """Paired changes with bootstrap intervals, and the runs that ended before all their additions were made."""
     short = [
-        {key: record[key] for key in ("panel", "series", "seed")} | {"samples": record["result"]["pool_size"]}
+        {"panel": record.panel, "series": record.series, "seed": record.seed, "samples": record.result.pool_size}
         for record in records
-        if record["result"]["pool_size"] < _planned(record)
+        if record.result.pool_size < _planned(record)
     ]
     return {"changes": dots.changes(records, LINES), "stopped early": short}
 
 
 def _planned(record: Record) -> int:
-    growth = record["result"]["config"]["growth"]
+    growth = record.result.config["growth"]
     return growth["initial"] + growth["additions"] * growth["addition"]
 
 

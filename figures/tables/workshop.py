@@ -11,8 +11,8 @@ from typing import Any
 
 from matplotlib.figure import Figure as Plot
 
+from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import Record
 from figures.contract.table import Row, select
 from figures.drawing import dots, ticks
 from figures.drawing.dots import Column, Line
@@ -30,7 +30,6 @@ LINES = {
     RANDOM: Line("random generation", (WSD,)),
     "static, as many as 100 % swapped makes": Line("static, larger", (WSD, WHOLE)),
 }
-IN_THE_PAPER = tuple(LINES)[:8]  # the lines of its Table 1, in its order
 COLUMNS = (
     Column("linear world", "test accuracy", {"linear": "linear"}, ("linear: images", "made")),
     Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("digits: images", "made")),
@@ -42,15 +41,15 @@ RUN_PANELS = ("linear", "digits")
 def compute(inputs: Inputs) -> list[Row]:
     """Per line the accuracy, the change from static data and the images made in all; x is the share swapped."""
     own = dots.measured("workshop", inputs.records, LINES, _swapped, ("images", _images))
-    return own + workshop_rows(IN_THE_PAPER)
+    return own + workshop_rows()
 
 
 def _swapped(record: Record) -> float:
-    return record["result"]["config"]["acquire"]["retire"]
+    return record.result.config["acquire"]["retire"]
 
 
 def _images(record: Record) -> float:
-    return float(sum(line["images"] for line in record["result"]["pool"]))
+    return float(sum(line["images"] for line in record.result.pool))
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
         {
             "panel": panel,
             "line": series,
-            "swaps": [len(record["result"]["pool"]) - 1 for record in members],
+            "swaps": [len(record.result.pool) - 1 for record in members],
             "sampling work, in plain images": [round(_work(record)) for record in members],
         }
         for (panel, series), members in dots.by_line(records).items()
@@ -68,7 +67,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _work(record: Record) -> float:
-    first, *swaps = record["result"]["pool"]
+    first, *swaps = record.result.pool
     return first["images"] * (1 + sum(line["gflop"] for line in swaps) / first["gflop"])
 
 

@@ -1,22 +1,16 @@
 """Invented records of finished runs, for the figures of the loop: what each figure is made of, without any training."""
 
 from figures.practice import fig2, fig6, fig9, no_real_data
+from support.records import invented
 
 
 def record(panel, series, seed, *, size=512, accuracy=0.9, steps=(100,), value=0.0, images=10, **more):
     """A finished run: right on the first `accuracy` of `images` test images (linear: none), additions at `steps`."""
     correct = "".join("01"[i < round(accuracy * images)] for i in range(images)) if panel == "digits" else None
     pool = [{"round": k, "step": step} for k, step in enumerate((0, *steps))]
-    result = {
-        "accuracy": accuracy,
-        "accuracy_validation": accuracy,
-        "correct": correct,
-        "pool": pool,
-        "pool_size": size,
-    }
-    result |= {"config": {"growth": {"validation_share": more.pop("share", 1.0)}}}
-    examined = {"examined": more.pop("examined")} if "examined" in more else {}
-    return {"panel": panel, "series": series, "value": value, "seed": seed, "result": result | more, **examined}
+    numbers = {"accuracy": accuracy, "accuracy_validation": accuracy, "correct": correct, "pool": pool}
+    numbers |= {"pool_size": size, "config": {"growth": {"validation_share": more.pop("share", 1.0)}}}
+    return invented(panel, series, seed, value=value, **numbers | more)
 
 
 def trajectory(steps, jump):

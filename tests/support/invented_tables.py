@@ -4,6 +4,7 @@ from figures.contract import table
 from figures.contract.figure import Inputs
 from figures.practice import outliers
 from figures.tables import table3, workshop
+from support.records import invented
 
 
 def record(panel, series, seed, accuracy, *, value=0.0, size=512, omega=0.0, retire=0.0, rounds=(), **more):
@@ -12,8 +13,8 @@ def record(panel, series, seed, accuracy, *, value=0.0, size=512, omega=0.0, ret
     pool = [{"images": 128, "gflop": 12.8, "added": 128}]
     pool += [{"images": images, "gflop": gflop, "added": added} for images, gflop, added in rounds]
     config = {"acquire": {"omega": omega, "retire": retire}, "growth": growth}
-    result = {"accuracy": accuracy, "correct": None, "pool": pool, "pool_size": size, "config": config}
-    return {"panel": panel, "series": series, "value": value, "seed": seed, "result": result, **more}
+    numbers = {"accuracy": accuracy, "pool": pool, "pool_size": size, "config": config}
+    return invented(panel, series, seed, value=value, **numbers, **more)
 
 
 def runs(panel, series, accuracies, **settings):

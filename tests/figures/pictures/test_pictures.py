@@ -104,8 +104,8 @@ def test_the_table_is_valid_and_its_errors_are_over_seeds(name):
 def test_the_entropies_are_the_means_over_a_cell_s_images():
     records = records_of("fig10", seeds=2)
     for one in records:
-        for number, image in enumerate(one["examined"]["images"][:3]):  # learner 1, omega = 0
-            image["entropy"] = number + one["seed"]
+        for number, image in enumerate(one.examined["images"][:3]):  # learner 1, omega = 0
+            image["entropy"] = number + one.seed
     rows = select(figure("fig10").compute(Inputs({}, records)), series="learner of addition 1")
     assert (rows[0].x, rows[0].y) == (0.0, 1.5)
     assert rows[0].stderr == pytest.approx(0.5)
@@ -122,10 +122,10 @@ def test_rows_of_pools_are_judged_when_added_and_at_the_end():
 
 def test_what_one_seed_alone_has_is_no_row_and_its_iterations_are_averaged():
     records = records_of("fig10", seeds=2)
-    records[1]["examined"]["images"] = [p for p in records[1]["examined"]["images"] if p["round"] == 1]
+    records[1].examined["images"] = [p for p in records[1].examined["images"] if p["round"] == 1]
     assert {row.series for row in figure("fig10").compute(Inputs({}, records))} == {"learner of addition 1"}
     records = records_of("fig12", seeds=2)
-    records[1]["examined"]["iterations"] = [0, 140, 260]
+    records[1].examined["iterations"] = [0, 140, 260]
     first = select(figure("fig12").compute(Inputs({}, records)), series="first addition")
     assert [row.x for row in first] == [120.0, 800.0]
 
@@ -171,7 +171,7 @@ def test_long_words_stay_below_their_image():
     for name in ("fig10", "fig12"):
         records = records_of(name, names=names)
         for one in records:
-            for image in one["examined"]["images"]:
+            for image in one.examined["images"]:
                 image |= {"entropy": 1.23, "class": 5}
         assert_nothing_overlaps(figure := drawn(name, records))
         for ax in figure.axes:

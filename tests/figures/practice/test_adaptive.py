@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.legend import Legend
 from support.places import EXPERIMENTS
+from support.records import invented
 
 import rmt
 from empirical.scale import sweep
@@ -44,9 +45,8 @@ def records_of(found, rng):
             "growth": {"initial": growth.initial, "addition": growth.addition, "additions": growth.additions},
             "acquire": {"ratio": acquire.ratio, "retire": acquire.retire},
         }
-        result = {"accuracy": 1 - np.arccos(rho) / np.pi, "alignment": rho, "pool_size": size, "config": config}
-        records.append({"panel": case.panel, "series": case.series, "value": case.value, "seed": case.run.seed,
-                        "result": result})  # fmt: skip
+        numbers = {"accuracy": 1 - np.arccos(rho) / np.pi, "alignment": rho, "pool_size": size, "config": config}
+        records.append(invented(case.panel, case.series, case.run.seed, value=case.value, **numbers))
     return records
 
 
@@ -116,7 +116,7 @@ def test_what_is_said(rows, records):
 
 @pytest.mark.parametrize("kept", ["", "a", "b", "cd", "ad"])
 def test_panels_without_runs_are_left_out(records, kept):
-    some = [record for record in records if record["panel"] in kept]
+    some = [record for record in records if record.panel in kept]
     rows = table.check(adaptive.compute(Inputs({}, some)))
     assert {row.panel for row in rows} == set(kept) - ({"b", "c"} if "a" not in kept else set())
     assert adaptive.summary(Contents(rows))

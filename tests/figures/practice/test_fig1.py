@@ -5,6 +5,7 @@ import pytest
 from matplotlib.legend import Legend
 from support.layout import assert_nothing_overlaps
 from support.places import EXPERIMENTS
+from support.records import invented
 
 from empirical.settings.recipes import load_toml
 from figures.contract import table
@@ -14,23 +15,22 @@ from figures.paper import numbers as paper
 from figures.practice import fig1
 
 
-def own(recipe, seed, right):
+def own(recipe, line, seed, right):
     sets = {name: {"totals": [500], "hits": [right], "raw_hits": [0]} for name in ("validation", "sketch")}
-    return {"panel": recipe, "series": "own", "value": 0.0, "seed": seed, "result": {"sets": sets}}
+    return invented(recipe, line, seed, sets=sets)
 
 
 def digits(series, size, accuracy):
     return [
-        {"panel": "digits", "series": series, "value": size, "seed": seed,
-         "result": {"accuracy": accuracy + 0.01 * seed, "pool_size": size, "sets": {}}}
+        invented("digits", series, seed, value=size, accuracy=accuracy + 0.01 * seed, pool_size=size)
         for seed in range(3)
-    ]  # fmt: skip
+    ]
 
 
 RECORDS = [
-    own("imagenet100/table4/static_00064k", 0, 290),
-    own("imagenet1k/table5/practice_00320k", 0, 200),
-    own("imagenet1k/table5/practice_00320k", 1, 220),
+    own("imagenet100/table4", "static, 64k", 0, 290),
+    own("imagenet1k/table5", "DP, 160k + 1 x 160k", 0, 200),
+    own("imagenet1k/table5", "DP, 160k + 1 x 160k", 1, 220),
     *digits(paper.STATIC, 128, 0.90),
     *digits(paper.STATIC, 8192, 0.94),
     *digits(paper.DP, 512, 0.95),

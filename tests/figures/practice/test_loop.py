@@ -1,6 +1,7 @@
 """The figures of the loop (fig2, fig6, fig9, validation, no_real_data), from invented records of runs."""
 
 import doctest
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,11 +89,9 @@ def test_effects_are_measured_at_each_seeds_own_addition():
 
 
 def test_a_run_that_never_added_has_no_effect():
-    made = [r for r in fig2_records(("digits",)) if r["series"] != fig2.TWO]
+    made = [r for r in fig2_records(("digits",)) if r.series != fig2.TWO]
     late = [
-        r | {"result": r["result"] | {"pool": r["result"]["pool"][:2]}}
-        for r in fig2_records()
-        if r["series"] == fig2.TWO
+        replace(r, result=replace(r.result, pool=r.result.pool[:2])) for r in fig2_records() if r.series == fig2.TWO
     ]
     assert fig2.TWO not in {e["series"] for e in fig2.details(made + late)["additions"]}
     rows = fig2.compute(Inputs(FIG2, made + late))
@@ -125,7 +124,7 @@ def test_gaps_are_paired_by_seed():
     assert {len(g["seeds"]) for g in found} == {3}
     assert all(g["seeds"]["low"] < 0 < g["seeds"]["high"] for g in found)
     assert [("seeds and images" in g) for g in found] == [g["panel"] == "digits" for g in found]
-    other = [r | {"seed": r["seed"] + 1} if r["series"] == fig9.STATIC else r for r in fig9_records()]
+    other = [replace(r, seed=r.seed + 1) if r.series == fig9.STATIC else r for r in fig9_records()]
     assert fig9.details(other)["gaps"] == []
     assert "(0 of 2 beyond 2 standard errors)" in fig9.summary(Contents(rows_of("fig9")))
 
@@ -168,7 +167,7 @@ def test_nothing_overlaps(name):
 @pytest.mark.parametrize("name", CASES)
 def test_one_world_alone_is_drawn_and_none_is_an_error_with_advice(name):
     module, config, made = CASES[name]
-    rows = module.compute(Inputs(config, [r for r in made() if r["panel"] == "linear"]))
+    rows = module.compute(Inputs(config, [r for r in made() if r.panel == "linear"]))
     figure = module.draw(Contents(rows))
     assert "linear world" in " ".join(ax.get_title() for ax in figure.axes)
     assert "linear" in module.summary(Contents(rows))
@@ -209,6 +208,6 @@ def test_examples_in_docstrings(module):
 
 def test_points_are_in_order_of_seed():
     found = records.points([record("digits", "s", seed) for seed in (2, 0, 1)])
-    assert [r["seed"] for r in found["digits", "s", 512.0]] == [0, 1, 2]
+    assert [r.seed for r in found["digits", "s", 512.0]] == [0, 1, 2]
     one = [record("digits", "s", 0)]
     assert records.gain(one, one, np.random.default_rng(0)) is None

@@ -2,7 +2,9 @@
 
 import pytest
 from support.layout import assert_nothing_overlaps
+from support.records import invented
 
+from empirical.scale.series import series_of
 from empirical.settings.recipes import load_toml
 from figures.contract import table
 from figures.contract.figure import Contents, Inputs
@@ -19,9 +21,16 @@ def record(series, seed, accuracy, work, entropy, *, omega=0.05, seconds=0.0):
         {"images": 256, "gflop": 256.0 * work, "entropy": entropy},
     ]
     cost = {"sampling_cpu_s": 256 * (10.0 + (seconds or work))}
-    config = {"acquire": {"omega": omega}}
-    result = {"accuracy": accuracy, "correct": None, "pool": pool, "cost": cost, "config": config}
-    return {"panel": modes.PANEL, "series": series, "value": omega, "seed": seed, "result": result}
+    return invented(
+        modes.PANEL,
+        series,
+        seed,
+        value=omega,
+        accuracy=accuracy,
+        pool=pool,
+        cost=cost,
+        config={"acquire": {"omega": omega}},
+    )
 
 
 RECORDS = [
@@ -72,7 +81,7 @@ def test_the_modes_that_cost_almost_nothing_are_said(rows):
 
 
 def test_without_plain_runs_there_is_no_cpu_ratio():
-    rows = modes.compute(Inputs({}, [r for r in RECORDS if r["series"] != modes.PLAIN]))
+    rows = modes.compute(Inputs({}, [r for r in RECORDS if r.series != modes.PLAIN]))
     assert not select(rows, panel=modes.CPU)
     assert modes.summary(Contents(rows))
 
@@ -88,7 +97,7 @@ def test_the_picture_is_legible_and_needs_runs(rows):
 @pytest.mark.parametrize("preset", ["default", "quick"])
 def test_every_line_of_the_file_is_a_mode_that_its_name_says(experiments, preset):
     lines = {}
-    for series in load_toml(experiments / "modes.toml")["series"]:
+    for series in series_of("modes", load_toml(experiments / "modes.toml")):
         values = series["values"][preset] if isinstance(series["values"], dict) else series["values"]
         assert len(values) <= 1
         if values:

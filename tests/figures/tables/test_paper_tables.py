@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from support.layout import assert_nothing_overlaps
 from support.places import EXPERIMENTS
+from support.records import NOTHING, invented
 
 import paper_repro
 from cli.estimate import resolved
 from cli.recorded import Found, find
-from empirical.settings.recipes import load_toml
+from empirical.scale.series import series_of
+from empirical.settings.recipes import load_toml, read
 from empirical.system.errors import InputError
 from empirical.system.files import write_json, write_signed
 from figures.contract import table
@@ -22,9 +24,14 @@ from figures.paper import numbers as paper
 from figures.registry import figure
 
 TABLES = {name: figure(name) for name in ("table1", "table2", "table4", "table5")}
-RUNS = {"table4": paper.TABLE4, "table5": paper.TABLE5}
+LINES = {"table4": paper.TABLE4, "table5": paper.TABLE5}
 FIRST, SECOND, THIRD = "static, 64k", "static, 130k", "DP, 32k + 3 x 16k"
-RECIPE = """
+RECIPE = """base = "base.toml"
+[lines]
+"LDM-1.4" = { growth.initial = 16 }
+"LDM-1.5" = { growth.initial = 32 }
+"""
+BASE = """
 [world]
 name = "imagenet100"
 data = "somewhere"
@@ -34,33 +41,30 @@ kind = "vit_base_patch16_224"
 iterations = 10
 [sampling]
 steps = 5
-[growth]
-initial = {initial}
 """
 
 
-def done(recipe, seed, **hits):
-    """A finished run of a recipe: 200 images of each set, in two classes, `hits` of them right."""
+def done(line, seed, **hits):
+    """A finished run of a line: 200 images of each set, in two classes, `hits` of them right."""
     sets = {name: {"totals": [150, 50], "hits": [right - 10, 10], "raw_hits": [0, 0]} for name, right in hits.items()}
-    return {"panel": recipe, "series": "own", "value": 0.0, "seed": seed, "result": {"sets": sets}}
+    return invented("imagenet100/table4", line, seed, sets=sets)
 
 
 def scaled(series, growth, seed, accuracy, size=None):
     initial, addition, additions = growth
     config = {"growth": {"initial": initial, "addition": addition, "additions": additions}}
     size = initial + addition * additions if size is None else size
-    result = {"accuracy": accuracy, "pool_size": size, "config": config, "correct": None, "sets": {}}
-    return {"panel": "digits", "series": series, "value": additions, "seed": seed, "result": result}
+    return invented("digits", series, seed, value=additions, accuracy=accuracy, pool_size=size, config=config)
 
 
 RECORDS = [
-    *(done("imagenet100/table4/static_00064k", seed, validation=100 + 20 * seed) for seed in range(3)),
-    done("imagenet100/table4/static_00130k", 5, validation=120, sketch=60, v2=90),
+    *(done(FIRST, seed, validation=100 + 20 * seed) for seed in range(3)),
+    done(SECOND, 5, validation=120, sketch=60, v2=90),
     *(scaled(paper.STATIC, (128, 0, 0), seed, 0.90 + 0.02 * seed) for seed in range(2)),
     *(scaled(paper.DP, (64, 32, 6), seed, 0.94, 250) for seed in range(2)),
     *(scaled(paper.DP, (128, 64, 6), seed, 0.96) for seed in range(2)),  # as many additions, another line
 ]
-CONFIG = {"scale": 500, "recipes": ["imagenet100/table4"], "in progress": ["imagenet100/table4/practice_00080k"]}
+CONFIG = {"scale": 500, "recipes": ["imagenet100/table4"], "in progress": [THIRD]}
 
 
 def rows_of(module, config=CONFIG, records=()):
@@ -98,7 +102,7 @@ def test_scaled_runs_of_no_line_are_refused():
 def test_cells_say_what_there_is():
     lines = TABLES["table4"].markdown(Contents(rows_of(TABLES["table4"], records=RECORDS))).splitlines()
     cells = {line.split(" | ")[0].lstrip("| "): line.strip("| ").split(" | ") for line in lines[2:20]}
-    assert list(cells) == [run.name for run in paper.TABLE4]
+    assert list(cells) == [line.name for line in paper.TABLE4]
     assert cells[FIRST][1:5] == [".5656", ".600 +- .058 (3 seeds)", ".2786", "-"]
     assert cells[FIRST][7:] == [".910 +- .010", "128"]
     p, n, z = 0.6, 200, 1.959964  # Wilson's interval
@@ -116,7 +120,7 @@ def test_cells_say_what_there_is():
 def test_real_data_and_the_work_of_others_are_no_runs():
     lines = TABLES["table1"].markdown(Contents(rows_of(TABLES["table1"]))).splitlines()[2:12]
     own = {line.split(" | ")[0].strip("| "): line.split(" | ")[2].strip() for line in lines}
-    ours = {run.name for run in paper.TABLE1 if run.method == paper.DP}
+    ours = {line.name for line in paper.TABLE1 if line.method == paper.DP}
     assert {name for name, cell in own.items() if cell == "-"} == ours
     assert set(own.values()) == {"", "-"}
 
@@ -143,9 +147,9 @@ def test_nothing_overlaps(name):
 @pytest.mark.parametrize("preset", ["default", "quick"])
 def test_the_digits_run_are_lines_of_the_table(name, preset):
     values = load_toml(EXPERIMENTS / f"{name}.toml")
-    known = {(run.method, run.samples) for run in RUNS[name]}
+    known = {(line.method, line.settings["samples"]) for line in LINES[name]}
     seen = []
-    for series in values["series"]:
+    for series in series_of(name, values):
         varied = series["values"][preset] if isinstance(series["values"], dict) else series["values"]
         for value in varied:
             growth = {"growth.addition": 0, **series["set"], series["vary"]: value}
@@ -170,41 +174,43 @@ def pretend(root, recipe, name, *, finished=True, started="2026-01-01", **change
     write_json(folder / "config.json", config)
     if finished:
         sets = {"validation": {"totals": [10], "hits": [len(name)], "raw_hits": [0]}}
-        write_signed(folder / "result.json", {"sets": sets, "config": config, "cost": {}})
+        write_signed(folder / "result.json", {**NOTHING, "sets": sets, "config": config})
     return folder
 
 
 @pytest.fixture
 def place(tmp_path):
     """Experiments with a table of two recipes, and where runs are."""
-    recipes = tmp_path / "experiments" / "imagenet100" / "table2"
+    recipes = tmp_path / "experiments" / "imagenet100"
     recipes.mkdir(parents=True)
-    for name, initial in (("ldm_1.4", 16), ("ldm_1.5", 32)):
-        (recipes / f"{name}.toml").write_text(RECIPE.format(initial=initial))
+    for name, text in (("table2", RECIPE), ("base", BASE)):
+        (recipes / f"{name}.toml").write_text(text)
     (tmp_path / "experiments" / "table2.toml").write_text((EXPERIMENTS / "table2.toml").read_text())
     return tmp_path / "experiments", tmp_path / "out" / "runs"
 
 
 def test_runs_are_known_by_their_configuration_wherever_the_data_were(place):
     experiments, root = place
-    recipe = load_toml(experiments / "imagenet100" / "table2" / "ldm_1.4.toml")
+    recipe = read(experiments / "imagenet100" / "table2.toml", "LDM-1.4").run
     pretend(root, recipe, "aa", seed=1, data="elsewhere", v2="there")
     pretend(root, recipe, "bbb", seed=0, started="2026-01-01")
     pretend(root, recipe, "cccc", seed=0, started="2026-02-01")  # of other weights, say
     pretend(root, recipe, "ddddd", seed=0, started="2026-03-01", finished=False)
     pretend(root, recipe, "eeeeee", size=64)
-    pretend(root, load_toml(experiments / "imagenet100" / "table2" / "ldm_1.5.toml"), "fffffff", finished=False)
+    pretend(root, read(experiments / "imagenet100" / "table2.toml", "LDM-1.5").run, "fffffff", finished=False)
     found = find(["imagenet100/table2"], experiments, root)
-    assert [(r["panel"], r["seed"]) for r in found.records] == [("imagenet100/table2/ldm_1.4", seed) for seed in (0, 1)]
+    assert [(r.panel, r.series, r.seed) for r in found.records] == [
+        ("imagenet100/table2", "LDM-1.4", seed) for seed in (0, 1)
+    ]
     assert found.names == ["cccc", "aa"]
-    assert found.in_progress == ["imagenet100/table2/ldm_1.5"]
-    assert [recorded.hits_of(r["result"]["sets"]["validation"]) for r in found.records] == [(4, 10), (2, 10)]
+    assert found.in_progress == ["LDM-1.5"]
+    assert [recorded.hits_of(r.result.sets["validation"]) for r in found.records] == [(4, 10), (2, 10)]
 
 
 def test_without_runs_nothing_is_found_and_without_recipes_it_is_said(place):
     experiments, root = place
     assert find(["imagenet100/table2"], experiments, root) == Found([], [], [])
-    with pytest.raises(InputError, match=r"recipes 'imagenet100/tabel2': got .*; allowed a folder with TOML files"):
+    with pytest.raises(InputError, match=r"imagenet100/tabel2.toml: got no such file; allowed an existing TOML file"):
         find(["imagenet100/tabel2"], experiments, root)
 
 
@@ -215,7 +221,7 @@ def test_the_command_fills_the_table_as_runs_finish(place, capsys):
     assert paper_repro.main(command) == 0
     stem = root.parent / "table2" / "table2"
     assert "| LDM-1.4 | .5906 | - |" in stem.with_suffix(".md").read_text()
-    recipe = load_toml(experiments / "imagenet100" / "table2" / "ldm_1.4.toml")
+    recipe = read(experiments / "imagenet100" / "table2.toml", "LDM-1.4").run
     pretend(root, recipe, "begun", finished=False)
     assert paper_repro.main(command) == 0
     assert "(in progress: LDM-1.4)" in stem.with_suffix(".md").read_text()
