@@ -1,4 +1,4 @@
-"""What can be said on the command line, a frozen dataclass a command. Imports next to nothing: help comes at once."""
+"""The options of every command, a frozen dataclass each. The module imports next to nothing: help comes at once."""
 
 from __future__ import annotations
 
@@ -15,34 +15,29 @@ from empirical.system.errors import InputError, require
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 WITHOUT_DOWNLOADS = ("linear", "digits", "latent_digits")  # the worlds of --world all
-DEVICE = "Torch device for sampling and training: cpu, cuda (the first GPU), cuda:1, ..."
+Preset = Literal["default", "quick"]
+Device = Annotated[str, tyro.conf.arg(help="Torch device: cpu, cuda (the first GPU), cuda:1, ...")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Make figures, theory and practice on the same axes, under results/: name them, or say `list` to see which.
-
-    `errata` prints the paper's misprints with numbers; `generator digits` trains the digits generator anew.
-    Further commands, each with its own --help: `run RECIPE.toml` does one run, `pool RUN` shows what a run's pool is
-    made of, `verify RUN-OR-FIGURE` checks stored results against each other, `throughput RECIPE.toml` measures what a
-    recipe needs on this machine, `flops` counts what guidance costs.
-    """
+    """Make figures and tables, theory and practice on the same axes, under results/."""
 
     targets: tyro.conf.Positional[list[str]]
-    """Figures by name; or `list`, `errata`, or `generator WORLD`."""
-    preset: Literal["default", "quick"] = "default"
+    """Figures and tables by name; `list` shows which there are."""
+    preset: Preset = "default"
     """`quick`: the same code with fewer seeds and points, marked on the figure."""
-    world: Literal["all", "linear", "digits", "latent_digits", "glyphs", "cifar10", "imagenet100"] = "all"
-    """Only the panels of one world; `all` is those without downloads or a GPU: linear, digits, latent_digits."""
+    world: str = "all"
+    """Only the panels of one world; `all` means those without downloads or a GPU: linear, digits, latent_digits."""
     learner: str = ""
     """Another learner for the image worlds: cnn or vit."""
     seeds: int = 0
     """Seeds per point instead of the preset's; at least 2."""
-    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    device: Device = "cpu"
     workers: int = 0
     """Processes, one thread each; default: one per core (with --slurm: one per job)."""
     out: Path = Path("results")
-    """Where runs and figures are kept."""
+    """Folder for runs and figures."""
     resume: bool = True
     """Reuse finished runs and continue interrupted ones; --no-resume deletes and repeats them, with all they share."""
     dry_run: bool = False
@@ -56,20 +51,59 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """List the figures and tables, what they show, and how long they take from nothing on this machine's cores."""
+
+    device: Device = "cpu"
+    workers: int = 0
+    """Processes that the times are for; default: one per core."""
+    out: Path = Path("results")
+    """Folder in which finished figures and measured speeds are looked for."""
+    experiments: Path = EXPERIMENTS
+    """The folder of the figures' TOML files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrataOptions:
+    """Print the paper's misprints: each formula as printed, as corrected, and as measured by Monte Carlo."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorOptions:
+    """Train the generator of a world anew, under <out>/generator, and check its quality; stopped, it goes on."""
+
+    world: tyro.conf.Positional[str]
+    """A world whose generator is trained here: digits, latent_digits, glyphs or cifar10."""
+    preset: str = "default"
+    """A preset of the recipe's [generator] table, e.g. quick."""
+    device: Device = "cpu"
+    out: Path = Path("results")
+    """Folder of the weights: <out>/generator."""
+    resume: bool = True
+    """Continue an interrupted training; --no-resume starts anew."""
+    dry_run: bool = False
+    """Show the settings and stop."""
+    experiments: Path = EXPERIMENTS
+    """The folder with the recipes of the worlds under worlds/."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """One run from a recipe, with progress; stopped, the same command goes on. Prints the result and its folder.
+    """Do one run from a recipe and print its result and its folder; stopped, the same command goes on.
 
     Several processes do a run together under `accelerate launch --multi_gpu --num_processes 2 paper_repro.py run ...
     --device cuda`, one GPU each, or `torchrun --nproc_per_node 2 paper_repro.py run ...`, on CPUs too.
     """
 
     recipe: tyro.conf.Positional[Path]
-    """A TOML file with the sections of experiments/worlds/*.toml."""
+    """A recipe or a table of recipes: a TOML file, or the name of one of the project's own, e.g. worlds/digits.toml."""
+    line: str = ""
+    """A line of a table of recipes, e.g. "static, 64k" of experiments/imagenet100/table4.toml."""
     set: tyro.conf.UseAppendAction[list[list[str]]] = field(default_factory=list)
     """Settings on top of the recipe, e.g. growth.additions=3 acquire.omega=0.02 seed=1."""
-    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    device: Device = "cpu"
     out: Path = Path("results")
-    """Where runs are kept: the folder is <out>/runs/<world>/<digest of the configuration>."""
+    """Folder for runs: each goes to <out>/runs/<world>/<digest of the configuration>."""
     tensorboard: bool = False
     """Write live scalars under <run>/tensorboard."""
     dry_run: bool = False
@@ -78,7 +112,7 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolOptions:
-    """What the pool of a run is made of: its growth, sample grids, and rows made again from their seeds.
+    """Show the pool of a run: its growth, sample grids, and rows made again from their seeds.
 
     Several runs are put side by side, e.g. the same recipe at several omegas.
     """
@@ -89,9 +123,9 @@ class PoolOptions:
     """Make this row again; default: a few random ones."""
     columns: int = 4
     """Samples of a class a round in the grid."""
-    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    device: Device = "cpu"
     out: Path = Path("results")
-    """Where runs are, and where the grids go: <out>/pool."""
+    """Folder of the runs; the grids go to <out>/pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,31 +138,33 @@ class VerifyOptions:
 
     folders: tyro.conf.Positional[list[str]]
     """Run folders (or beginnings of their names under <out>/runs) and figure folders, e.g. results/fig4."""
-    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    device: Device = "cpu"
     out: Path = Path("results")
-    """Where runs are looked for by name, and those of figures."""
+    """Folder in which runs are looked for by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlopsOptions:
-    """What each way of guidance costs in operations, on Stable Diffusion 1.5 and a ViT-B/16; no weights are needed."""
+    """Count the operations of each way of guidance on Stable Diffusion 1.5 and a ViT-B/16; no weights are needed."""
 
     markdown: Path | None = None
-    """Write the table to this file, too; that of the documentation is docs/guidance_cost.md."""
+    """Also write the table to this file; the documentation has it as docs/guidance_cost.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThroughputOptions:
-    """Measure on this machine what a recipe needs: images and learner iterations per second, in CPU time on a CPU.
+    """Measure the speed of a recipe on this machine: images and learner iterations per second, in CPU time on a CPU.
 
     Leaves results/throughput/<world>-<learner>-<device>.toml, from which --dry-run of this recipe then estimates.
     """
 
     recipe: tyro.conf.Positional[Path]
-    """A TOML file with the sections of experiments/worlds/*.toml."""
+    """A recipe or a table of recipes: a TOML file, or the name of one of the project's own, e.g. worlds/digits.toml."""
+    line: str = ""
+    """A line of a table of recipes, e.g. "static, 64k" of experiments/imagenet100/table4.toml."""
     set: tyro.conf.UseAppendAction[list[list[str]]] = field(default_factory=list)
     """Settings on top of the recipe, e.g. sampling.batch=64."""
-    device: Annotated[str, tyro.conf.arg(help=DEVICE)] = "cpu"
+    device: Device = "cpu"
     images: int = 0
     """Images per measurement of sampling; default: one sampling batch."""
     seconds: float = 20.0
@@ -144,7 +180,7 @@ class ThroughputOptions:
 
 
 def settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """The dotted settings of `--set`: values are TOML, a bare word or name of a file is a text.
+    """Parse the dotted settings of `--set`: values are TOML; a bare word or the name of a file is a text.
 
     >>> settings([["growth.additions=3", "world.tiny=madebyollin/taesd"], ["world.corpus=[0, 900]"]])
     {'growth.additions': 3, 'world.tiny': 'madebyollin/taesd', 'world.corpus': [0, 900]}

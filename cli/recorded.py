@@ -1,70 +1,101 @@
-"""Runs that a table has lines for and never makes: those of the recipes in its folders, at any seed."""
+"""Find the reader's own finished runs of tables of recipes: a figure has lines for them and never makes them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cli.estimate import resolved
-from empirical.settings.recipes import load_toml
-from empirical.system.errors import require
-
-PLACES = ("data", "v2", "sketch", "r", "a")  # options of worlds that say where data are, not what
+from empirical.config import Run, from_dict, to_dict
+from empirical.runs.folder import deciding
+from empirical.runs.result import Record, read_result
+from empirical.settings.recipes import lines as lines_of
+from empirical.settings.recipes import read
+from empirical.system.errors import InputError
+from empirical.system.files import read_json
+from empirical.worlds import open_world
 
 
 @dataclass(frozen=True)
-class Found:
-    """Records of finished runs (see `figures.records`), their folders' names, recipes whose runs have only begun."""
+class OwnRuns:
+    """Records of finished runs, the names of their folders, and the recipes whose runs have only begun."""
 
-    records: list[dict[str, Any]]
-    names: list[str]
-    in_progress: list[str]
+    records: list[Record] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    in_progress: list[str] = field(default_factory=list)
 
 
-def find(folders: Sequence[str], experiments: Path, root: Path) -> Found:
-    """The runs under `root` of the recipes in the `folders` of `experiments`; a record's panel is its recipe.
+class Line:
+    """A recipe that a figure has a line for."""
 
-    They are known by their configurations: neither data nor weights are needed, and where the data were does not
-    matter. Of several runs of one seed, made with other weights or another version, the latest finished one counts.
+    def __init__(self, name: str, run: Run) -> None:
+        self.name, self.run = name, run
+        self.settings, self.models = _settings(run), _models(run)
+
+    @cached_property
+    def identity(self) -> str | None:
+        """Digest of the recipe's generator; None where its weights are not at hand."""
+        try:
+            return open_world(self.run.world).identity()
+        except InputError:
+            return None
+
+    def fits(self, run: Run, identity: str) -> bool:
+        """Tell whether a run is one of this recipe, at any seed: equal settings, and the same generator.
+
+        A generator is the same if it is named alike, or if its weights are equal, wherever they are now.
+        """
+        if _settings(run) != self.settings:
+            return False
+        return _models(run) == self.models or (identity != "" and identity == self.identity)
+
+
+def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
+    """Find the runs under `root` of the lines of tables of recipes; the panel of a record is "<table>/<line>".
+
+    Places of data do not matter, and neither data nor weights are needed unless the weights have moved. Of several runs
+    of one seed, made with another version, the one that was started last counts.
     """
-    from empirical.runs.folder import read_result
-    from empirical.system.files import read_json
-
-    wanted: dict[str, list[str]] = {}
-    for folder in folders:
-        paths = sorted((experiments / folder).glob("*.toml"))
-        require(bool(paths), f"recipes {folder!r}", str(experiments / folder), "a folder with TOML files")
-        for path in paths:
-            config = resolved({key: value for key, value in load_toml(path).items() if key != "throughput"})
-            wanted.setdefault(_identity(config), []).append(f"{folder}/{path.stem}")
-    worlds = {json.loads(text)["world"]["name"] for text in wanted}
+    lines = [line for table in tables for line in _lines(table, experiments)]
     finished: dict[tuple[str, int], tuple[str, Path]] = {}
     begun: set[str] = set()
+    worlds = dict.fromkeys(line.run.world.name for line in lines)
     for directory in sorted(path.parent for world in worlds for path in (root / world).glob("*/config.json")):
-        config = read_json(directory / "config.json")
-        recipes = wanted.get(_identity(config), [])
-        begun.update(recipes)
+        try:
+            run = from_dict(read_json(directory / "config.json"))
+        except InputError:  # made by another version, which had other settings
+            continue
+        manifest = read_json(directory / "manifest.json")
+        names = [line.name for line in lines if line.fits(run, manifest.get("identity", ""))]
+        begun.update(names)
         if (directory / "result.json").exists():
-            made = (read_json(directory / "manifest.json")["started"], directory)
-            for recipe in recipes:
-                finished[recipe, config["seed"]] = max(made, finished.get((recipe, config["seed"]), made))
+            made = (manifest["started"], directory)
+            for name in names:
+                finished[name, run.seed] = max(made, finished.get((name, run.seed), made))
     records = [
-        {"panel": recipe, "series": "own", "value": 0.0, "seed": seed, "result": read_result(made[1] / "result.json")}
-        for (recipe, seed), made in sorted(finished.items())
+        Record(panel=name, series="own", value=0.0, seed=seed, result=read_result(directory / "result.json"))
+        for (name, seed), (_, directory) in sorted(finished.items())
     ]
-    names = [directory.name for _, (_, directory) in sorted(finished.items())]
-    return Found(records, names, sorted(begun - {recipe for recipe, _ in finished}))
+    folders_of = [directory.name for _, (_, directory) in sorted(finished.items())]
+    return OwnRuns(records, folders_of, sorted(begun - {name for name, _ in finished}))
 
 
-def _identity(config: Mapping[str, Any]) -> str:
-    """What makes runs of a configuration comparable, as text: all of it but the seed and where data are."""
-    from empirical.worlds import WORLDS
+def _lines(table: str, experiments: Path) -> list[Line]:
+    path = experiments / f"{table}.toml"
+    return [Line(f"{table}/{name}", from_dict(read(path, name).run)) for name in lines_of(path)]
 
-    name = config["world"]["name"]
-    options = {f.name: f.default for f in dataclasses.fields(WORLDS[name]) if f.default is not dataclasses.MISSING}
-    world = {key: value for key, value in {**options, **config["world"]}.items() if key not in PLACES}
-    return json.dumps({**config, "world": world, "seed": None}, sort_keys=True)
+
+def _settings(run: Run) -> str:
+    """Return the settings that decide a run's numbers, but for the seed and the generator, as text."""
+    config: Mapping[str, Any] = to_dict(dataclasses.replace(run, seed=0))
+    return json.dumps(deciding(config, open_world(run.world).places), sort_keys=True)
+
+
+def _models(run: Run) -> list[Any]:
+    """Return the options that name the generator's weights."""
+    world = open_world(run.world)
+    return [getattr(world, name) for name in world.models if hasattr(world, name)]

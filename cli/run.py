@@ -17,7 +17,7 @@ from empirical.practice import Event
 from empirical.runs.execute import execute
 from empirical.runs.folder import result_path, run_directory
 from empirical.runs.tensorboard import Scalars
-from empirical.settings.recipes import load_toml
+from empirical.settings.recipes import read
 from empirical.settings.values import flat, merged
 from empirical.system.devices import prepare
 from empirical.system.ranks import launched
@@ -27,9 +27,8 @@ MANY, WORST = 10, 5  # classes: from how many on, and how many, the worst are na
 
 def main(options: RunOptions) -> int:
     """Do the run, or show what it would be."""
-    recipe = load_toml(options.recipe)
-    speeds, _ = recipe.pop("throughput", {}), recipe.pop("generator", None)
-    run = from_dict(merged(recipe, settings(options.set)))
+    recipe = read(options.recipe, options.line)
+    run, speeds = from_dict(merged(recipe.run, settings(options.set))), recipe.throughput
     if options.dry_run:
         # the folder comes last: its name depends on the generator's weights, which may not be here yet
         show(run, known({run.world.name: {"throughput": speeds}} if speeds else {}, options.out, options.device))

@@ -20,7 +20,7 @@ from empirical.config import Run, from_dict, to_dict
 from empirical.runs.manifest import now
 from empirical.scale import throughput
 from empirical.scale.throughput import Rate
-from empirical.settings.recipes import load_toml
+from empirical.settings.recipes import read
 from empirical.settings.values import merged
 from empirical.system.devices import prepare
 from empirical.system.errors import require, require_positive
@@ -29,10 +29,7 @@ from empirical.system.errors import require, require_positive
 def main(options: ThroughputOptions) -> int:
     """Measure, show, and leave the file that estimates are made from."""
     require_positive("throughput", seconds=options.seconds, ranks=options.ranks)
-    recipe = load_toml(options.recipe)
-    for name in ("throughput", "generator"):
-        recipe.pop(name, None)
-    asked = from_dict(merged(recipe, settings(options.set)))
+    asked = from_dict(merged(read(options.recipe, options.line).run, settings(options.set)))
     run, batch = asked, asked.training.batch
     require(batch % (2 * options.ranks) == 0 or options.ranks == 1, "--ranks", options.ranks,
             f"numbers whose double divides training.batch = {batch}")  # fmt: skip

@@ -1,12 +1,16 @@
 """Expand the `[[series]]` tables of a figure's file into runs, as plain values: no world is opened, torch is not needed.
 
+[common.digits]                         # dotted settings of all series of a world; optional
+"growth.initial" = 256
+
 [[series]]
 panel = "digits"                        # place in the figure
 name = "deliberate practice"
 world = "digits"                        # recipe: experiments/worlds/digits.toml
 vary = "growth.additions"               # dotted setting, the x axis or its parameter
 values = [1, 3]                         # or { default = [1, 3, 5], quick = [1] }
-set = { "acquire.omega" = 0.05 }        # dotted settings on top of the recipe; optional
+set = { "acquire.omega" = 0.05 }        # dotted settings on top of the recipe and of [common.digits]; optional
+common = false                          # a series without the settings of [common.digits]; optional
 examine = "hindsight"                   # question to the finished runs, see `empirical.review.examine`; optional
 """
 
@@ -44,6 +48,24 @@ def recipe(experiments: Path, world: str) -> Recipe:
     """Read the default recipe of a world."""
     require(world in WORLDS, "world", world, f"one of {', '.join(WORLDS)}")
     return read(experiments / "worlds" / f"{world}.toml")
+
+
+def series_of(name: str, experiment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the series in the file of the experiment `name`, the settings of `[common.<world>]` below their `set`.
+
+    >>> tables = {"common": {"digits": {"acquire.omega": 0.1}}, "series": [{"world": "digits", "set": {"seed": 1}}]}
+    >>> series_of("fig4", tables)
+    [{'world': 'digits', 'set': {'acquire.omega': 0.1, 'seed': 1}}]
+    """
+    entries, common = experiment.get("series", []), experiment.get("common", {})
+    worlds = dict.fromkeys(entry["world"] for entry in entries)
+    require(set(common) <= set(worlds), f"{name}.toml: common", sorted(common), ", ".join(worlds), "name such a world")
+    series = []
+    for entry in entries:
+        values = {key: value for key, value in entry.items() if key != "common"}
+        shared = common.get(entry["world"], {}) if entry.get("common", True) else {}
+        series.append({**values, "set": {**shared, **entry.get("set", {})}})
+    return series
 
 
 def expand(

@@ -1,4 +1,4 @@
-"""Curves over the course of training: a line per series, and a band for its uncertainty."""
+"""Curves over the course of training: a line for each series, and a band of its standard errors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 
 from figures.contract.table import Row, select
 from figures.drawing.panels import ERROR_BARS, Drawn, curve
@@ -20,10 +18,10 @@ BANDS = rf"bands: $\pm$ {ERROR_BARS:g} standard errors"
 def mean_rows(
     figure: str, panel: str, series: str, x: Sequence[float], curves: Sequence[Sequence[float | None]]
 ) -> list[Row]:
-    """One practice row per x at which every one of the `curves` (seeds, len(x)) has a value: mean and standard error.
+    """Average `curves` (seeds, len(x)) into practice rows, one for each x at which every curve has a value.
 
-    An average over other seeds at every x would move when a seed comes or goes, so there is none. No rows for fewer
-    than two curves.
+    Where a curve has no value (None) there is no row, since an average over changing seeds would jump. Fewer than two
+    curves give no rows.
 
     >>> [row[4:] for row in mean_rows("f", "p", "s", [0, 10], [[1.0, 0.5], [None, 0.25]])]
     [(10.0, 0.375, 0.125, 2)]
@@ -46,7 +44,7 @@ def bands(
     linewidth: float = 1.4,
     shade: bool = True,
 ) -> Drawn:
-    """Draw every series of one panel's rows as a line over a band of +-2 standard errors; returns the lines."""
+    """Draw every series of one panel's rows as a line over a band of +-2 standard errors and return the lines."""
     rows = list(rows)
     drawn: Drawn = {}
     for series in dict.fromkeys(row.series for row in rows):
@@ -57,12 +55,3 @@ def bands(
             y, half = np.array(line.y), ERROR_BARS * np.array([row.stderr or 0.0 for row in points])
             ax.fill_between(line.x, y - half, y + half, color=look.colour, alpha=0.18, linewidth=0)
     return drawn
-
-
-def legend(figure: Figure, drawn: Iterable[Drawn], title: str = BANDS, columns: int = 6) -> Legend:
-    """One legend below the figure for all that was drawn; a series drawn in several panels is named once."""
-    named: Drawn = {}
-    for panel in drawn:
-        named |= {series: artist for series, artist in panel.items() if series not in named}
-    handles, names = list(named.values()), list(named)
-    return figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), columns), title=title)

@@ -1,7 +1,6 @@
 """Recipes: files based on one another, and those of the ImageNet worlds against the paper's tables."""
 
 import re
-from pathlib import Path
 
 import pytest
 from support.places import EXPERIMENTS
@@ -9,13 +8,20 @@ from support.places import EXPERIMENTS
 from empirical.config import from_dict
 from empirical.learning.rates import cooldown_start
 from empirical.loop.patience import patience
+from empirical.settings import recipes
 from empirical.settings.recipes import load_toml
 from figures.paper import numbers as paper
 
-RECIPES = sorted(path for task in ("imagenet100", "imagenet1k") for path in (EXPERIMENTS / task).rglob("*.toml"))
-LINES = {run.recipe: run for table in (paper.TABLE1, paper.TABLE2, paper.TABLE4, paper.TABLE5) for run in table}
-LINES.pop("")
-TABLE3 = ("practice", "omega_0", "omega_0.03", "omega_0.07", "fixed_patience", "newest_twice")  # in the paper's order
+TABLES = {  # the tables of recipes, and the printed lines that are runs
+    "imagenet100/table1": [line for line in paper.TABLE1 if line.ours and line.name.startswith("IN-100")],
+    "imagenet100/table2": paper.TABLE2,
+    "imagenet100/table3": paper.TABLE3,
+    "imagenet100/table4": paper.TABLE4,
+    "imagenet1k/table1": [line for line in paper.TABLE1 if line.ours and line.name.startswith("IN-1k")],
+    "imagenet1k/table5": paper.TABLE5,
+}
+SINGLE = [f"{task}/{kind}" for task in ("imagenet100", "imagenet1k") for kind in ("static", "practice", "prune")]
+LINES = {(table, line.name): line for table, lines in TABLES.items() for line in lines}
 
 
 def write(folder, **files):
@@ -24,18 +30,11 @@ def write(folder, **files):
         (folder / f"{name}.toml").write_text(text)
 
 
-def name_of(path):
-    return str(path.relative_to(EXPERIMENTS).with_suffix(""))
-
-
-def run(path):
-    return from_dict(load_toml(path))
-
-
 @pytest.fixture(scope="module")
 def runs():
-    """All recipes of the ImageNet worlds, resolved: none of their data or weights are here."""
-    return {name_of(path): run(path) for path in RECIPES}
+    """All runs of the ImageNet recipes by (file, line): none of their data or weights are here."""
+    keys = [*((name, "") for name in SINGLE), *LINES]
+    return {(name, line): from_dict(recipes.read(EXPERIMENTS / f"{name}.toml", line).run) for name, line in keys}
 
 
 # inheritance
@@ -69,56 +68,81 @@ def test_files_that_are_each_others_base_are_refused(tmp_path, complains):
         load_toml(tmp_path / "a.toml")
 
 
+def test_a_line_of_a_table_is_a_recipe_on_the_rest_of_its_file_and_a_base_of_its_own(tmp_path, complains):
+    write(tmp_path, low="[a]\nx = 1\ny = 2\n", other="[a]\nz = 5\n[throughput]\nw = 1\n")
+    lines = '[lines]\nfirst = {}\n"of two words" = { base = "other.toml", a = { y = 3 } }\n'
+    write(tmp_path, table=f'base = "low.toml"\n{lines}')
+    path = tmp_path / "table.toml"
+    assert recipes.read(path, "first").run == {"a": {"x": 1, "y": 2}}
+    assert recipes.read(path, "of two words") == recipes.Recipe({"a": {"x": 1, "y": 3, "z": 5}}, {"w": 1}, {})
+    assert list(recipes.lines(path)) == ["first", "of two words"]
+    for line in ("", "third"):
+        with complains(f"{path}: line", "first, of two words"):
+            recipes.read(path, line)
+    with complains("none: the file has no"):
+        recipes.read(tmp_path / "low.toml", "first")
+
+
 # the recipes of the ImageNet worlds
 
 
 def test_every_line_that_is_a_run_of_ours_has_a_recipe_and_no_recipe_is_left_over():
-    asked = {*LINES, *(f"imagenet100/table3/{name}" for name in TABLE3)}
-    asked |= {f"{task}/{kind}" for task in ("imagenet100", "imagenet1k") for kind in ("static", "practice", "prune")}
-    assert {name_of(path) for path in RECIPES} == asked
+    there = {path.relative_to(EXPERIMENTS).with_suffix("") for path in EXPERIMENTS.glob("imagenet*/**/*.toml")}
+    assert {str(name) for name in there} == {*SINGLE, *TABLES}
+    for name, lines in TABLES.items():
+        assert list(recipes.lines(EXPERIMENTS / f"{name}.toml")) == [line.name for line in lines]
+
+
+def test_the_lines_of_tables_shown_together_have_names_of_their_own():
+    names = [line.name for line in (*paper.TABLE4, *paper.TABLE5)]
+    assert len(set(names)) == len(names)
 
 
 def test_all_recipes_have_the_papers_settings(runs):
-    for name, found in runs.items():
-        hundred, training = name.startswith("imagenet100"), found.training
-        assert found.world.name == name.split("/")[0]
-        assert found.learner.kind == "vit_base_patch16_224"
+    for (name, line), run in runs.items():
+        hundred, training = name.startswith("imagenet100"), run.training
+        assert run.world.name == name.split("/")[0]
+        assert run.learner.kind == "vit_base_patch16_224"
         assert (training.batch, training.lr) == ((64 * 32, 3e-3) if hundred else (128 * 32, 1.6e-3))
         assert training.iterations == (50_000 if hundred else 100_000) * (2 if "table1" in name else 1)
         assert (training.schedule, training.warmup, training.cooldown) == ("wsd", 0.1, 0.2)
         assert (training.label_smoothing, training.mixup, training.cutmix) == (0.11, 0.5, 1.0)
         assert (training.ema_decay, training.augment, training.bf16) == (0.999, "crop_flip", True)
-        assert (found.sampling.steps, found.sampling.guidance_scale) == (50, 2.0 if "table1" in name else 3.0)
-        if found.acquire.omega:
-            assert (found.acquire.kind, found.acquire.every) == ("x0/tiny", 5)
-            assert found.acquire.omega == 0.05 or "table3" in name
-    generators = {name: found.world.generator for name, found in runs.items()}
-    assert len({generators[line.recipe] for line in paper.TABLE2}) == 4
-    assert {generators[name] for name in runs if "table2" not in name} == {generators["imagenet100/table2/ldm_1.5"]}
+        assert (run.sampling.steps, run.sampling.guidance_scale) == (50, 2.0 if "table1" in name else 3.0)
+        if run.acquire.omega:
+            assert (run.acquire.mode, run.acquire.every) == ("x0/tiny", 5)
+            assert run.acquire.omega == 0.05 or "table3" in name, line
+    generators = {key: run.world.generator for key, run in runs.items()}
+    assert len({generators["imagenet100/table2", line.name] for line in paper.TABLE2}) == 4
+    usual = generators["imagenet100/table2", "LDM-1.5"]
+    assert {generator for (name, _), generator in generators.items() if "table2" not in name} == {usual}
 
 
-def test_sizes_are_those_of_the_tables(runs):
-    for name, line in LINES.items():
-        growth = runs[name].growth
-        total = growth.initial + growth.additions * growth.addition
-        rounding = 50_000 if "table1" in name else 0  # "1.9M"
-        assert abs(total - line.samples) <= rounding, name
-        assert (growth.additions == 0) == (line.method == paper.STATIC)
-        assert (runs[name].acquire.omega == 0) == (line.method == paper.STATIC)
-        if line.growth:
-            printed = (growth.initial, growth.addition, growth.additions, growth.patience)
-            assert printed == (line.growth if line.samples != 1_794_000 else (130_000, 64_000, 26, 5))
-            assert growth.incremental
+def test_settings_are_those_of_the_tables(runs):
+    """All that the CSV files print of a line is in its recipe; 130,000 + 27 x 64,000 is run with 26 additions."""
+    for key, line in LINES.items():
+        run, printed = runs[key], dict(line.settings)
+        growth, total = run.growth, run.growth.initial + run.growth.additions * run.growth.addition
+        rounding = 50_000 if "table1" in key[0] else 0  # "1.9M"
+        assert abs(total - printed.pop("samples", total)) <= rounding, key
+        if "omega" not in printed:
+            assert (growth.additions == 0) == (run.acquire.omega == 0) == (line.method == paper.STATIC)
+        if line.settings.get("samples") == 1_794_000:
+            assert printed.pop("additions") == growth.additions + 1 == 27
+        stated = {"omega": run.acquire.omega, "t_max": growth.patience, **vars(growth)}
+        assert {name: stated[name] for name in printed} == printed, key
+        assert growth.incremental or line.method == paper.STATIC or line.name == "fixed patience"
 
 
 def test_the_totals_printed_add_up_but_for_one():
-    lines = [line for line in (*paper.TABLE4, *paper.TABLE5) if line.growth]
-    off = [line.samples for line in lines if line.growth[0] + line.growth[1] * line.growth[2] != line.samples]
+    grown = [line.settings for line in (*paper.TABLE4, *paper.TABLE5) if "additions" in line.settings]
+    off = [s["samples"] for s in grown if s["initial"] + s["addition"] * s["additions"] != s["samples"]]
+    assert len(grown) == 19
     assert off == [1_794_000]
 
 
 def test_the_ablation_changes_one_thing_at_a_time(runs):
-    first, *others = (runs[f"imagenet100/table3/{name}"] for name in TABLE3)
+    first, *others = (runs["imagenet100/table3", line.name] for line in paper.TABLE3)
     assert [other.acquire.omega for other in others] == [0, 0.03, 0.07, 0.05, 0.05]
     assert {other.growth for other in others[:3]} == {first.growth}
     assert {other.training for other in others} == {first.training}
@@ -128,38 +152,31 @@ def test_the_ablation_changes_one_thing_at_a_time(runs):
 
 def test_all_additions_fit(runs):
     """Waiting as long as patience says, without an improvement, takes at most half of the time for additions."""
-    for name, found in runs.items():
-        growth = found.growth
+    for name, run in runs.items():
+        growth = run.growth
         sizes = (growth.initial + k * growth.addition for k in range(growth.additions))
         waiting = growth.evaluate_every * sum(patience(growth, size) for size in sizes)
-        assert waiting <= cooldown_start(found.training) / 2, name
+        assert waiting <= cooldown_start(run.training) / 2, name
 
 
-def test_headers_have_the_papers_numbers(runs):
-    wanted = {name: dict(line.numbers) for name, line in LINES.items()}
-    for name, (*_, val, train) in zip(TABLE3, paper.TABLE3, strict=True):
-        wanted[f"imagenet100/table3/{name}"] = {"validation": val, "train": train}
+def test_headers_of_single_recipes_have_the_papers_numbers(runs):
     for task, table in (("imagenet100", paper.TABLE4), ("imagenet1k", paper.TABLE5)):
         for kind in ("static", "practice"):
-            growth = runs[f"{task}/{kind}"].growth
+            growth = runs[f"{task}/{kind}", ""].growth
             total = growth.initial + growth.additions * growth.addition
-            (line,) = (line for line in table if Path(line.recipe).name.startswith(kind) and line.samples == total)
-            wanted[f"{task}/{kind}"] = dict(line.numbers)
-    for name, numbers in wanted.items():
-        (said,) = re.findall(r"^# Expect \(the paper's\): (.*)\.", (EXPERIMENTS / f"{name}.toml").read_text(), re.M)
-        found = {key: float(value) for key, value in re.findall(r"(\w+) (\d+(?:\.\d+)?)", said.split(" (")[0])}
-        assert found == numbers, name
+            method = paper.STATIC if kind == "static" else paper.DP
+            (line,) = (line for line in table if line.method == method and line.settings["samples"] == total)
+            text = (EXPERIMENTS / f"{task}/{kind}.toml").read_text()
+            (expected,) = re.findall(r"^# Expect \(the paper's\): (.*)\.", text, re.M)
+            numbers = re.findall(r"(\w+) (\d+(?:\.\d+)?)", expected.split(" (")[0])
+            assert {key: float(value) for key, value in numbers} == line.per_cent
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=name_of)
-def test_every_recipe_opens_as_a_lab_note(path):
-    text = path.read_text()
-    header = text.split("\n\n")[0]
+@pytest.mark.parametrize("name", [*SINGLE, *TABLES])
+def test_every_recipe_opens_as_a_lab_note(name):
+    header = (EXPERIMENTS / f"{name}.toml").read_text().split("\n\n")[0]
     assert all(line.startswith("#") for line in header.splitlines())
-    for word in (
-        "Expect",
-        "Hardware",
-        "Duration: see --dry-run",
-        f"run experiments/{name_of(path)}.toml --device cuda",
-    ):
-        assert word in header
+    lines = "|".join(re.escape(line.name) for line in TABLES.get(name, []))
+    command = rf"run experiments/{name}\.toml" + (f' --line "({lines})"' if lines else "") + " --device cuda"
+    for pattern in ("Expect", "Hardware", "Duration: see --dry-run", command):
+        assert re.search(pattern, header)

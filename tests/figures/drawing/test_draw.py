@@ -36,8 +36,11 @@ def without(rows, *panels):
 
 def test_the_papers_tables_are_valid_rows():
     assert len(table.check(paper.fig4_rows())) == 18 + 13
-    rows = table.check(paper.table_rows())
-    assert len(rows) == 6 * 2 + 18 * 3 + 13 * 3 - 2 + 5 * 2
+    rows = paper.printed_rows("table3", paper.TABLE3, "omega", {"validation": "val", "train": "real train"})
+    for name, lines in (("table4", paper.TABLE4), ("table5", paper.TABLE5)):
+        rows += paper.printed_rows(name, lines, "samples", {key: key for key in paper.SETS})
+    rows = table.check(rows + paper.workshop_rows())
+    assert len(rows) == 6 * 2 + 18 * 3 + 13 * 3 - 2 + (8 + 2) * 2
     assert all(0.15 < row.y < 0.75 and row.source == "paper" for row in rows)
 
 

@@ -2,7 +2,6 @@
 
 import doctest
 import json
-import tomllib
 
 import numpy as np
 import pytest
@@ -10,6 +9,8 @@ from support.invented_tables import OUTLIERS, TABLE3, WORKSHOP, rows_of
 from support.layout import assert_nothing_overlaps
 from support.places import EXPERIMENTS
 
+from empirical.scale.series import series_of
+from empirical.settings.recipes import load_toml
 from figures.contract.figure import Contents
 from figures.contract.table import select
 from figures.drawing import dots
@@ -79,7 +80,7 @@ def test_summary_has_changes_from_the_first_line_only():
 
 def test_all_lines_of_table3_end_alike():
     ends = {}
-    for series in tomllib.loads((EXPERIMENTS / "table3.toml").read_text())["series"]:
+    for series in series_of("table3", load_toml(EXPERIMENTS / "table3.toml")):
         growth = {key: value for key, value in series["set"].items() if key.startswith("growth.")}
         (value,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
         growth[series["vary"]] = value
@@ -121,12 +122,16 @@ def test_workshop_has_the_precursors_numbers():
 
 def test_the_precursors_figure_and_table_agree():
     """Fig. 2's ImageNet-100 numbers are lines of Table 1."""
-    table1 = {values[4:] for values in paper.WORKSHOP_TABLE1}
-    assert {values[3:] for values in paper.WORKSHOP_FIG2 if values[0] == "IN-100"} <= table1
+    numbers = {"Table 1": set(), "Fig. 2": set()}
+    for line in paper.cells_of("workshop"):
+        if line["task"] == "ImageNet-100":
+            numbers[line["source"]].add((line["validation"], line["test"]))
+    assert len(numbers["Fig. 2"]) == 3
+    assert numbers["Fig. 2"] <= numbers["Table 1"]
 
 
 def test_the_workshops_pool_keeps_its_size():
-    for series in tomllib.loads((EXPERIMENTS / "workshop.toml").read_text())["series"]:
+    for series in series_of("workshop", load_toml(EXPERIMENTS / "workshop.toml")):
         if series["vary"] == "acquire.retire":
             (share,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
             assert series["set"]["growth.addition"] == share * series["set"]["growth.initial"]
@@ -175,7 +180,7 @@ def test_every_line_has_its_dot_and_its_name(module, records):
 @pytest.mark.parametrize("name", ["table3", "workshop", "outliers"])
 def test_the_experiments_name_lines_and_panels_that_the_module_knows(name):
     module = {"table3": table3, "workshop": workshop, "outliers": outliers}[name]
-    for series in tomllib.loads((EXPERIMENTS / f"{name}.toml").read_text())["series"]:
+    for series in load_toml(EXPERIMENTS / f"{name}.toml")["series"]:
         assert series["panel"] in module.RUN_PANELS
         assert series["name"] in getattr(module, "LINES", [series["name"]])
 
