@@ -1,15 +1,6 @@
-"""Reproduce the figures of "Improving the Scaling Laws of Synthetic Data with Deliberate Practice".
+"""Reproduce and extend "Improving the Scaling Laws of Synthetic Data with Deliberate Practice".
 
-python paper_repro.py list                      what there is, and how long it takes
-python paper_repro.py fig3 fig4 fig5            make figures, under results/
-python paper_repro.py fig4 --dry-run            show what would be done
-python paper_repro.py run experiments/worlds/digits.toml --set growth.additions=3
-                                                one run from a recipe
-python paper_repro.py pool RUN                  what a run's pool is made of
-python paper_repro.py verify results/fig4       check stored results against each other
-python paper_repro.py generator digits          train the digits generator anew
-python paper_repro.py throughput RECIPE.toml    measure what a recipe needs on this machine
-python paper_repro.py flops                     count what guidance costs
+`python paper_repro.py`, or `deliberate-practice` where the project is installed, lists the commands.
 """
 
 from __future__ import annotations
@@ -20,29 +11,50 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import tyro
 
-from cli.options import FlopsOptions, Options, PoolOptions, RunOptions, ThroughputOptions, VerifyOptions
+from cli import options
 from empirical.system.errors import InputError
 
-COMMANDS: dict[str, tuple[type, str]] = {  # first word: its options, and the module whose `main` takes them
-    "run": (RunOptions, "cli.run"),
-    "pool": (PoolOptions, "cli.pool"),
-    "verify": (VerifyOptions, "cli.verify"),
-    "throughput": (ThroughputOptions, "cli.throughput"),
-    "flops": (FlopsOptions, "cli.flops"),
+
+class Command(NamedTuple):
+    """A command: its options, the module whose `main` takes them, its arguments and one line about it."""
+
+    options: type
+    module: str
+    arguments: str
+    about: str
+
+
+FIGURES = Command(options.Options, "cli.make", "FIGURE ...", "make figures and tables, under results/: fig3 fig4 fig5")
+COMMANDS = {
+    "list": Command(options.ListOptions, "cli.listing", "", "list the figures and tables, and how long they take"),
+    "run": Command(
+        options.RunOptions, "cli.run", "RECIPE", "do one run: run worlds/digits.toml --set acquire.omega=0.05"
+    ),
+    "pool": Command(
+        options.PoolOptions, "cli.pool", "RUN ...", "show the pool of a run: growth, samples, rows made again"
+    ),
+    "verify": Command(
+        options.VerifyOptions, "cli.verify", "FOLDER ...", "check stored runs and figures: verify results/fig4"
+    ),
+    "generator": Command(options.GeneratorOptions, "cli.generator", "WORLD", "train the generator of a world anew"),
+    "throughput": Command(options.ThroughputOptions, "cli.throughput", "RECIPE", "measure the speed of a recipe here"),
+    "flops": Command(options.FlopsOptions, "cli.flops", "", "count what guidance costs on Stable Diffusion 1.5"),
+    "errata": Command(options.ErrataOptions, "cli.errata", "", "print the paper's misprints, with numbers"),
 }
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, taken like Ctrl-C."""
+    """SIGTERM, handled like Ctrl-C."""
 
 
 @contextmanager
-def taking_sigterm() -> Iterator[None]:
-    """Let SIGTERM stop the program as Ctrl-C does: workers end, and what is finished is kept."""
+def sigterm_heard() -> Iterator[None]:
+    """Let SIGTERM stop the program as Ctrl-C does: workers end, and finished work is kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -57,17 +69,29 @@ def taking_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def overview(program: str) -> str:
+    """List the commands, one line each."""
+    rows = [(FIGURES.arguments, FIGURES.about)]
+    rows += [(f"{name} {command.arguments}".strip(), command.about) for name, command in COMMANDS.items()]
+    width = max(len(call) for call, _ in rows)
+    lines = [f"usage: {program} COMMAND [options]", "", *(f"  {call:<{width}}  {about}" for call, about in rows), ""]
+    return "\n".join([*lines, f"Each command has its own options: {program} fig4 --help, {program} run --help, ..."])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Exit codes: 0 done, 2 bad input, 1 failure, 130 interrupted, 143 terminated."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in COMMANDS:
-        (kind, module), program, arguments = COMMANDS[arguments[0]], f"paper_repro.py {arguments[0]}", arguments[1:]
-    else:
-        kind, module, program = Options, "cli.make", "paper_repro.py"
-    options: Any = tyro.cli(kind, args=arguments, prog=program)
+    program = Path(sys.argv[0]).name
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(overview(program))
+        return 0 if arguments else 2
+    name = arguments[0] if arguments[0] in COMMANDS else ""
+    command = COMMANDS.get(name, FIGURES)
+    rest = arguments[1:] if name else arguments
+    parsed: Any = tyro.cli(command.options, args=rest, prog=f"{program} {name}".strip())
     try:
-        with taking_sigterm():
-            return importlib.import_module(module).main(options)
+        with sigterm_heard():
+            return int(importlib.import_module(command.module).main(parsed))
     except (InputError, ValueError, FloatingPointError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError | OSError) else 1

@@ -1,22 +1,21 @@
-"""Training runs as jobs of a cluster."""
+"""Make training runs as jobs of a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cli.options import Options
-from cli.terminal import console, progress_line
+from cli.terminal import console
 from empirical.scale.slurm import Cluster, settings
 from empirical.scale.sweep import Case
 
 
-def make_jobs(cases: Sequence[Case], options: Options) -> None:
-    """Submit what is to be done and wait for it; interrupted, say how to go on and leave the jobs running."""
+def make_jobs(cases: Sequence[Case], options: Options, progress: Callable[[int, int, str], None]) -> None:
+    """Submit the runs that are left and wait for them; when interrupted, leave the jobs running and say how to stop."""
     asked = settings(options.slurm, options.slurm_minutes, options.workers)
     cluster = Cluster(options.out / "slurm", options.out / "runs", options.device, asked)
     try:
-        with progress_line("training runs") as report:
-            cluster.finish(cases, report)
+        cluster.finish(cases, progress)
     except KeyboardInterrupt:
         names = " ".join(job.id for job in cluster.alive())
         if names and asked.cluster == "slurm":

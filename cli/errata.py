@@ -1,15 +1,16 @@
-"""The paper's misprints, with numbers."""
+"""The command `errata`: print the paper's misprints, with numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 from rich.table import Table
 
+from cli.options import ErrataOptions
 from cli.terminal import console
 
 
-def show_errata() -> int:
-    """The paper's misprints: every derivation is run, then each formula as printed, corrected, and measured."""
+def main(_: ErrataOptions) -> int:
+    """Run every derivation, then print each formula as printed, as corrected and as measured."""
     from rmt import symbolic  # sympy takes a second to load
 
     symbolic.prove()

@@ -1,25 +1,22 @@
-"""What runs will take, before they are made: images, denoiser calls, time, disk. Upper bounds but for the time.
+"""Estimate the time and the disk that runs will take, before they are made. Upper bounds but for the time.
 
-Works on plain resolved configurations, so that listing all figures needs neither the worlds nor torch. Not counted:
-starting up, the final test, checkpoints, waiting for other processes.
+Counts come from `empirical.loop.budget`, speeds from `cli.speeds`. Not counted: starting up, the final test,
+checkpoints, waiting for other processes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cli.speeds import CORE, Speeds
-from empirical.settings.build import build
-from empirical.settings.sections import HELD_OUT_IMAGES, REFERENCE_IMAGES, Acquire, Growth, Sampling, Training
+from empirical.config import Run
+from empirical.loop.budget import Expected, expected, guided_share
+from empirical.settings.sections import Acquire, Sampling, WorldChoice
 
-SECTIONS = {"training": Training, "sampling": Sampling, "growth": Growth, "acquire": Acquire}
-LATER = 0.6  # share of its iterations that a run makes itself when an earlier one has shared its beginning, measured
+LATER = 0.6  # measured share of its iterations that a run makes itself when an earlier one has shared its beginning
 ROW_BYTES = 60  # of a pool row beside its image: label, seed, index, round, omega, entropy, step
 EVENT_BYTES = 180  # of an evaluation in metrics.jsonl and result.json
 
@@ -34,9 +31,9 @@ class Footprint:
 
 @dataclass
 class Estimate:
-    """`images` and `denoiser_calls` are made at most, `iterations` are learner steps, `seconds` are by device.
+    """Sum of what runs take: `images` and `denoiser_calls` at most, `iterations` of learners, `seconds` by device.
 
-    `unmeasured` is what has no known speed, and is missing in the seconds.
+    `unmeasured` names the work whose speed is not known; it is missing in the seconds.
     """
 
     runs: int = 0
@@ -47,130 +44,86 @@ class Estimate:
     seconds: Counter[str] = dataclasses.field(default_factory=Counter)
     unmeasured: set[str] = dataclasses.field(default_factory=set)
 
-    def take(self, config: Mapping[str, Any], speeds: Speeds, key: str, kind: str, count: float) -> None:
+    def take(self, run: Run, speeds: Speeds, key: str, kind: str, count: float) -> None:
         """Add the time of so many images, iterations or evaluations of a kind."""
-        table = speeds.of(config)
+        table = speeds.of(run)
         per_second = table.get(key, {}).get(kind)
         if per_second:
             self.seconds[table.get("device", CORE)] += count / per_second
         elif count:
-            self.unmeasured.add(f"{key} ({config['world']['name']}, {kind})")
-
-
-def resolved(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's run with all defaults, as plain values, without asking its world; sections are checked as ever."""
-    sections = {
-        name: dataclasses.asdict(build(section, recipe.get(name, {}), name)) for name, section in SECTIONS.items()
-    }
-    return {"world": recipe["world"], "learner": recipe["learner"], "seed": recipe.get("seed", 0), **sections}
+            self.unmeasured.add(f"{key} ({run.world.name}, {kind})")
 
 
 def estimate(
-    configs: Sequence[Mapping[str, Any]],
+    runs: Sequence[Run],
     speeds: Speeds,
     footprint: Mapping[str, Footprint] | None = None,
-    replayed: Sequence[Mapping[str, Any]] = (),
+    replayed: Sequence[Run] = (),
 ) -> Estimate:
-    """What distinct runs take together; runs that begin alike share their beginning, those of a seed plain images.
+    """Add up what distinct runs take; runs that begin alike share their beginning, runs of a seed their plain images.
 
-    configs: resolved configurations. footprint: by world and learner, as "world/learner"; without it no disk is
-    estimated. replayed: runs that are trained once more to be examined.
+    footprint: by world and learner, as "world/learner"; without it no disk is estimated.
+    replayed: runs that are trained once more to be examined.
     """
-    distinct = {json.dumps(config, sort_keys=True): config for config in configs}
-    alike, plain = defaultdict[str, int](int), dict[str, tuple[Mapping[str, Any], dict[str, int]]]()
+    distinct = list(dict.fromkeys(dataclasses.replace(run, acquire=run.acquire.effective()) for run in runs))
+    alike: dict[Run, int] = defaultdict(int)
+    plain: dict[tuple[WorldChoice, Sampling, int], tuple[Run, dict[str, int]]] = {}
     total = Estimate(runs=len(distinct))
-    for config in distinct.values():
-        sampling, growth, acquire = (config[name] for name in ("sampling", "growth", "acquire"))
-        beginning = _beginning(config)
+    for run in distinct:
+        counts, beginning = expected(run), _beginning(run)
         alike[beginning] += 1
-        _train(total, config, speeds, 1.0 if alike[beginning] == 1 else LATER)
-        guided, wanted = _samples(growth, acquire)
-        if acquire["reject"]:
-            _train(total, config, speeds, watched=False)
-        key = json.dumps([config["world"], sampling, config["seed"]], sort_keys=True)
-        drawn = plain.setdefault(key, (config, {}))[1]
-        for sequence, count in wanted.items():
+        _train(total, run, speeds, 1.0 if alike[beginning] == 1 else LATER)
+        if run.acquire.reject:
+            _train(total, run, speeds, watched=False)
+        drawn = plain.setdefault((run.world, run.sampling, run.seed), (run, {}))[1]
+        for sequence, count in counts.plain.items():
             drawn[sequence] = max(drawn.get(sequence, 0), count)
-        total.images += guided
-        total.denoiser_calls += guided * _calls(sampling)
-        share = guided_share(sampling["steps"], acquire["every"], acquire["interval"])
-        total.take(config, speeds, "images", Acquire(**acquire).kind, guided * share)
-        total.take(config, speeds, "images", "plain", guided * (1 - share))
+        total.images += counts.guided
+        total.denoiser_calls += counts.guided * counts.calls_per_image
+        share = guided_share(run.sampling.steps, run.acquire.every, run.acquire.interval)
+        total.take(run, speeds, "images", run.acquire.mode, counts.guided * share)
+        total.take(run, speeds, "images", "plain", counts.guided * (1 - share))
         if footprint:
-            total.disk_bytes += _disk(config, footprint[f"{config['world']['name']}/{config['learner']['kind']}"])
-    for config, drawn in plain.values():
+            total.disk_bytes += _disk(run, counts, footprint[f"{run.world.name}/{run.learner.kind}"])
+    for run, drawn in plain.values():
         count = sum(drawn.values())
         total.images += count
-        total.denoiser_calls += count * _calls(config["sampling"])
-        total.take(config, speeds, "images", "plain", count)
+        total.denoiser_calls += count * expected(run).calls_per_image
+        total.take(run, speeds, "images", "plain", count)
         if footprint:
-            foot = footprint[f"{config['world']['name']}/{config['learner']['kind']}"]
+            foot = footprint[f"{run.world.name}/{run.learner.kind}"]
             total.disk_bytes += count * (foot.image + ROW_BYTES)
-    for config in replayed:
-        _train(total, config, speeds, watched=False)
+    for run in replayed:
+        _train(total, run, speeds, watched=False)
     return total
 
 
-def guided_share(steps: int, every: int, interval: Sequence[float]) -> float:
-    """Share of DDIM's steps that are guided, as `When` chooses them; their noise levels t / T are i / steps.
-
-    >>> guided_share(50, 5, (0.0, 1.0)), guided_share(10, 1, (0.25, 0.75))
-    (0.2, 0.5)
-    """
-    low, high = interval
-    levels = [i / steps for i in range(steps) if low <= i / steps <= high]
-    return len(levels[::every]) / steps
-
-
-def _samples(growth: Mapping[str, Any], acquire: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
-    """Guided samples of a run, and plain ones by sequence, which runs of a seed share."""
-    candidates = math.ceil(round(acquire["ratio"] * growth["addition"] / (1 - acquire["reject"]), 6))
-    added = growth["additions"] * candidates
-    guided = added if acquire["omega"] else 0
-    wanted = {"pool": growth["initial"] + added - guided}
-    if growth["signal"] != "validation":
-        wanted["held out"] = HELD_OUT_IMAGES
-    if acquire["reject"]:
-        wanted["reference"] = REFERENCE_IMAGES
-    return guided, wanted
-
-
-def _train(
-    total: Estimate, config: Mapping[str, Any], speeds: Speeds, share: float = 1.0, *, watched: bool = True
-) -> None:
+def _train(total: Estimate, run: Run, speeds: Speeds, share: float = 1.0, *, watched: bool = True) -> None:
     """Add a training, of whose time a share is spent; evaluations only where they were measured: most are cheap."""
-    iterations, learner = config["training"]["iterations"], config["learner"]["kind"]
+    iterations, learner = run.training.iterations, run.learner.kind
     total.iterations += iterations
-    total.take(config, speeds, "iterations", learner, iterations * share)
-    if watched and learner in speeds.of(config).get("evaluations", {}):
-        evaluations = iterations / config["growth"]["evaluate_every"]
-        total.take(config, speeds, "evaluations", learner, evaluations * share)
+    total.take(run, speeds, "iterations", learner, iterations * share)
+    if watched and learner in speeds.of(run).get("evaluations", {}):
+        total.take(run, speeds, "evaluations", learner, iterations / run.growth.evaluate_every * share)
 
 
-def _disk(config: Mapping[str, Any], foot: Footprint) -> float:
-    """Bytes of a run's folder: pool, checkpoints, guiding learners, records."""
-    growth, acquire = config["growth"], Acquire(**config["acquire"])
-    rows = growth["initial"] + growth["additions"] * growth["addition"]
-    guides = growth["additions"] if acquire.kind not in ("plain", "random") else 0
-    records = config["training"]["iterations"] / growth["evaluate_every"] * EVENT_BYTES
-    return rows * (foot.image + ROW_BYTES) + (2 + guides / 4) * foot.state + records
+def _disk(run: Run, counts: Expected, foot: Footprint) -> float:
+    """Estimate the bytes of a run's folder: pool, checkpoints, guiding learners, records."""
+    guides = run.growth.additions if run.acquire.steered else 0
+    records = run.training.iterations / run.growth.evaluate_every * EVENT_BYTES
+    return counts.rows * (foot.image + ROW_BYTES) + (2 + guides / 4) * foot.state + records
 
 
-def _calls(sampling: Mapping[str, Any]) -> int:
-    """Denoiser evaluations for one image."""
-    return sampling["steps"] * (2 if sampling["guidance_scale"] else 1)
+def _beginning(run: Run) -> Run:
+    """Return the same run without its additions: equal for runs that share their first state."""
+    growth = dataclasses.replace(run.growth, additions=0, addition=0)
+    return dataclasses.replace(run, growth=growth, acquire=Acquire())
 
 
-def _beginning(config: Mapping[str, Any]) -> str:
-    """What runs that share their first state have in common."""
-    growth = {key: value for key, value in config["growth"].items() if key not in ("additions", "addition")}
-    return json.dumps([{**config, "growth": growth, "acquire": None}], sort_keys=True)
+def duration(seconds: float) -> str:
+    """Write a duration in seconds, minutes or hours.
 
-
-def said(seconds: float) -> str:
-    """A duration in words.
-
-    >>> said(8), said(400), said(30000)
+    >>> duration(8), duration(400), duration(30000)
     ('8 s', '6.7 min', '8.3 h')
     """
     if seconds < 60:
@@ -178,10 +131,10 @@ def said(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
 
 
-def said_bytes(count: float) -> str:
-    """A size in words.
+def size(count: float) -> str:
+    """Write a number of bytes in MB or GB.
 
-    >>> said_bytes(2.5e6), said_bytes(3e9)
+    >>> size(2.5e6), size(3e9)
     ('2.5 MB', '3.0 GB')
     """
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"

@@ -1,4 +1,4 @@
-"""What --no-resume deletes: runs, and everything that they would start from again."""
+"""Delete runs for --no-resume, and everything that they would start from again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from empirical.config import Run
+from empirical.config import Run, world_of
 from empirical.diffusion.plain_samples import PlainSamples
 from empirical.diffusion.sampler import Sampler
-from empirical.loop.signals import HELD_OUT, REFERENCE
+from empirical.loop.judge import REFERENCE
+from empirical.loop.signals import HELD_OUT
 from empirical.runs.folder import locked, prefix_name, run_directory
 
 
@@ -30,6 +31,6 @@ def forget(runs: Sequence[Run], root: Path, device: str) -> None:
             shutil.rmtree(base / prefix_name(run, additions), ignore_errors=True)
         key = (run.world, run.sampling)
         if key not in streams:
-            streams[key] = PlainSamples(Sampler(run.world, run.sampling, device), base)
+            streams[key] = PlainSamples(Sampler(world_of(run), run.sampling, device), base)
         for seed in (run.seed, HELD_OUT + run.seed, REFERENCE + run.seed):
             shutil.rmtree(streams[key].directory / f"seed_{seed:04d}", ignore_errors=True)

@@ -1,10 +1,10 @@
-"""Training the generator of a world anew."""
+"""The command `generator`: train the generator of a world anew."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from cli.options import Options
+from cli.options import GeneratorOptions
 from cli.plans import IMAGE_WORLDS
 from cli.terminal import console, progress_line
 from empirical.settings.recipes import read
@@ -12,16 +12,16 @@ from empirical.settings.values import flat
 from empirical.system.errors import require
 
 
-def train_generator(worlds: list[str], options: Options) -> int:
-    """Train the generator of a world anew, under <out>/generator, with a check of its quality; stopped, it goes on."""
-    from empirical.review import generator_check as quality
+def main(options: GeneratorOptions) -> int:
+    """Train the generator of a world, show its quality, and leave its weights under <out>/generator."""
+    from empirical.review import generator_check
     from empirical.system.devices import available
 
     known = [name for name in IMAGE_WORLDS if (options.experiments / "worlds" / f"{name}.toml").exists()]
     allowed = f"one of {', '.join(known)}"
-    require(len(worlds) == 1 and worlds[0] in known, "generator", " ".join(worlds), allowed, "other worlds train none")
-    recipe = read(options.experiments / "worlds" / f"{worlds[0]}.toml")
-    run, training = quality.plan(recipe, options.preset)
+    require(options.world in known, "generator", options.world, allowed, "other worlds train none")
+    recipe = read(options.experiments / "worlds" / f"{options.world}.toml")
+    run, training = generator_check.plan(recipe, options.preset)
     if options.dry_run:
         for key, value in flat(asdict(training)).items():
             console.print(f"generator.{key} = {value}", markup=False, highlight=False)
@@ -29,10 +29,10 @@ def train_generator(worlds: list[str], options: Options) -> int:
     available(options.device)
     out = options.out / "generator"
     if not options.resume:
-        (out / f"{worlds[0]}_generator.checkpoint.safetensors").unlink(missing_ok=True)
+        (out / f"{options.world}_generator.checkpoint.safetensors").unlink(missing_ok=True)
     with progress_line("generator") as report:
-        record = quality.train_generator(run, training, out, report, options.device)
+        record = generator_check.train_generator(run, training, out, report, options.device)
     for name, value in record["checks"].items():
         console.print(f"{name.replace('_', ' ')}: {value:.4f}")
-    console.print(str(out / f"{worlds[0]}_generator.safetensors"), markup=False)
+    console.print(str(out / f"{options.world}_generator.safetensors"), markup=False)
     return 0

@@ -1,4 +1,4 @@
-"""Figures: their training runs, then their tables and pictures."""
+"""Make figures: their training runs, then their tables and pictures, each as soon as its own runs are done."""
 
 from __future__ import annotations
 
@@ -6,95 +6,91 @@ import os
 import sys
 import time
 from collections import Counter
-from typing import Any
-
-from rich.table import Table
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cli.options import Options
-from cli.plans import Plan, plan
-from cli.recorded import Found, find
+from cli.plans import Plan, plan, world_recipes
+from cli.recorded import OwnRuns, find
 from cli.terminal import console, progress_line
-from empirical.runs.result import Record
 from empirical.system.errors import require
 from figures.registry import FIGURES, figure
 
+if TYPE_CHECKING:
+    from empirical.runs.result import Record
+    from empirical.scale.sweep import Case
+
 
 def main(options: Options) -> int:
-    """Do what is asked for: figures by name, or one of the words."""
-    targets = options.targets
-    if targets == ["list"]:
-        from cli.listing import show_list
-
-        return show_list(options)
-    if targets == ["errata"]:
-        from cli.errata import show_errata
-
-        return show_errata()
-    if targets and targets[0] == "generator":
-        from cli.generator import train_generator
-
-        return train_generator(targets[1:], options)
-    for target in targets or [""]:
+    """Make the figures that are named, or show what making them would take."""
+    for target in options.targets:
         require(target in FIGURES, "figure", target, ", ".join(FIGURES), "name one or more of them, or `list`")
-    plans = [plan(name, options) for name in dict.fromkeys(targets)]
+    plans = [plan(name, options) for name in dict.fromkeys(options.targets)]
     if options.dry_run:
         from cli.listing import show_plans
 
         return show_plans(plans, options)
-    start = time.monotonic()
-    make_runs(plans, options)
-    lines = Table("figure", "what it shows", "file", title=None)
-    for item in plans:
-        lines.add_row(item.name, *make_figure(item, options, start))
-    console.print(lines)
-    return 0
+    start, pending = time.monotonic(), list(plans)
 
+    def make_finished(is_done: Callable[[Plan], bool]) -> None:
+        """Make the figures whose runs are done, in the order in which they were asked for."""
+        for item in [item for item in pending if is_done(item)]:
+            pending.remove(item)
+            made = make_figure(item, options, start)
+            console.print(*made, sep="\n  ", markup=False, highlight=False, soft_wrap=True)
 
-def make_runs(plans: list[Plan], options: Options) -> None:
-    """Do the training runs of all plans together: they may share some."""
-    from empirical.scale.workers import sweep
-
-    cases = [case for item in plans for case in item.cases]
-    if not cases:
-        return
     root = options.out / "runs"
     if not options.resume:
         from cli.forget import forget
 
-        forget([case.run for case in cases], root, options.device)
+        forget([case.run for item in plans for case in item.cases], root, options.device)
+    make_finished(lambda item: not item.cases)
+    with progress_line("training runs") as report:
+
+        def progress(done: int, total: int, note: str = "") -> None:
+            report(done, total, note)
+            make_finished(lambda item: all(case.done(root) for case in item.cases))
+
+        make_runs([case for item in plans for case in item.cases], options, progress)
+    make_finished(lambda _: True)
+    return 0
+
+
+def make_runs(cases: Sequence[Case], options: Options, progress: Callable[..., None]) -> None:
+    """Do the training runs of all figures together, those of the first figure first: they may share some."""
+    from empirical.scale.workers import sweep
+
+    if not cases:
+        return
     if options.slurm:
         from cli.cluster import make_jobs
 
-        make_jobs(cases, options)
+        make_jobs(cases, options, progress)
         return
-    workers = options.workers or os.cpu_count() or 1
-    with progress_line("training runs") as report:
-        sweep(cases, root, options.device, workers, lambda done, total: report(done, total, ""))
+    sweep(cases, options.out / "runs", options.device, options.workers or os.cpu_count() or 1, progress)
 
 
 def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
-    """Make one figure's files from its finished runs; returns what it says and its picture."""
+    """Make one figure's files from its finished runs; return its one line, with its name, and its picture."""
     from empirical.runs.folder import run_name
     from empirical.runs.manifest import manifest
     from empirical.scale import sweep
     from figures import output
     from figures.contract.figure import Inputs
 
-    made = sweep.results(item.cases, options.out / "runs")
-    found, settings = Found([], [], []), item.settings
+    made, own, settings = sweep.results(item.cases, options.out / "runs"), OwnRuns(), item.experiment.settings
     if "recipes" in settings:
-        found = find(settings["recipes"], options.experiments, options.out / "runs")
-        settings = {**settings, "in progress": found.in_progress}
+        own = find(settings["recipes"], options.experiments, options.out / "runs")
+        settings = {**settings, "in progress": own.in_progress}
 
     def about() -> dict[str, Any]:
+        series, recipes = item.experiment.series, world_recipes(options.experiments)
         return {
             "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
             "preset": options.preset,
             "learner": options.learner or "the recipe's",
-            "series": item.series,
-            "worlds": {
-                name: sweep.recipe(options.experiments, name) for name in sorted({s["world"] for s in item.series})
-            },
+            "series": series,
+            "worlds": {name: recipes[name].run for name in sorted({s["world"] for s in series})},
             "cost": total_cost(item, made),
             "wall_s": round(time.monotonic() - start, 1),
             **manifest(options.device),
@@ -102,18 +98,18 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
 
     notes = [] if options.preset == "default" else [f"{options.preset} preset: few seeds and points"]
     notes += [f"learner: {options.learner}"] if options.learner else []
-    note = "; ".join(notes)
-    records, names = made + found.records, [run_name(case.run) for case in item.cases] + found.names
+    records, names = made + own.records, [run_name(case.run) for case in item.cases] + own.names
     stem = options.out / item.name / item.name
     with progress_line(item.name) as report:
-        said, picture = output.produce(
-            figure(item.name), stem, Inputs(settings, records, report), names, note, about, reuse=options.resume
+        inputs = Inputs(settings, records, report)
+        summary, picture = output.produce(
+            figure(item.name), stem, inputs, names, "; ".join(notes), about, reuse=options.resume
         )
-    return said, str(picture)
+    return f"{item.name}: {summary}", str(picture)
 
 
-def total_cost(item: Plan, records: list[Record]) -> dict[str, float]:
-    """Cost counters summed over the figure's distinct runs."""
+def total_cost(item: Plan, records: Sequence[Record]) -> dict[str, float]:
+    """Add up the cost counters of the figure's distinct runs."""
     from empirical.runs.folder import run_name
 
     costs = {run_name(case.run): record.result.cost for case, record in zip(item.cases, records, strict=True)}

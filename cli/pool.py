@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cli.options import PoolOptions
 from cli.terminal import console
-from empirical.config import Run
+from empirical.config import Run, world_of
 from empirical.data.images import is_image
 from empirical.diffusion.sampler import Sampler
 from empirical.pool.pool import Pool
@@ -53,7 +53,7 @@ def main(options: PoolOptions) -> int:
     for one in opened:
         show_growth(one)
         same &= show_remade(one, options)
-    if is_image(opened[0].run.world.shape):
+    if is_image(world_of(opened[0].run).shape):
         show_pictures(opened, options)
     else:
         console.print(f"no pictures: samples of the {opened[0].run.world.name} world are vectors")
@@ -91,7 +91,7 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
     from figures.drawing import grids, style
 
     name = "+".join(one.folder.name[: 16 if len(opened) == 1 else 8] for one in opened)
-    world = opened[0].run.world
+    world = world_of(opened[0].run)
     shown = min(world.classes, CLASSES)
     classes = list(world.class_names[:shown])
     some = f" (the first {shown} of {world.classes} classes)" if shown < world.classes else ""
@@ -119,7 +119,7 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
 
 def stored(one: Opened, number: int, classes: int, columns: int, device: str) -> Tensor:  # noqa: ARG001
     """The first rows of each class in a round, (classes, columns, C, H, W); white where there are too few."""
-    round_, shape = one.pool.rounds[number], one.run.world.shape
+    round_, shape = one.pool.rounds[number], world_of(one.run).shape
     images = torch.ones(classes, columns, *shape)
     for label in range(classes):
         rows = torch.nonzero(round_.labels == label).flatten()[:columns]
@@ -129,7 +129,7 @@ def stored(one: Opened, number: int, classes: int, columns: int, device: str) ->
 
 def same_seeds(one: Opened, number: int, classes: int, columns: int, device: str) -> Tensor:
     """The first seeds of each class, sampled as in a round; of the same shape."""
-    world = one.run.world
+    world = world_of(one.run)
     sampler, guide = Sampler(world, one.run.sampling, device), guide_of(one.run, one.folder, number, device)
     if classes == world.classes:
         images = sampler.draw(one.run.seed, 0, classes * columns, guide)[0].images

@@ -22,7 +22,7 @@ from empirical.worlds import open_world
 
 @dataclass(frozen=True)
 class OwnRuns:
-    """Records of finished runs, the names of their folders, and the recipes whose runs have only begun."""
+    """Records of finished runs, the names of their folders, and the lines whose runs have only begun."""
 
     records: list[Record] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
@@ -30,10 +30,10 @@ class OwnRuns:
 
 
 class Line:
-    """A recipe that a figure has a line for."""
+    """A line of a table of recipes; its key is (table, name of the line)."""
 
-    def __init__(self, name: str, run: Run) -> None:
-        self.name, self.run = name, run
+    def __init__(self, table: str, name: str, run: Run) -> None:
+        self.key, self.run = (table, name), run
         self.settings, self.models = _settings(run), _models(run)
 
     @cached_property
@@ -55,14 +55,14 @@ class Line:
 
 
 def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
-    """Find the runs under `root` of the lines of tables of recipes; the panel of a record is "<table>/<line>".
+    """Find the runs under `root` of the lines of tables of recipes; a record has the table as panel, the line as series.
 
     Places of data do not matter, and neither data nor weights are needed unless the weights have moved. Of several runs
     of one seed, made with another version, the one that was started last counts.
     """
     lines = [line for table in tables for line in _lines(table, experiments)]
-    finished: dict[tuple[str, int], tuple[str, Path]] = {}
-    begun: set[str] = set()
+    finished: dict[tuple[tuple[str, str], int], tuple[str, Path]] = {}
+    begun: set[tuple[str, str]] = set()
     worlds = dict.fromkeys(line.run.world.name for line in lines)
     for directory in sorted(path.parent for world in worlds for path in (root / world).glob("*/config.json")):
         try:
@@ -70,23 +70,23 @@ def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
         except InputError:  # made by another version, which had other settings
             continue
         manifest = read_json(directory / "manifest.json")
-        names = [line.name for line in lines if line.fits(run, manifest.get("identity", ""))]
-        begun.update(names)
+        keys = [line.key for line in lines if line.fits(run, manifest.get("identity", ""))]
+        begun.update(keys)
         if (directory / "result.json").exists():
             made = (manifest["started"], directory)
-            for name in names:
-                finished[name, run.seed] = max(made, finished.get((name, run.seed), made))
+            for key in keys:
+                finished[key, run.seed] = max(made, finished.get((key, run.seed), made))
     records = [
-        Record(panel=name, series="own", value=0.0, seed=seed, result=read_result(directory / "result.json"))
-        for (name, seed), (_, directory) in sorted(finished.items())
+        Record(panel=table, series=line, value=0.0, seed=seed, result=read_result(directory / "result.json"))
+        for ((table, line), seed), (_, directory) in sorted(finished.items())
     ]
     folders_of = [directory.name for _, (_, directory) in sorted(finished.items())]
-    return OwnRuns(records, folders_of, sorted(begun - {name for name, _ in finished}))
+    return OwnRuns(records, folders_of, sorted(line for _, line in begun - {key for key, _ in finished}))
 
 
 def _lines(table: str, experiments: Path) -> list[Line]:
     path = experiments / f"{table}.toml"
-    return [Line(f"{table}/{name}", from_dict(read(path, name).run)) for name in lines_of(path)]
+    return [Line(table, name, from_dict(read(path, name).run)) for name in lines_of(path)]
 
 
 def _settings(run: Run) -> str:

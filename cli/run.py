@@ -1,37 +1,40 @@
-"""One run from a recipe, with progress."""
+"""The command `run`: do one run of a recipe, with progress."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from rich.table import Table
 
 from cli.listing import needed_for, spell
 from cli.options import RunOptions, settings
+from cli.plans import recipe_path
 from cli.speeds import Speeds, known
 from cli.terminal import console, progress_line
-from empirical.config import Run, from_dict, to_dict
+from empirical.config import Run, from_dict, to_dict, world_of
 from empirical.practice import Event
 from empirical.runs.execute import execute
 from empirical.runs.folder import result_path, run_directory
+from empirical.runs.result import Result
 from empirical.runs.tensorboard import Scalars
 from empirical.settings.recipes import read
 from empirical.settings.values import flat, merged
 from empirical.system.devices import prepare
 from empirical.system.ranks import launched
+from scaling.averages import wilson
 
 MANY, WORST = 10, 5  # classes: from how many on, and how many, the worst are named
 
 
 def main(options: RunOptions) -> int:
     """Do the run, or show what it would be."""
-    recipe = read(options.recipe, options.line)
+    recipe = read(recipe_path(options.recipe), options.line)
     run, speeds = from_dict(merged(recipe.run, settings(options.set))), recipe.throughput
+    world_of(run)
     if options.dry_run:
         # the folder comes last: its name depends on the generator's weights, which may not be here yet
-        show(run, known({run.world.name: {"throughput": speeds}} if speeds else {}, options.out, options.device))
+        show(run, known({run.world.name: speeds}, options.out, options.device))
     folder = run_directory(run, options.out / "runs")
     if options.dry_run:
         console.print(
@@ -68,7 +71,7 @@ def main(options: RunOptions) -> int:
 
 
 def show(run: Run, speeds: Speeds) -> None:
-    """The resolved configuration and what the run will take."""
+    """Print the resolved configuration and what the run will take."""
     for key, value in flat(to_dict(run)).items():
         console.print(f"{key} = {value}", markup=False, highlight=False)
     needed = needed_for([run], speeds)
@@ -77,41 +80,33 @@ def show(run: Run, speeds: Speeds) -> None:
         console.print("paper_repro.py throughput RECIPE measures what is not known of this machine")
 
 
-def tell(run: Run, result: dict[str, Any]) -> None:
-    """The result of a run."""
-    cost, lines = result["cost"], Table("", "", show_header=False)
-    if not result["sets"]:
-        lines.add_row("accuracy on the real distribution", f"{result['accuracy']:.4f}")
-        lines.add_row("on real validation data", f"{result['accuracy_validation']:.4f}")
-    lines.add_row("pool", f"{result['pool_size']:,} rows in use, {len(result['pool'])} rounds")
+def tell(run: Run, result: Result) -> None:
+    """Print the result of a run."""
+    cost, lines = result.cost, Table("", "", show_header=False)
+    if not result.sets:
+        lines.add_row("accuracy on the real distribution", f"{result.accuracy:.4f}")
+        lines.add_row("on real validation data", f"{result.accuracy_validation:.4f}")
+    lines.add_row("pool", f"{result.pool_size:,} rows in use, {len(result.pool)} rounds")
     lines.add_row("images generated", f"{cost['images']:,} ({cost['sampling_gflop']:.3g} GFLOP)")
     lines.add_row("denoiser calls", f"{cost['denoiser_calls']:,}")
     lines.add_row("CPU time", f"{cost['sampling_cpu_s']:.1f} s sampling, {cost['learner_cpu_s']:.1f} s training")
     console.print(lines)
-    tell_sets(result["sets"], run.world.class_names)
+    tell_sets(result.sets, world_of(run).class_names)
 
 
-def tell_sets(sets: dict[str, dict[str, list[int]]], classes: Sequence[str]) -> None:
-    """Accuracy on every set of real images, and the classes that fare worst on the first, where there are many."""
+def tell_sets(sets: Mapping[str, Mapping[str, list[int]]], classes: Sequence[str]) -> None:
+    """Print the accuracy on every set of real images, and the worst classes of the first, where there are many."""
     if not sets:
         return
     lines = Table("real images", "", "accuracy", "95 % interval", "without averaged weights")
     for name, counts in sets.items():
         hits, raw, images = (sum(counts[kind]) for kind in ("hits", "raw_hits", "totals"))
-        low, high = interval(hits, images)
+        low, high = wilson(hits, images)
         lines.add_row(name, f"{images:,}", f"{hits / images:.4f}", f"{low:.4f} to {high:.4f}", f"{raw / images:.4f}")
     console.print(lines)
     name, counts = next(iter(sets.items()))
     pairs = list(zip(counts["hits"], counts["totals"], classes, strict=True))
     if len(pairs) > MANY:
-        worst = sorted((hits / total, called) for hits, total, called in pairs if total)[:WORST]
-        said = ", ".join(f"{called} {share:.2f}" for share, called in worst)
-        console.print(f"worst classes ({name}): {said}", markup=False, highlight=False)
-
-
-def interval(hits: int, images: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    from scipy.stats import binomtest  # here: it takes a while to import
-
-    low, high = binomtest(hits, images).proportion_ci(method="wilson")
-    return float(low), float(high)
+        worst = sorted((hits / total, label) for hits, total, label in pairs if total)[:WORST]
+        shares = ", ".join(f"{label} {share:.2f}" for share, label in worst)
+        console.print(f"worst classes ({name}): {shares}", markup=False, highlight=False)

@@ -1,6 +1,6 @@
-"""How fast machines do what runs are made of: as measured here by `throughput`, else as the recipes say.
+"""Speeds of machines: as measured here by `throughput`, else as the recipes say.
 
-A table of speeds, [throughput], says per second of one device: `images` by kind of guidance (`Acquire.kind`, guided at
+A table of speeds, [throughput], says per second of one device: `images` by mode of guidance (`Acquire.mode`, guided at
 every step), `iterations` and, optionally, `evaluations` (of all validation images) by learner. Its `device` is
 "one core" unless it says otherwise.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from empirical.config import Run
 from empirical.settings.recipes import load_toml
 from empirical.system.errors import require
 
@@ -22,32 +23,35 @@ Table = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Speeds:
-    """Where to look: tables of recipes by world, and files of measurements, which are preferred, the best first."""
+    """Tables of the recipes by world, and files of measurements, which are preferred, the best first."""
 
     recipes: Mapping[str, Table] = field(default_factory=dict)
     measured: tuple[Mapping[str, Any], ...] = ()
 
-    def of(self, config: Mapping[str, Any]) -> Table:
-        """The speeds of a run with this resolved configuration; empty where nothing is known."""
-        kept = (file["throughput"] for file in self.measured if file["settings"] == settings(config))
-        return next(kept, self.recipes.get(config["world"]["name"], {}))
+    def of(self, run: Run) -> Table:
+        """Return the table for a run; empty where nothing is known."""
+        kept = (file["throughput"] for file in self.measured if file["settings"] == speed_settings(run))
+        return next(kept, self.recipes.get(run.world.name, {}))
 
 
-def settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a resolved configuration decides how fast its images and iterations are."""
-    world, sampling, training = config["world"], config["sampling"], config["training"]
+def speed_settings(run: Run) -> dict[str, Any]:
+    """Return the settings of a run that decide how fast its images and iterations are."""
+    options, sampling, training = dict(run.world.options), run.sampling, run.training
     return {
-        "world": world["name"],
-        "generator": world.get("generator") or world.get("weights", ""),
-        "learner": config["learner"]["kind"],
-        **{f"sampling.{name}": sampling[name] for name in ("steps", "batch")},
-        "sampling.guided": sampling["guidance_scale"] > 0,
-        **{f"training.{name}": training[name] for name in ("batch", "augment", "bf16")},
+        "world": run.world.name,
+        "generator": options.get("generator") or options.get("weights", ""),
+        "learner": run.learner.kind,
+        "sampling.steps": sampling.steps,
+        "sampling.batch": sampling.batch,
+        "sampling.guided": sampling.guidance_scale > 0,
+        "training.batch": training.batch,
+        "training.augment": training.augment,
+        "training.bf16": training.bf16,
     }
 
 
-def known(recipes: Mapping[str, Mapping[str, Any]], out: Path, device: str) -> Speeds:
-    """The speeds in recipes by world, and those measured under `out`: of this kind of device first, the latest first.
+def known(recipes: Mapping[str, Table], out: Path, device: str) -> Speeds:
+    """Collect the tables of recipes by world and those measured under `out`: for this kind of device, latest first.
 
     Raises InputError for a file that is no measurement.
     """
@@ -60,12 +64,11 @@ def known(recipes: Mapping[str, Mapping[str, Any]], out: Path, device: str) -> S
     on_cpu = device.partition(":")[0] == "cpu"
     files.sort(key=lambda file: file["throughput"].get("date", ""), reverse=True)
     files.sort(key=lambda file: (file["throughput"].get("device", CORE) == CORE) != on_cpu)
-    tables = {name: values["throughput"] for name, values in recipes.items() if "throughput" in values}
-    return Speeds(tables, tuple(files))
+    return Speeds({name: table for name, table in recipes.items() if table}, tuple(files))
 
 
 def text(comment: Iterable[str], tables: Mapping[str, Mapping[str, Any]]) -> str:
-    """TOML: a comment, then tables of plain values and of tables of numbers."""
+    """Write TOML: a comment, then tables of plain values and of tables of numbers."""
     lines = [f"# {line}" for line in comment]
     for name, values in tables.items():
         lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(value)}" for key, value in values.items())]

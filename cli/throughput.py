@@ -15,8 +15,10 @@ from rich.table import Table
 
 from cli import speeds
 from cli.options import ThroughputOptions, settings
+from cli.plans import recipe_path
 from cli.terminal import console, progress_line
-from empirical.config import Run, from_dict, to_dict
+from empirical.config import Run, from_dict, world_of
+from empirical.learning.learner import Learner
 from empirical.runs.manifest import now
 from empirical.scale import throughput
 from empirical.scale.throughput import Rate
@@ -24,45 +26,46 @@ from empirical.settings.recipes import read
 from empirical.settings.values import merged
 from empirical.system.devices import prepare
 from empirical.system.errors import require, require_positive
+from empirical.worlds.world import World
 
 
 def main(options: ThroughputOptions) -> int:
     """Measure, show, and leave the file that estimates are made from."""
     require_positive("throughput", seconds=options.seconds, ranks=options.ranks)
-    asked = from_dict(merged(read(options.recipe, options.line).run, settings(options.set)))
-    run, batch = asked, asked.training.batch
+    run = from_dict(merged(read(recipe_path(options.recipe), options.line).run, settings(options.set)))
+    world, batch = world_of(run), run.training.batch
     require(batch % (2 * options.ranks) == 0 or options.ranks == 1, "--ranks", options.ranks,
             f"numbers whose double divides training.batch = {batch}")  # fmt: skip
     if options.random_weights:
         from empirical.worlds.random_imagenet import without_weights
 
-        run = dataclasses.replace(asked, world=without_weights(asked.world))
+        world = without_weights(world)
     prepare(options.device)
     shared = dataclasses.replace(run, training=dataclasses.replace(run.training, batch=batch // options.ranks))
     name, found = device_name(options.device), dict[str, dict[str, Rate]]()
     with progress_line("measurements") as report:
-        total = len(throughput.modes(shared, every=options.modes)) + (1 if options.random_weights else 2)
-        for done, (key, kind, rate) in enumerate(measurements(shared, options), 1):
+        total = len(throughput.modes(shared, world, every=options.modes)) + (1 if options.random_weights else 2)
+        for done, (key, kind, rate) in enumerate(measurements(shared, world, options), 1):
             report(done, total, f"{key}: {kind}")
             found.setdefault(key, {})[kind] = rate
     tell(found, name, throughput.matmul_tflop_per_s(torch.device(options.device), min(options.seconds, 2.0)))
     if torch.device(options.device).type == "cuda":
-        tell_batches(shared, options)
-    path = write(asked, found, name, options)
+        tell_batches(shared, world, options)
+    path = write(run, found, name, options)
     console.print(str(path), markup=False)
     return 0
 
 
-def measurements(run: Run, options: ThroughputOptions) -> Iterator[tuple[str, str, Rate]]:
-    """(what, of which kind, how fast), each as it is known; `run` trains on the share of one process."""
-    learner, kind = run.world.learner(run, options.device), run.learner.kind
+def measurements(run: Run, world: World, options: ThroughputOptions) -> Iterator[tuple[str, str, Rate]]:
+    """Yield (kind of work, its mode, its rate) one after the other; `run` trains on the share of one process."""
+    learner, kind = untrained(run, world, options), run.learner.kind
     if not options.random_weights:  # first: the data may not be there
-        yield "evaluations", kind, throughput.evaluation_rate(run, learner, options.seconds)
-    kinds = throughput.modes(run, every=options.modes)
-    for guidance, rate in throughput.image_rates(run, learner, kinds, options.images, options.seconds).items():
+        yield "evaluations", kind, throughput.evaluation_rate(run, world, learner, options.seconds)
+    kinds = throughput.modes(run, world, every=options.modes)
+    for guidance, rate in throughput.image_rates(run, world, learner, kinds, options.images, options.seconds).items():
         yield "images", guidance, rate
     with tempfile.TemporaryDirectory() as scratch:
-        pool = throughput.pool_of(run, learner, Path(scratch))
+        pool = throughput.pool_of(run, world, learner, Path(scratch))
         yield "iterations", kind, throughput.iteration_rate(learner, pool, run.growth.evaluate_every, options.seconds)
 
 
@@ -81,16 +84,21 @@ def tell(found: Mapping[str, Mapping[str, Rate]], name: str, reached: float) -> 
     console.print(said + (f", {sheet:,.0f} by its datasheet" if sheet else ""), markup=False)
 
 
-def tell_batches(run: Run, options: ThroughputOptions) -> None:
+def untrained(run: Run, world: World, options: ThroughputOptions) -> Learner:
+    """Make the untrained learner of a run, for a world that may have random weights."""
+    return world.learner(run.learner.kind, run.training, run.seed, options.device)
+
+
+def tell_batches(run: Run, world: World, options: ThroughputOptions) -> None:
     """The largest sampling batches that fit."""
-    learner = run.world.learner(run, options.device)
-    for acquire in throughput.modes(run, every=options.modes):
-        largest = throughput.largest_batch(throughput.sampling_fits(run, learner, acquire))
-        console.print(f"largest sampling.batch, {acquire.kind}: {largest:,}", markup=False)
+    learner = untrained(run, world, options)
+    for acquire in throughput.modes(run, world, every=options.modes):
+        largest = throughput.largest_batch(throughput.sampling_fits(run, world, learner, acquire))
+        console.print(f"largest sampling.batch, {acquire.mode}: {largest:,}", markup=False)
 
 
 def device_name(device: str) -> str:
-    """What the device is called: the GPU's name, or one core of a processor."""
+    """Return the name of the device: the GPU's, or "one core" of a processor."""
     kind = torch.device(device)
     return torch.cuda.get_device_name(kind) if kind.type == "cuda" else speeds.CORE
 
@@ -114,5 +122,5 @@ def write(run: Run, found: Mapping[str, Mapping[str, Rate]], name: str, options:
     slug = "cpu" if name == speeds.CORE else "-".join(name.lower().split())
     path = options.out / "throughput" / f"{run.world.name}-{run.learner.kind}-{slug}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(speeds.text(comment, {"throughput": table, "settings": speeds.settings(to_dict(run))}))
+    path.write_text(speeds.text(comment, {"throughput": table, "settings": speeds.speed_settings(run)}))
     return path

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 
 Floats = NDArray[np.float64]
 
@@ -35,3 +36,13 @@ def aggregate(samples: ArrayLike) -> Aggregate:
         raise ValueError(f"aggregate: got shape {values.shape}; allowed (seeds >= 2, ...); do run more seeds")
     n_seeds = len(values)
     return Aggregate(values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(n_seeds), n_seeds)
+
+
+def wilson(hits: int, images: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share: (low, high) for `hits` of `images`.
+
+    >>> [round(bound, 3) for bound in wilson(90, 100)]
+    [0.826, 0.945]
+    """
+    low, high = binomtest(hits, images).proportion_ci(confidence, method="wilson")
+    return float(low), float(high)
