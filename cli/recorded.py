@@ -55,7 +55,7 @@ class Line:
 
 
 def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
-    """Find the runs under `root` of the lines of tables of recipes; a record has the table as panel, the line as series.
+    """Find the runs under `root` of tables of recipes: the panel of a record is its table, the series is its line.
 
     Places of data do not matter, and neither data nor weights are needed unless the weights have moved. Of several runs
     of one seed, made with another version, the one that was started last counts.
