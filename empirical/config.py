@@ -46,6 +46,11 @@ class Run:
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**31, "seed", self.seed, "an integer >= 0 and < 2^31")
 
+    @property
+    def network(self) -> tuple[str, bool]:
+        """Key of all that decides the learner's operations in its world: equal keys may share counts of operations."""
+        return self.learner.kind, self.training.bf16
+
 
 def from_dict(values: Mapping[str, Any]) -> Run:
     """Make a `Run` of a nested mapping (a parsed recipe); unknown sections and keys, wrong types are refused by name.

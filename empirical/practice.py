@@ -68,7 +68,7 @@ class Setup:
         """Make the guide of the next addition: it follows the learner as it is now."""
         acquire = self.run.acquire.effective()
         preview = world_of(self.run).preview(acquire.decode, str(self.learner.device))
-        return make_guide(self.learner.logits, acquire, preview)
+        return make_guide(self.learner.logits, acquire, preview, self.run.network)
 
 
 def practice(setup: Setup, progress: Progress) -> Iterator[Event]:

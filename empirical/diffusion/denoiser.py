@@ -1,7 +1,7 @@
-"""Steering a denoiser: classifier-free guidance, entropy guidance and its random-direction control.
+"""The types of denoisers and predictors, classifier-free guidance, and x0_hat.
 
-A `Denoiser` maps (x_t, t, labels) to the noise estimate eps. A `Predictor` maps the same to the pair the sampler steps
-from, (x_t, eps): plain sampling leaves x_t alone, guidance moves it. The sampler knows nothing of how.
+A `Denoiser` maps (x_t, t, labels) to the noise estimate eps. A `Predictor` maps the same to (x_t, eps), from which the
+sampler steps: plain sampling leaves x_t unchanged, entropy guidance moves it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ Predictor = Callable[[Tensor, int, Tensor], tuple[Tensor, Tensor]]
 
 
 class ClassifierFree:
-    """eps = (1 + scale) eps(x, y) - scale eps(x), `scale` the paper's lambda; 0 is eps(x, y) alone."""
+    """Combine two estimates: eps = (1 + scale) eps(x, y) - scale eps(x), `scale` the paper's lambda; 0 is eps(x, y)."""
 
     def __init__(self, denoiser: Denoiser, scale: float, null_label: int) -> None:
         self.conditional, self.scale, self.null_label = denoiser, scale, null_label
 
     def __call__(self, x: Tensor, t: int, labels: Tensor) -> Tensor:
-        """Both passes share one batch."""
+        """Return eps; both passes of the network share one batch."""
         if self.scale == 0:
             return self.conditional(x, t, labels)
         both = self.conditional(torch.cat([x, x]), t, torch.cat([labels, self._no_labels(labels)]))
         return self._combined(*both.chunk(2))
 
     def complete(self, conditional: Tensor, x: Tensor, t: int, labels: Tensor) -> Tensor:
-        """The same, where the conditional estimate has been made already."""
+        """Return eps from a conditional estimate that has been made already."""
         if self.scale == 0:
             return conditional
         return self._combined(conditional, self.conditional(x, t, self._no_labels(labels)))
@@ -42,10 +42,10 @@ class ClassifierFree:
 
 
 def predict_x0(x: Tensor, eps: Tensor, alpha: Tensor) -> Tensor:
-    """x0_hat = (x_t - sqrt(1 - xi_t) eps) / sqrt(xi_t) (Eq. 4), with alpha = xi_t = alphas_cumprod[t]."""
+    """Return x0_hat = (x_t - sqrt(1 - xi_t) eps) / sqrt(xi_t) (Eq. 4), with alpha = xi_t = alphas_cumprod[t]."""
     return (x - (1 - alpha).sqrt() * eps) / alpha.sqrt()
 
 
 def unchanged(x0: Tensor) -> Tensor:
-    """The preview where samplers work on samples themselves."""
+    """Return x0 itself: the preview of generators without latents."""
     return x0

@@ -1,4 +1,4 @@
-"""What the sampler asks of a generator; every data world has it."""
+"""The protocol of a generator as the sampler uses it; every data world follows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Generator(Protocol):
-    """A class-conditional diffusion model: noise levels, a denoiser, and the way from latents to samples."""
+    """Class-conditional diffusion model: noise levels, a denoiser, and the map from latents to samples; hashable."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Plain samples, made once: the methods that compare at one run seed share the same unguided images."""
+"""Unguided samples that are made once and kept on disk, for all methods that are compared at one run seed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from empirical.system.tensors import load_tensors, save_tensors
 
 
 class PlainSamples:
-    """A `Sampler` that keeps its unguided batches on disk, in blocks of one sampling batch; guided ones pass through.
+    """Draw like a `Sampler`, but keep unguided images on disk, in blocks of one sampling batch; pass guided draws on.
 
-    The cost it reports is that of drawing anew: counts are computed, CPU seconds are those of the block's making.
+    The reported cost is that of drawing anew: counts are computed, CPU seconds were measured when the block was made.
     """
 
     def __init__(self, sampler: Sampler, root: Path) -> None:
@@ -35,13 +35,13 @@ class PlainSamples:
         self.directory = root / f"plain-{name}"
 
     def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
-        """See `Sampler.draw`."""
+        """Draw as `Sampler.draw` does."""
         if guide is not None and not isinstance(guide, Unguided):
             return self.sampler.draw(run_seed, first, count, guide)
         blocks = range(first // self.block, (first + count - 1) // self.block + 1)
-        parts, costs = zip(*(self._block(run_seed, b) for b in blocks), strict=True)
+        batches, costs = zip(*(self._block(run_seed, number) for number in blocks), strict=True)
         low = first - blocks[0] * self.block
-        samples = Samples(*(torch.cat(column)[low : low + count] for column in zip(*parts, strict=True)))
+        samples = Samples(*(torch.cat(column)[low : low + count] for column in zip(*batches, strict=True)))
         total = Cost()
         for cost in costs:
             total.add(cost)
@@ -51,6 +51,7 @@ class PlainSamples:
         return samples, total
 
     def _block(self, run_seed: int, number: int) -> tuple[Samples, Cost]:
+        """Read a block from disk, or draw and write it; return its samples and their cost."""
         path = self.directory / f"seed_{run_seed:04d}" / f"block_{number:05d}.safetensors"
         if not path.exists():
             samples, cost = self.sampler.draw(run_seed, number * self.block, self.block)
@@ -60,5 +61,5 @@ class PlainSamples:
             save_tensors(path, {**samples._asdict(), "images": data, "lengths": lengths}, vars(cost))
             return samples, cost
         tensors, values = load_tensors(path, do=f"delete {path.parent} and rerun")
-        payloads = [part.numpy().tobytes() for part in tensors["images"].split(tensors.pop("lengths").tolist())]
+        payloads = [data.numpy().tobytes() for data in tensors["images"].split(tensors.pop("lengths").tolist())]
         return Samples(**{**tensors, "images": decode(payloads, self.sampler.generator.shape)}), Cost(**values)

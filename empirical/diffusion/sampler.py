@@ -1,16 +1,17 @@
 """DDIM sampling in batches of one fixed shape, every image from its own seed.
 
-Image i of a run is a function of (run seed, class, index in the class) and of the guide, nothing else: not of its
-neighbours, the batch it shares, or how the work is divided. Plain and guided image i start from the same noise.
+Image i of a run is a function of (run seed, class, index in the class) and of the guide only: it does not depend on the
+other images of its batch or on how the work is divided. Plain and guided image i start from the same noise.
 """
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, MutableMapping
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -27,9 +28,11 @@ from empirical.system.errors import require
 
 SMALLER = "lower sampling.batch; if guided, try acquire.decode = 'linear' or 'tiny', or acquire.checkpointed = true too"
 
+_GFLOP: dict[Hashable, float] = {}  # 10^9 operations per image, by all that decides them; counting is slow
+
 
 class Samples(NamedTuple):
-    """Generated images (n, ...) with their labels, seeds and places in the run's sequence, each (n,)."""
+    """Hold generated images (n, ...) with their labels, seeds and indices in the run's sequence, each (n,)."""
 
     images: Tensor
     labels: Tensor
@@ -38,29 +41,29 @@ class Samples(NamedTuple):
 
 
 class Source(Protocol):
-    """Where images come from: a `Sampler`, or one that remembers what it drew."""
+    """Source of images: a `Sampler`, or `PlainSamples`, which keeps unguided ones on disk."""
 
     def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
-        """Images `first` to `first + count - 1` of the run's sequence."""
+        """Draw images `first` to `first + count - 1` of the run's sequence; return them and their cost."""
         ...
 
 
 def image_seed(run_seed: int, label: int, index: int) -> int:
-    """The 63-bit seed of image `index` of class `label`."""
+    """Return the 63-bit seed of image `index` of class `label`."""
     return int(np.random.SeedSequence((run_seed, label, index)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def noise(seeds: list[int], shape: tuple[int, ...]) -> Tensor:
-    """Standard normal starting points (n, *shape), one generator per image, drawn on the CPU.
+    """Draw standard normal starting points (n, *shape) on the CPU, each from the generator of its own seed.
 
-    NumPy's, since torch's CPU generator takes 32 bits of a seed: among 10^6 images a hundred pairs would be the same.
+    NumPy draws, since torch's CPU generator uses 32 bits of a seed: among 10^6 images a hundred pairs would be equal.
     """
-    drawn = [np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) for seed in seeds]
-    return torch.from_numpy(np.stack(drawn))
+    normals = [np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) for seed in seeds]
+    return torch.from_numpy(np.stack(normals))
 
 
 def ddim(predict: Predictor, scheduler: Any, x: Tensor, labels: Tensor) -> Tensor:
-    """The deterministic reverse process from noise `x` to images (Song et al. 2021), over the scheduler's timesteps."""
+    """Run the deterministic reverse process (Song et al. 2021) from noise `x` to images along its timesteps."""
     for t in scheduler.timesteps:
         x, eps = predict(x, int(t), labels)
         x = scheduler.step(eps, t, x).prev_sample
@@ -68,7 +71,7 @@ def ddim(predict: Predictor, scheduler: Any, x: Tensor, labels: Tensor) -> Tenso
 
 
 class Sampler:
-    """The generator of a world with its sampling settings; images of any index range can be asked for."""
+    """Draw any index range of images from a generator with fixed sampling settings."""
 
     def __init__(self, generator: Generator, settings: Sampling, device: str = "cpu") -> None:
         self.generator, self.settings, self.device = generator, settings, device
@@ -79,18 +82,18 @@ class Sampler:
         reaches = top >= levels - 2 * (levels // settings.steps)  # "leading" spacing rounds the stride down
         allowed = f"numbers whose first level is near {levels}, not {top}: divisors of {levels}, or small ones"
         require(reaches, "sampling.steps", settings.steps, allowed, "else sampling starts from too little noise")
-        self._gflop: dict[str, float] = {}
+        self._gflop_of: WeakKeyDictionary[Guide, float] = WeakKeyDictionary()  # for guides of unknown arithmetic
 
     @fitting("sampling", SMALLER)
     @torch.no_grad()
     def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
-        """Images `first` to `first + count - 1` of the run's endless sequence, in which the classes take turns.
+        """Draw images `first` to `first + count - 1` of the run's endless sequence, in which the classes take turns.
 
-        Raises InputError where a GPU has not enough memory.
+        Returns the samples, on the CPU, and their cost. Raises InputError if a GPU has not enough memory.
         """
         guide = guide or Unguided()
         classes, batch = self.generator.classes, self.settings.batch
-        parts, start, skipped = [], time.process_time(), guide.skipped
+        batches, start, skipped = [], time.process_time(), guide.skipped
         for low in range(first, first + count, batch):
             indices = [min(i, first + count - 1) for i in range(low, low + batch)]  # the last batch is filled up
             labels = torch.tensor([i % classes for i in indices], device=self.device)
@@ -98,9 +101,8 @@ class Sampler:
             predict = guide(self.denoiser, self.scheduler, seeds)
             images = self.generator.finish(ddim(predict, self.scheduler, self._latents(seeds), labels)).cpu()
             size = min(batch, first + count - low)
-            parts.append(
-                Samples(*(c[:size] for c in (images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))))
-            )
+            columns = (images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))
+            batches.append(Samples(*(column[:size] for column in columns)))
         steps = count * self.settings.steps
         cost = Cost(
             images=count,
@@ -110,34 +112,50 @@ class Sampler:
             sampling_cpu_s=time.process_time() - start,
             sampling_gflop=count * self.gflop_per_image(guide),
         )
-        return Samples(*(torch.cat(column) for column in zip(*parts, strict=True))), cost
+        return Samples(*(torch.cat(column) for column in zip(*batches, strict=True))), cost
 
     def gflop_per_image(self, guide: Guide) -> float:
-        """10^9 operations for one image: every kind of step, and the decoder, run once under torch's FLOP counter."""
+        """Return the 10^9 operations of one image; each kind of step, and the decoder, is counted once by torch."""
         guided = len(guide.steps(self.scheduler))
         plain = self.settings.steps - guided
         steps = guided * self.gflop_per_step(guide) if guided else 0.0
-        return steps + (plain * self.gflop_per_step(Unguided()) if plain else 0.0) + self._finish_gflop
+        return steps + (plain * self.gflop_per_step(Unguided()) if plain else 0.0) + self._finish_gflop()
 
     def gflop_per_step(self, guide: Guide) -> float:
-        """The same for one step at which the guide acts; any step, where it never does."""
-        if guide.mode not in self._gflop:
+        """Return the 10^9 operations, per image, of a step at which the guide acts (plain if it never does)."""
+        steps = guide.steps(self.scheduler)
+        guide = guide if steps else Unguided()
+
+        def step() -> None:
             seeds = [0] * self.settings.batch
-            x, t = self._latents(seeds), int((guide.steps(self.scheduler) or self.scheduler.timesteps)[0])
-            predict = copy.copy(guide)(self.denoiser, self.scheduler, seeds)  # a copy: its skipped steps do not count
-            self._gflop[guide.mode] = self._counted(
-                lambda: predict(x, t, torch.zeros(len(x), dtype=torch.long, device=x.device))
-            )
-        return self._gflop[guide.mode]
+            x, t = self._latents(seeds), int((steps or self.scheduler.timesteps)[0])
+            predict = copy.copy(guide)(self.denoiser, self.scheduler, seeds)  # the copy's skipped steps do not count
+            predict(x, t, torch.zeros(len(x), dtype=torch.long, device=x.device))
+
+        if guide.arithmetic is None:
+            return self._counted(self._gflop_of, guide, step)
+        return self._counted(_GFLOP, (*self._arithmetic, guide.arithmetic), step)
+
+    def _finish_gflop(self) -> float:
+        """Return the 10^9 operations, per image, of turning the last latents into samples."""
+
+        def finish() -> None:
+            self.generator.finish(self._latents([0] * self.settings.batch))
+
+        return self._counted(_GFLOP, (*self._arithmetic, "finish"), finish)
 
     @cached_property
-    def _finish_gflop(self) -> float:
-        return self._counted(lambda: self.generator.finish(self._latents([0] * self.settings.batch)))
+    def _arithmetic(self) -> tuple[Hashable, ...]:
+        """Return all that decides the operations of plain sampling, as a key; operators on CPU and GPU may differ."""
+        return self.generator, self.generator.identity(), self.settings, torch.device(self.device).type
 
     def _latents(self, seeds: list[int]) -> Tensor:
         return noise(seeds, self.generator.latent_shape).to(self.device)
 
-    def _counted(self, work: Callable[[], object]) -> float:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            work()
-        return counter.get_total_flops() / self.settings.batch / 1e9
+    def _counted(self, counts: MutableMapping[Any, float], key: Hashable, work: Callable[[], object]) -> float:
+        """Return the 10^9 operations of `work`, per image; they are counted only if `counts` has no such key."""
+        if key not in counts:
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                work()
+            counts[key] = counter.get_total_flops() / self.settings.batch / 1e9
+        return counts[key]

@@ -223,7 +223,8 @@ def spaced(count: int, most: int) -> list[int]:
 
 def _guide(run: Run, learner: Learner, omega: float) -> Guide:
     acquire = replace(run.acquire, omega=omega)
-    return make_guide(learner.logits, acquire, world_of(run).preview(acquire.decode, str(learner.device)))
+    preview = world_of(run).preview(acquire.decode, str(learner.device))
+    return make_guide(learner.logits, acquire, preview, run.network)
 
 
 def _chosen(

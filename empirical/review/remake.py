@@ -71,7 +71,7 @@ def guide_of(run: Run, folder: Path, number: int, device: str) -> Guide:
         return Unguided()
     learner = learner_of(run, folder, number, device) if run.acquire.steered else new_learner(run, device)
     acquire = run.acquire.effective()
-    return make_guide(learner.logits, acquire, world_of(run).preview(acquire.decode, device))
+    return make_guide(learner.logits, acquire, world_of(run).preview(acquire.decode, device), run.network)
 
 
 def learner_of(run: Run, folder: Path, number: int, device: str) -> Learner:
