@@ -1,15 +1,16 @@
-"""Checks at the boundary: every refusal reads `where: got X; allowed Y; do Z`."""
+"""Check arguments and results; every refusal reads `where: got X; allowed Y; do Z`."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[np.float64]
 Values = float | NDArray[Any]  # a number or an array of numbers
 
 
-def frozen(where: str, name: str, value: Any) -> float | NDArray[np.float64]:
-    """`value` as a Python float or as a read-only float64 copy; ValueError unless real and finite."""
+def frozen(where: str, name: str, value: Any) -> float | Array:
+    """Return `value` as a Python float or as a read-only float64 copy; ValueError unless it is real and finite."""
     try:
         given = np.asarray(value)
         if given.dtype.kind not in "iuf":
@@ -25,7 +26,7 @@ def frozen(where: str, name: str, value: Any) -> float | NDArray[np.float64]:
 
 
 def require(ok: Any, where: str, name: str, value: Any, allowed: str, do: str) -> None:
-    """ValueError naming the first entry of `value` at which `ok` is false; an entry may be a row of numbers."""
+    """Raise a ValueError with the first entry of `value` at which `ok` is false; an entry may be a row of numbers."""
     bad = ~np.atleast_1d(ok)
     if bad.any():
         entries = np.asarray(value)
@@ -34,8 +35,30 @@ def require(ok: Any, where: str, name: str, value: Any, allowed: str, do: str) -
         raise ValueError(f"{where}: got {name}={got}; allowed {allowed}; do {do}")
 
 
+def whole(where: str, name: str, value: Any, least: int, do: str) -> int:
+    """Return a whole number as an int; ValueError unless it is an int, not a bool, of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{where}: got {name}={value!r}; allowed whole numbers >= {least}; do {do}")
+    return int(value)
+
+
+def finite(where: str, *values: Values) -> None:
+    """Raise a ValueError unless every result is finite: an infinity or a NaN has left double precision's range."""
+    if not all(np.isfinite(value).all() for value in values):
+        raise ValueError(
+            f"{where}: got n, d, ridge or keep fraction so extreme that a result leaves the range of double precision; "
+            "allowed (to full accuracy) ridge 1e-12 to 1e6, d/n 1e-6 to 1e6, keep fraction 1e-6 to 1; do stay nearer it"
+        )
+
+
+def first(bad: Any, *values: Any) -> tuple[Any, ...] | None:
+    """Return the entries of `values` at the first place where `bad` is true; None where it is true nowhere."""
+    places = np.flatnonzero(bad)
+    return tuple(np.ravel(value)[places[0]] for value in values) if len(places) else None
+
+
 def broadcast(where: str, **values: Any) -> tuple[int, ...]:
-    """The common shape of named values; ValueError naming all shapes if there is none."""
+    """Return the common shape of named values; ValueError with all their shapes if there is none."""
     shapes = {name: np.shape(value) for name, value in values.items()}
     try:
         return np.broadcast_shapes(*shapes.values())
@@ -47,5 +70,5 @@ def broadcast(where: str, **values: Any) -> tuple[int, ...]:
 
 
 def plain(value: Any) -> Any:
-    """A Python float for a zero-dimensional result, the array otherwise."""
+    """Return a Python float for a zero-dimensional result, and the array otherwise."""
     return float(value) if np.ndim(value) == 0 else value

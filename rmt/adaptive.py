@@ -1,36 +1,36 @@
 """Adaptive practice in theory: prune fresh samples along the latest classifier, retrain on them alone, and repeat.
 
-Full replacement (Sec. 4.2.2 of arXiv 2502.15588 taken round by round): round k draws n fresh samples, keeps those that
-the rule selects along w_k, and fits w_{k+1} to the kept ones. The samples are independent of w_k, so Theorem 1 holds
-given w_k, with rho_k = cos(w_k, w_0) as its pruning alignment, and all that survives a round is that one number:
+Full replacement (Sec. 4.2.2 of arXiv 2502.15588, round by round): round k draws n fresh samples, keeps those that the
+rule selects along w_k, and fits w_{k+1} to the kept samples. The samples are independent of w_k, so Theorem 1 holds
+given w_k, with rho_k = cos(w_k, w_0) as its pruning alignment, and a round depends on the earlier ones through that one
+number only:
 
-    rho_{k+1} = m0(rho_k)/sqrt(nu0(rho_k))        theta_{k+1} = pi error(cos theta_k) = g(theta_k),  theta = arccos rho
+    rho_{k+1} = m0(rho_k)/sqrt(nu0(rho_k))    theta_{k+1} = pi error(cos theta_k) = Theta(theta_k),  theta = arccos rho
 
 As n, d -> infinity the alignment is deterministic and so is the recursion. Rules are even: -w prunes as w does, the map
-is even in rho, and g maps [0, pi] into [0, pi/2]. g(0) > 0 while g(pi/2) <= pi/2: there is a fixed point in (0, pi/2],
-and an odd number of them if none is a tangency. Since both coordinates name the same point, a slope at a fixed point,
-d rho_{k+1}/d rho_k = g'(theta), is the same in either; below 1 in absolute value it attracts.
+is even in rho, and Theta maps [0, pi] into [0, pi/2]. Theta(0) > 0 and Theta(pi/2) <= pi/2: there is a fixed point in
+(0, pi/2], and an odd number of them if none is a tangency. The slope at a fixed point is the same in both coordinates,
+d rho_{k+1}/d rho_k = Theta'(theta); below 1 in absolute value the point attracts.
 
-A stale direction under full replacement: rounds that prune along the same w_j ask the same question, so they have the
-same answer, g(theta_j), whatever number of them. Renewing the direction every s rounds costs s times the samples.
+A stale direction under full replacement: all rounds that prune along the same w_j have the same law, Theta(theta_j),
+whatever their number. Renewing the direction every s rounds costs s times the samples.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from rmt._check import Values, plain
+from rmt._check import Array, Values, plain, whole
 from rmt.generalization import error_rate
 from rmt.problem import Problem
 
 __all__ = ["FixedPoint", "advance", "fixed_points", "recursion"]
 
-Array = NDArray[np.float64]
-_FLAT, _NEAR = np.linspace(0, np.pi / 2, 1025), np.geomspace(1e-6, np.pi / 2, 1025)  # angles first looked at
-_STEP = 1e-4  # of the slope's central difference, relative to the angle
+_FLAT, _NEAR = np.linspace(0, np.pi / 2, 1025), np.geomspace(1e-6, np.pi / 2, 1025)  # angles of the first search
+_STEP = 1e-4  # step of the slope's central difference, relative to the angle
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class FixedPoint:
     Args:
         rho: the alignment cos(w, w_0).
         error_rate: arccos(rho) / pi.
-        slope: d rho_{k+1} / d rho_k there; negative: rounds alternate around it.
-        stable: |slope| < 1, rounds that start near it tend to it.
+        slope: d rho_{k+1} / d rho_k at the point; where it is negative, rounds alternate around the point.
+        stable: |slope| < 1: rounds that start near the point tend to it.
     """
 
     rho: float
@@ -54,13 +54,17 @@ def advance(problem: Problem) -> Values:
     """rho_{k+1} = cos(pi error_rate) for rho_k = problem.rho: the alignment after one round with full replacement.
 
     Args:
-        problem: n samples generated in a round, of which `rule` keeps a part; ridge relative to n (a learner with a
-            penalty per kept row has p times it); perfect generator; arrays broadcast.
+        problem: one round: n generated samples, of which `rule` keeps a part, rho, and a ridge relative to n (p times
+            the penalty of a learner that divides by the kept rows); perfect generator; arrays broadcast.
 
-    Accuracy: that of `rmt.error_rate` at n, d -> infinity; a finite round differs by O(1/d), and has a spread.
+    Returns:
+        A float, or an array of `problem.shape`.
+
+    Accuracy: as for `rmt.error_rate` at n, d -> infinity; a finite round differs by O(1/d) and fluctuates.
 
     Raises:
-        ValueError: an imperfect generator or label-aware curation: a second cosine would change from round to round.
+        ValueError: no rho; an imperfect generator or label-aware curation, whose second cosine would change from round
+            to round.
 
     >>> import rmt
     >>> round(advance(rmt.Problem(n=512, d=128, ridge=5e-3, rule=rmt.KeepHard(0.5), rho=0.8)), 6)
@@ -71,18 +75,22 @@ def advance(problem: Problem) -> Values:
 
 
 def recursion(problem: Problem, rounds: int, *, renew: int = 1) -> Array:
-    """rho_0 = problem.rho, rho_1, ..., rho_rounds under full replacement, shape (rounds + 1, *problem.shape).
+    """rho_{k+1} = m0(rho_k)/sqrt(nu0(rho_k)) for k = 0 ... rounds - 1, from rho_0 = problem.rho: full replacement.
 
     Args:
-        problem: one round, as in `advance`, with the alignment of the classifier that the first round prunes along.
-        rounds: how many, >= 0.
-        renew: the pruning direction is replaced by the latest classifier every so many rounds, >= 1: with 4, rounds 1
+        problem: one round, as in `advance`; its rho is the alignment of the classifier that the first round prunes
+            along.
+        rounds: number of rounds, >= 0.
+        renew: number of rounds after which the latest classifier becomes the pruning direction, >= 1: with 4, rounds 1
             to 4 prune along w_0, rounds 5 to 8 along w_4. Large values never renew it.
 
-    Limits: renew = s gives rho_k of `recursion(problem, ceil(k / s))[-1]`.
+    Returns:
+        rho_0, rho_1, ..., rho_rounds, shape (rounds + 1, *problem.shape).
+
+    Limits: with renew = s, rho_k is `recursion(problem, ceil(k / s))[-1]`.
 
     Raises:
-        ValueError: as `advance`; rounds or renew not whole or too small.
+        ValueError: as for `advance`; rounds or renew not whole or too small.
 
     >>> import rmt
     >>> problem = rmt.Problem(n=512, d=128, ridge=5e-3, rule=rmt.KeepHard(0.5), rho=0.8)
@@ -93,9 +101,8 @@ def recursion(problem: Problem, rounds: int, *, renew: int = 1) -> Array:
     """
     where = "rmt.adaptive.recursion"
     _checked(problem, where)
-    for name, value, least in (("rounds", rounds, 0), ("renew", renew, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"{where}: got {name}={value!r}; allowed whole numbers >= {least}; do count rounds")
+    whole(where, "rounds", rounds, 0, "count rounds")
+    whole(where, "renew", renew, 1, "count rounds")
     path = [np.broadcast_to(np.asarray(problem.rho, dtype=np.float64), problem.shape)]
     for done in range(rounds):
         stale = done % renew != 0
@@ -104,20 +111,20 @@ def recursion(problem: Problem, rounds: int, *, renew: int = 1) -> Array:
 
 
 def fixed_points(problem: Problem) -> list[FixedPoint]:
-    """All rho with rho = m0(rho)/sqrt(nu0(rho)), in order of falling error: the plateaus of practice with replacement.
+    """Solve rho = m0(rho)/sqrt(nu0(rho)): the plateaus of practice with replacement, in order of falling error.
 
-    With one of them, practice ends there from any start. With three, the middle one repels: a learner that starts below
-    it ends at the poor one, however many rounds it practises.
+    With one fixed point, practice ends there from any start. With three, the middle one repels: a learner that starts
+    with a larger error ends at the poor fixed point, however many rounds it practises.
 
     Args:
         problem: one round, scalar, as in `advance`; its own rho is ignored.
 
-    Accuracy: 1e-12 for the angle, 1e-6 for the slope. Roots are found by sign changes of g(theta) - theta over 2049
-    angles, equally spaced and equally spaced in the logarithm from 1e-6 on, and around every extremum between them that
-    approaches zero: what can be missed is a pair of roots where g - theta turns twice within one step.
+    Accuracy: 1e-12 for the angle, 1e-6 for the slope. Roots are found by sign changes of Theta(theta) - theta over 2049
+    angles, half of them equally spaced and half in the logarithm from 1e-6 on, and around every extremum between them
+    that approaches zero. A pair of roots is missed only where Theta - theta turns twice within one step.
 
     Raises:
-        ValueError: as `advance`; an array problem.
+        ValueError: as for `advance`; an array problem.
 
     >>> import rmt
     >>> for point in fixed_points(rmt.Problem(n=120, d=1, ridge=0.011, rule=rmt.KeepHard(0.25), rho=0)):
@@ -132,27 +139,28 @@ def fixed_points(problem: Problem) -> list[FixedPoint]:
     if problem.shape != ():
         raise ValueError(f"{where}: got a problem of shape {problem.shape}; allowed scalar problems; do ask one by one")
 
-    def g(theta: Any) -> Any:
+    def after(theta: Any) -> Any:
+        """Theta(theta), the angle after one round."""
         return np.pi * np.asarray(error_rate(replace(problem, rho=np.cos(theta))))
 
-    def gap(theta: float) -> float:
-        return float(g(theta) - theta)
+    def gap(theta: Any) -> Any:
+        return after(theta) - theta
 
-    found = []
-    for left, right in _brackets(gap, np.union1d(_FLAT, _NEAR), g):
+    points = []
+    for left, right in _brackets(gap, np.union1d(_FLAT, _NEAR)):
         if gap(left) * gap(right) < 0:
             theta = float(brentq(gap, left, right, xtol=1e-15, rtol=1e-14))
-        else:  # one of them is the root, to rounding
-            theta = min(left, right, key=lambda t: abs(gap(t)))
+        else:  # one end is the root, to rounding
+            theta = min(left, right, key=lambda end: abs(gap(end)))
         high, low = theta * (1 + _STEP), theta * (1 - _STEP)
-        slope = float((g(high) - g(low)) / (high - low))
-        found.append(FixedPoint(float(np.cos(theta)), theta / np.pi, slope, abs(slope) < 1))
-    return found[::-1]
+        slope = float((after(high) - after(low)) / (high - low))
+        points.append(FixedPoint(float(np.cos(theta)), theta / np.pi, slope, abs(slope) < 1))
+    return points[::-1]
 
 
-def _brackets(gap: Any, theta: Array, g: Any) -> list[tuple[float, float]]:
-    """Intervals with one sign change of g(theta) - theta each, or points where it is zero; in order."""
-    values = g(theta) - theta
+def _brackets(gap: Callable[[Any], Any], theta: Array) -> list[tuple[float, float]]:
+    """Return intervals with one sign change of `gap` each, or points where it is zero, in order."""
+    values = gap(theta)
     sides, points = np.sign(values), list(theta)
     inner = np.flatnonzero(
         (sides[1:-1] == sides[:-2])
@@ -160,20 +168,22 @@ def _brackets(gap: Any, theta: Array, g: Any) -> list[tuple[float, float]]:
         & (np.abs(values[1:-1]) <= np.abs(values[:-2]))
         & (np.abs(values[1:-1]) <= np.abs(values[2:]))
     )
-    for i in inner + 1:  # an extremum that approaches zero may pass it, and return, between two angles
+    for i in inner + 1:  # between two angles, an extremum that approaches zero may cross it and return
         bounds = theta[i - 1], theta[i + 1]
-        best = minimize_scalar(lambda t, side=sides[i]: side * gap(t), bounds=bounds, method="bounded")
+        best = minimize_scalar(lambda t, side=sides[i]: float(side * gap(t)), bounds=bounds, method="bounded")
         if best.fun <= 0:
             points.append(float(best.x))
     theta = np.sort(points)
-    sides = np.sign(g(theta) - theta)
+    sides = np.sign(gap(theta))
     crossings = [(theta[i], theta[i + 1]) for i in np.flatnonzero(sides[:-1] * sides[1:] < 0)]
     return sorted(crossings + [(theta[i], theta[i]) for i in np.flatnonzero(sides == 0)])
 
 
 def _checked(problem: Problem, where: str) -> None:
-    """ValueError unless one cosine says all: a perfect generator, labels not asked."""
+    """Raise a ValueError unless rho alone describes a round: it is given, the generator perfect, labels unchecked."""
     rho, generator, agreement = problem.cosines
+    if problem.rho is None:  # `KeepAll` passes without rho elsewhere
+        raise ValueError(f"{where}: got no rho; allowed cosines in [-1, 1]; do pass rho=..., the first alignment")
     if problem.label_aware or np.any(np.asarray(generator) != 1) or np.any(np.asarray(agreement) != np.asarray(rho)):
         raise ValueError(
             f"{where}: got an imperfect generator or label-aware curation; allowed a generator that is the truth; "

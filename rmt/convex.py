@@ -1,19 +1,19 @@
 """The law for any convex loss: four equations for the classifier that minimises it, solved by Newton's method.
 
-Write w = a1 w_s + a2 (rest of w_g) + a part of length sigma in uniform direction; g, h are x along the first two
-directions and Z along the third, all standard normal, and y = sign <x, w_g>. The score of a sample that was left out of
-the training is omega = a1 g + a2 h + sigma Z; training on it pulls y omega to u = prox(y omega, V). With the force
-f = (u - y omega)/V = -l'(u) of a sample along y the minimiser obeys
+Write w = a1 w_s + a2 (rest of w_g) + a part of length sigma in uniform direction; g, h are the coordinates of x along
+the first two directions and Z along the third, all standard normal, and y = sign <x, w_g>. A sample left out of the
+training has the margin xi = y (a1 g + a2 h + sigma Z); training on it pulls the margin to zeta = prox(xi, V). With the
+force f = (zeta - xi)/V = -l'(zeta) of a sample along y the minimiser obeys
 
-    lam a1 = E[q y f g]    lam a2 = E[q y f h]    sigma^2 = phi E[q f^2]/(lam + t)^2    V = phi/(lam + t)
-    t = E[q l''(u)/(1 + V l''(u))]
+    lam a1 = E[q y f g]    lam a2 = E[q y f h]    sigma^2 = phi E[q f^2]/(lam + chi)^2    V = phi/(lam + chi)
+    chi = E[q l''(zeta)/(1 + V l''(zeta))]
 
-and the test error is the angle between (a1, a2, sigma Z) and w_* over pi. Multiplying the minimiser's equation by w
-gives one more identity, lam sigma^2 = E[q f (u - y (a1 g + a2 h))]. For the squared loss V = delta and this is
-Theorem 1 of arXiv 2502.15588; along the rest of w_* (an imperfect generator) w has nothing.
+and the test error is the angle between (a1, a2, sigma Z) and w_* over pi. The minimiser's equation times w is one more
+identity, lam sigma^2 = E[q f (zeta - y (a1 g + a2 h))]. For the squared loss V = delta and this is Theorem 1 of
+arXiv 2502.15588. With an imperfect generator w has no component along the rest of w_*.
 
-The expectations are double integrals (`rmt.plane_quadrature`): all is even under (x, y) -> (-x, -y), so y = 1 and a
-factor 2. The equations are solved in (a1, a2, log sigma, log V), first with a coarse quadrature.
+The expectations are double integrals (`rmt.plane_quadrature`). They do not change under (x, y) -> (-x, -y), so y = 1
+with a factor 2. The equations are solved in (a1, a2, log sigma, log V), first with a coarse quadrature.
 """
 
 from collections.abc import Callable
@@ -21,39 +21,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rmt._check import Values, plain, require
+from rmt._check import Array, Values, first, plain, require
 from rmt.curation import coordinates
-from rmt.losses import LOSSES, find
 from rmt.newton import newton, step_of
-from rmt.plane_quadrature import Case, Point, forces
+from rmt.plane_quadrature import Classifier, ScalarProblem, forces
 from rmt.problem import Problem
 from rmt.pruning import Rule, sine
 
 __all__ = ["LEAST_RIDGE", "Solution", "error_rate", "solve"]
 
-Array = NDArray[np.float64]
-LEAST_RIDGE = 1e-24  # below it |w| runs away
-_COARSE = 6  # nodes a panel, to get near
-_FINE = ((10, 14), (18, 26))  # to solve, and to estimate the error; the second pair where the first is not enough
+LEAST_RIDGE = 1e-24  # with a smaller ridge |w| diverges
+_COARSE = 6  # nodes a panel of the first quadrature
+_FINE = ((10, 14), (18, 26))  # nodes to solve with, and to estimate the error; the second pair if the first fails
 _START = 8  # damped steps before Newton's
-_NEAR = 1e-4  # length of the last Newton step on the coarse equations, relative
-_STEP = 1e-9  # and on the fine ones
-_ACCURACY = 1e-6  # of the error rate, relative
+_NEAR = 1e-4  # largest relative length of the last Newton step on the coarse equations
+_STEP = 1e-9  # largest relative length of the last Newton step on the fine equations
+_ACCURACY = 1e-6  # largest relative error of the error rate
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The law's answer, and whether to believe it; each field a number or an array of the problem's shape.
+    """The error rate, its classifier and their convergence; each field a number or an array of the problem's shape.
 
     Args:
         value: error rate.
-        a1, a2, sigma: w along w_s, along the rest of w_g, and the length of what is left.
-        V: how far one sample's force moves its own score; delta for the squared loss.
-        residual: length of the last Newton step, relative.
+        a1, a2, sigma: components of w along w_s and the rest of w_g, and the length of its remainder.
+        V: shift of a sample's own margin per unit of its force; delta for the squared loss.
+        residual: relative length of the last Newton step.
         accuracy: relative change of `value` by one more Newton step with 40 % more quadrature nodes or more.
-        iterations: Newton steps taken.
+        iterations: number of Newton steps.
         converged: whether the residual is at most 1e-9 and `accuracy` at most 1e-6.
     """
 
@@ -69,7 +66,19 @@ class Solution:
 
 
 def error_rate(problem: Problem) -> Values:
-    """`rmt.error_rate` through the four equations, whatever the loss; ArithmeticError where they were not solved.
+    """angle(w, w_*) / pi through the four equations: `rmt.error_rate` for any loss, also the squared one.
+
+    Args:
+        problem: as for `solve`.
+
+    Returns:
+        A float, or an array of `problem.shape`, in [0, 1].
+
+    Accuracy: 1e-6 relative, checked at each point, and typically 1e-10.
+
+    Raises:
+        ValueError: as for `solve`.
+        ArithmeticError: the equations were not solved; it names their residual, relative error and the iterations.
 
     >>> import rmt
     >>> problem = rmt.Problem(n=1000, d=250, ridge=0.01, rule=rmt.KeepHard(0.4), rho=0.9, loss="logistic")
@@ -77,40 +86,37 @@ def error_rate(problem: Problem) -> Values:
     0.3052
     """
     solution = solve(problem)
-    bad = ~np.atleast_1d(solution.converged)
-    if bad.any():
-        residual, accuracy, steps = (
-            np.atleast_1d(v)[bad].flat[0] for v in (solution.residual, solution.accuracy, solution.iterations)
-        )
+    unsolved = ~np.asarray(solution.converged)
+    if failed := first(unsolved, solution.residual, solution.accuracy, solution.iterations):
+        residual, accuracy, steps = failed
         raise ArithmeticError(
             f"rmt.error_rate: got equations with residual {residual:.3g} and relative error {accuracy:.3g} after "
             f"{steps} iterations; allowed at most {_STEP:g} and {_ACCURACY:g}; do use a larger ridge (w_g "
-            "separates the labels: |w| diverges as it vanishes), or declare where rule and loss are not smooth "
+            "separates the labels: |w| diverges as the ridge vanishes), or declare where rule and loss are not smooth "
             "(`kinks`, `bends`)"
         )
     return solution.value
 
 
 def solve(problem: Problem) -> Solution:
-    """`error_rate` with all that led to it; does not raise where the equations were not solved, but says so.
+    """Solve the four equations for `error_rate`. `Solution.converged` is false where that failed.
 
     Args:
-        problem: any `Problem`; arrays broadcast, and are solved one by one, some 20 ms each.
+        problem: any `Problem`; arrays broadcast, and their entries are solved one by one, some 20 ms each.
 
     Raises:
-        ValueError: a ridge below 1e-24 with any loss but the squared one: the labels are separated by w_g, and without
-            ridge no minimiser exists.
+        ValueError: a ridge below 1e-24 with any loss but the squared one: w_g separates the labels, and without ridge
+            no minimiser exists.
 
     >>> import rmt
-    >>> found = solve(rmt.Problem(n=3000, d=250, ridge=1e-3, rule=rmt.KeepAll(), rho=0.95, loss="logistic"))
-    >>> round(found.value, 4), found.converged
+    >>> solution = solve(rmt.Problem(n=3000, d=250, ridge=1e-3, rule=rmt.KeepAll(), loss="logistic"))
+    >>> round(solution.value, 4), solution.converged
     (0.0403, True)
     """
-    where, shape = "rmt.error_rate", problem.shape
-    loss = find(problem.loss, where)
+    shape, loss = problem.shape, problem.loss_function
     require(
-        (np.asarray(problem.ridge) >= LEAST_RIDGE) | (loss is LOSSES["squared"]),
-        where,
+        (np.asarray(problem.ridge) >= LEAST_RIDGE) | loss.squared,
+        "rmt.error_rate",
         f"loss={problem.loss!r}, ridge",
         problem.ridge,
         f"ridge >= {LEAST_RIDGE:g} for losses other than 'squared'",
@@ -120,15 +126,16 @@ def solve(problem: Problem) -> Solution:
     truth = np.stack([np.broadcast_to(t, shape) for t in coordinates(*problem.cosines)], axis=-1).reshape(-1, 3)
     numbers = [np.broadcast_to(np.asarray(v), shape).ravel() for v in (problem.phi, problem.ridge, agreement)]
     p_shape = np.shape(rule.p)
-    which = np.broadcast_to(np.arange(np.size(rule.p)).reshape(p_shape), shape).ravel()
+    entries = np.broadcast_to(np.arange(np.size(rule.p)).reshape(p_shape), shape).ravel()  # of p, for each problem
     kinks = np.asarray(rule.kinks)
     kinks = kinks if kinks.ndim > 1 else kinks.reshape(len(kinks), *(1,) * len(p_shape))
     kinks = np.broadcast_to(kinks, (len(kinks), *p_shape)).reshape(len(kinks), max(1, np.size(rule.p)))
     rows = []
     for i, (phi, lam, cosine) in enumerate(zip(*numbers, strict=True)):
-        keep = _keep(rule, p_shape, which[i])
-        case = Case(float(phi), float(lam), keep, kinks[:, which[i]], float(cosine), problem.label_aware, loss)
-        rows.append(_solve_one(case, truth[i]))
+        keep = _keep(rule, p_shape, entries[i])
+        aware = problem.label_aware
+        scalar = ScalarProblem(float(phi), float(lam), keep, kinks[:, entries[i]], float(cosine), aware, loss)
+        rows.append(_solve_one(scalar, truth[i]))
     columns = [np.reshape(np.array(column), shape)[()] for column in zip(*rows, strict=True)]
     steps, converged = (column.item() if shape == () else column for column in columns[-2:])
     value, a1, a2, sigma, V, residual, accuracy = map(plain, columns[:-2])
@@ -136,7 +143,7 @@ def solve(problem: Problem) -> Solution:
 
 
 def _keep(rule: Rule, p_shape: tuple[int, ...], index: int) -> Callable[[Array], Array]:
-    """Entry `index` of an array rule as a function of (G,) projections."""
+    """Return entry `index` of an array rule as a function of projections of shape (G,)."""
 
     def keep(u: Array) -> Array:
         q = rule.keep_probability(u.reshape(-1, *(1,) * len(p_shape)))
@@ -145,17 +152,17 @@ def _keep(rule: Rule, p_shape: tuple[int, ...], index: int) -> Callable[[Array],
     return keep
 
 
-def _solve_one(case: Case, truth: Array) -> tuple[Any, ...]:
-    """The fields of `Solution`, for one problem."""
-    x, last, coarse_steps, slopes = _approach(_beginning(case), case)
+def _solve_one(problem: ScalarProblem, truth: Array) -> tuple[Any, ...]:
+    """Return the fields of `Solution` for one problem, with `truth` the coordinates of w_*."""
+    x, last, coarse_steps, slopes = _approach(_start(problem), problem)
     if last > _NEAR:
-        x, coarse_steps, slopes = _descend(case)
+        x, coarse_steps, slopes = _descend(problem)
     steps = coarse_steps
     for order, finest in _FINE:
-        x, residual, taken, slopes = _newton(x, case, order, _STEP, slopes)
+        x, residual, taken, slopes = _newton(x, problem, order, _STEP, slopes)
         value, steps = _angle(x, truth), steps + taken
         with np.errstate(all="ignore"):
-            accuracy = abs(_angle(x + step_of(slopes, _gap(x, case, finest)), truth) / value - 1)
+            accuracy = abs(_angle(x + step_of(slopes, _gap(x, problem, finest)), truth) / value - 1)
         converged = bool(residual <= _STEP and accuracy <= _ACCURACY)
         if converged:
             break
@@ -163,64 +170,64 @@ def _solve_one(case: Case, truth: Array) -> tuple[Any, ...]:
     return value, x[0], x[1], sigma, V, residual, accuracy, steps, converged
 
 
-def _beginning(case: Case) -> Array:
-    return np.array([case.agreement, float(sine(case.agreement)), 0.0, 0.0])
+def _start(problem: ScalarProblem) -> Array:
+    """Return the start x = (a1, a2, log sigma, log V) with w = w_g, sigma = 1 and V = 1."""
+    return np.array([problem.agreement, float(sine(problem.agreement)), 0.0, 0.0])
 
 
-def _approach(x: Array, case: Case) -> tuple[Array, float, int, Array]:
-    """Damped steps, then Newton's, with the coarse quadrature."""
-    return _newton(_damped(x, case, _START), case, _COARSE, _NEAR, None)
+def _approach(x: Array, problem: ScalarProblem) -> tuple[Array, float, int, Array]:
+    """Solve with the coarse quadrature, by damped steps x <- x + gap and then Newton's; return as `newton`."""
+    for _ in range(_START):
+        x = x + _gap(x, problem, _COARSE)
+    return _newton(x, problem, _COARSE, _NEAR, None)
 
 
-def _descend(case: Case) -> tuple[Array, int, Array]:
-    """The same by following the solution from a large ridge down, in ratios that shrink where a step fails."""
-    lam, ratio = max(10.0, case.lam), 10.0
-    x, _, taken, slopes = _approach(_beginning(case), case._replace(lam=lam))
-    while lam > case.lam and ratio > 1.2:
-        lower = max(case.lam, lam / ratio)
-        new, residual, steps, new_slopes = _newton(x, case._replace(lam=lower), _COARSE, _NEAR, None)
-        taken += steps
+def _descend(problem: ScalarProblem) -> tuple[Array, int, Array]:
+    """Solve with the coarse quadrature by following the solution from a large ridge down; return x, steps and slopes.
+
+    The ratio of neighbouring ridges shrinks where a step fails.
+    """
+    lam, ratio = max(10.0, problem.lam), 10.0
+    x, _, steps, slopes = _approach(_start(problem), problem._replace(lam=lam))
+    while lam > problem.lam and ratio > 1.2:
+        lower = max(problem.lam, lam / ratio)
+        new, residual, taken, new_slopes = _newton(x, problem._replace(lam=lower), _COARSE, _NEAR, None)
+        steps += taken
         if residual <= _NEAR:
             x, slopes, lam, ratio = new, new_slopes, lower, ratio**1.5
         else:
             ratio = ratio**0.5
-    return x, taken, slopes
+    return x, steps, slopes
 
 
 def _angle(x: Array, truth: Array) -> float:
-    """Angle of (a1, a2, sigma in a random direction) to the truth over pi."""
-    inside = np.array([x[0], x[1], 0.0])
-    along = inside @ truth
-    beside = np.hypot(np.linalg.norm(inside - along * truth), np.exp(x[2]))
-    return float(np.arctan2(beside, along) / np.pi)
+    """Return the angle of (a1, a2, sigma in a random direction) to the truth over pi."""
+    plane = np.array([x[0], x[1], 0.0])
+    along = plane @ truth
+    across = np.hypot(np.linalg.norm(plane - along * truth), np.exp(x[2]))
+    return float(np.arctan2(across, along) / np.pi)
 
 
-def _gap(x: Array, case: Case, order: int) -> Array:
-    """Right-hand sides minus x = (a1, a2, log sigma, log V), with a = (E[q f (g, h)] + t a)/(lam + t) for a = (a1, a2).
+def _gap(x: Array, problem: ScalarProblem, order: int) -> Array:
+    """Right-hand sides minus x = (a1, a2, log sigma, log V), with a = (E[q f (g, h)] + chi a)/(lam + chi) for a1, a2.
 
-    Iterating them approaches the solution from anywhere, slowly.
+    Iterating x <- x + gap approaches the solution from anywhere, slowly.
     """
     a1, a2, sigma, V = x[0], x[1], *np.exp(x[2:])
-    fg, fh, ff, t = forces(Point(a1, a2, sigma, V), case, order)
-    whole = case.lam + t
-    gap_sigma = 0.5 * np.log(case.phi * ff) - np.log(whole) - x[2]
-    return np.array(
-        [(fg - case.lam * a1) / whole, (fh - case.lam * a2) / whole, gap_sigma, np.log(case.phi / whole) - x[3]]
-    )
+    fg, fh, ff, chi = forces(Classifier(a1, a2, sigma, V), problem, order)
+    total = problem.lam + chi
+    gap_sigma = 0.5 * np.log(problem.phi * ff) - np.log(total) - x[2]
+    gap_V = np.log(problem.phi / total) - x[3]
+    return np.array([(fg - problem.lam * a1) / total, (fh - problem.lam * a2) / total, gap_sigma, gap_V])
 
 
 def _scale(x: Array) -> Array:
-    """What a1, a2, log sigma and log V are measured by: |w| and 1."""
+    """Return the units of a1, a2, log sigma and log V: |w|, |w|, 1, 1."""
     length = np.sqrt(x[0] ** 2 + x[1] ** 2 + np.exp(2 * x[2]))
     return np.array([length, length, 1.0, 1.0])
 
 
-def _damped(x: Array, case: Case, steps: int) -> Array:
-    """Steps of the iteration x <- x + gap."""
-    for _ in range(steps):
-        x = x + _gap(x, case, _COARSE)
-    return x
-
-
-def _newton(x: Array, case: Case, order: int, aim: float, slopes: Array | None) -> tuple[Array, float, int, Array]:
-    return newton(x, lambda at: _gap(at, case, order), _scale, aim, slopes)
+def _newton(
+    x: Array, problem: ScalarProblem, order: int, aim: float, slopes: Array | None
+) -> tuple[Array, float, int, Array]:
+    return newton(x, lambda at: _gap(at, problem, order), _scale, aim, slopes)

@@ -1,16 +1,14 @@
-"""The theorem: from the moments of a selection to the test error of the ridge classifier."""
+"""Theorem 1: from the moments of a selection to the test error of the ridge classifier."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from rmt import convex
-from rmt._check import Values, plain
+from rmt._check import Array, Values, finite, plain
 from rmt.curation import coordinates, label_aware
-from rmt.losses import LOSSES, find
 from rmt.marchenko_pastur import spectral
 from rmt.problem import Problem, squared_only
 
@@ -27,21 +25,20 @@ __all__ = [
     "selection",
 ]
 
-Array = NDArray[np.float64]
 Law = Literal["arccos", "gaussian_margin"]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The three moments that decide everything, and the truth, on the span V of the k special directions.
+    """The moments of the kept samples that determine the law, and the truth, on the span of the k special directions.
 
-    Coordinates are an orthonormal basis of V in which S is diagonal; the last axis of S, c and t has length k.
+    Coordinates are along an orthonormal basis of that span in which S is diagonal.
 
     Args:
         p: E[q], shape (...).
-        S: eigenvalues of E[q x x'] on V, shape (..., k).
-        c: E[q y x] on V, shape (..., k).
-        t: w_*/||w_*|| on V, shape (..., k).
+        S: eigenvalues of E[q x x'] on the span, shape (..., k).
+        c: E[q y x] on the span, shape (..., k).
+        t: w_*/||w_*||, shape (..., k).
     """
 
     p: Array
@@ -51,7 +48,7 @@ class Selection:
 
 
 class Margin(NamedTuple):
-    """m0, nu0 and nu0 - m0^2, the last one computed as a sum of squares."""
+    """m0, nu0 and nu0 - m0^2; the last is computed as a sum of squares."""
 
     m0: Array
     nu0: Array
@@ -62,12 +59,12 @@ def margin(sel: Selection, phi: Values, lam: Values) -> Margin:
     """m0 = t'Rc and nu0 = |Rc|^2 + phi m' Q: limits of (1+delta) <w, t> and (1+delta)^2 ||w||^2.
 
     R = (S/(1+delta) + lam I)^{-1}, and Q = E[q (y - c'Rx/(1+delta))^2] = p - c'R(I + lam R)c/(1+delta) is the squared
-    residual, over kept samples, of the part Rc/(1+delta) of w inside V: it feeds the noise that w carries outside V.
+    residual over kept samples of Rc/(1+delta), w on the special directions; it feeds the noise of w on the others.
 
     Theorem 1 of arXiv 2502.15588 (k = 2, S = (gamma, p)) writes nu0 = p phi m' + r' - 2 phi m' r/(1 + phi m), that is
-    p phi m' + c'R (I + S phi m'/(1+delta)^2) Rc - 2 phi m' c'Rc/(1+delta). Taking |Rc|^2 out leaves phi m' times
-    p - 2 c'Rc/(1+delta) + c'RSRc/(1+delta)^2 = Q, and S/(1+delta) = R^{-1} - lam I gives Q its short form. Large terms
-    of opposite sign are gone.
+    p phi m' + c'R (I + S phi m'/(1+delta)^2) Rc - 2 phi m' c'Rc/(1+delta). Without |Rc|^2 it is phi m' times
+    p - 2 c'Rc/(1+delta) + c'RSRc/(1+delta)^2 = Q, and S/(1+delta) = R^{-1} - lam I gives Q its short form, in which no
+    large terms cancel.
     """
     _, m_prime, delta = spectral(sel.p, phi, lam)
     lam_, delta_ = np.asarray(lam)[..., None], delta[..., None]
@@ -76,10 +73,10 @@ def margin(sel: Selection, phi: Values, lam: Values) -> Margin:
 
 
 def combine(sel: Selection, R: Array, lam_R: Array, shrunk_R: Array, phi_m_prime: Array) -> Margin:
-    """The margin from R, lam R, R/(1+delta) and phi m', so that `rmt.limits` may pass their limits.
+    """Return the margin for given R, lam R, R/(1+delta) and phi m', of which `rmt.limits` passes limits.
 
-    nu0 - m0^2 = |Rc - t t'Rc|^2 + phi m' Q, its first term by Lagrange's identity. With R in units of k and phi m' in
-    units of k^2, m0 and nu0 come in units of k and k^2; the error rate does not change.
+    nu0 - m0^2 = |Rc - t t'Rc|^2 + phi m' Q, its first term by Lagrange's identity. A factor k in R and k^2 in phi m'
+    gives m0 a factor k and nu0 a factor k^2; the error rate does not change.
     """
     Rc = R * sel.c
     Q = sel.p - np.sum(sel.c**2 * shrunk_R * (1 + lam_R), axis=-1)
@@ -91,11 +88,11 @@ def combine(sel: Selection, R: Array, lam_R: Array, shrunk_R: Array, phi_m_prime
 
 
 def selection(problem: Problem) -> Selection:
-    """S, c and t along w_s, the rest of w_g and, if there is any, the rest of w_*.
+    """Return the selection of a problem, along w_s, the rest of w_g and, if there is any, the rest of w_*.
 
-    With a perfect generator this is S = diag(gamma, p), c = (beta_t, beta), t = (rho, sqrt(1-rho^2)): Theorem 1. In
-    general gamma, beta and beta_t are those at the pruner-generator cosine, or label-aware, and c is 0 along the rest
-    of w_* (arXiv 2511.03492).
+    With a perfect generator S = diag(gamma, p), c = (beta_t, beta), t = (rho, sqrt(1-rho^2)): Theorem 1. In general
+    gamma, beta and beta_t are taken at the pruner-generator cosine, or are label-aware, and c is 0 along the rest of
+    w_* (arXiv 2511.03492).
 
     >>> import rmt
     >>> selection(rmt.Problem(n=2, d=1, ridge=1, rule=rmt.KeepAll(), rho=0.6)).t
@@ -129,11 +126,11 @@ def margin_moments(problem: Problem) -> tuple[Values, Values]:
     Returns:
         Two floats, or two arrays of `problem.shape`.
 
-    Accuracy: that of `error_rate`, but for one case: within sqrt(phi lam) of p = phi both numbers move by up to
-    1/sqrt(phi lam) times the relative rounding of d/n (1e-10 at ridge 1e-12).
+    Accuracy: as for `error_rate`, with one exception: within sqrt(phi lam) of p = phi both moments amplify the relative
+    rounding of d/n by up to 1/sqrt(phi lam) (1e-10 at ridge 1e-12).
 
     Raises:
-        ValueError: the parameters leave the range of double precision.
+        ValueError: the parameters leave the range of double precision, or the loss is not the squared one.
 
     >>> import rmt
     >>> problem = rmt.Problem(n=10, d=1, ridge=0.01, rule=rmt.KeepHard(0.3), rho=0.9)
@@ -149,10 +146,10 @@ def error_rate(problem: Problem, law: Law = "arccos") -> Values:
     """arccos(m0 / sqrt(nu0)) / pi: the limiting test error of the classifier (Theorem 1 of arXiv 2502.15588).
 
     For Gaussian x the error of a linear classifier is exactly its angle to the truth over pi; m0 and nu0 give the limit
-    of the angle as n, d -> infinity at fixed d/n. `law="gaussian_margin"` is the statement of the preprint's first
-    version, Phi(-M / sqrt(nu0 - M^2)) with M = sqrt(2/pi) m0, which takes the margin y <x, w> for Gaussian. It is not:
-    that law is close at large error and wrong at small (it never falls below 9.2 %). It is kept for comparison.
-    Other losses than the squared one have no such formula: the angle then comes from the equations of `rmt.convex`.
+    of the angle as n, d -> infinity at fixed d/n. `law="gaussian_margin"` is the law of the preprint's first version,
+    Phi(-M / sqrt(nu0 - M^2)) with M = sqrt(2/pi) m0, for comparison. It assumes that the margin y <x, w> is Gaussian,
+    which it is not: that law is close at large errors and wrong at small ones (it never falls below 9.2 %).
+    For losses other than the squared one the angle comes from the equations of `rmt.convex`.
 
     Args:
         problem: any `Problem`; arrays broadcast.
@@ -163,12 +160,13 @@ def error_rate(problem: Problem, law: Law = "arccos") -> Values:
 
     Limits: lam -> 0 is Corollary 1; phi -> 0 the population's ridge regression; lam -> inf the sum of signed samples.
     Accuracy: rounding, below 1e-11 relative for ridge in [1e-12, 1e6], d/n in [1e-6, 1e6], keep fractions in [1e-6, 1]
-    and any rho; for other losses 1e-6, checked at each point, typically 1e-10. A finite simulation differs by O(1/d).
+    and any rho; for other losses 1e-6, checked at each point, and typically 1e-10. A finite simulation differs by
+    O(1/d).
 
     Raises:
         ValueError: an unknown law, parameters that leave the range of double precision, or a ridge below 1e-24 with a
             loss that has no minimiser without one.
-        ArithmeticError: the equations of another loss were not solved, with residual and iterations.
+        ArithmeticError: the equations of another loss were not solved; it names their residual and the iterations.
 
     >>> import rmt
     >>> problem = rmt.Problem(n=10, d=1, ridge=0.01, rule=rmt.KeepHard(0.3), rho=0.9)
@@ -179,7 +177,7 @@ def error_rate(problem: Problem, law: Law = "arccos") -> Values:
         raise ValueError(
             f"rmt.error_rate: got law={law!r}; allowed 'arccos', 'gaussian_margin'; do use 'arccos', the exact law"
         )
-    if law == "arccos" and find(problem.loss, "rmt.error_rate") is not LOSSES["squared"]:
+    if law == "arccos" and not problem.loss_function.squared:
         return convex.error_rate(problem)
     result = _margin(problem, "rmt.error_rate")
     if law == "arccos":
@@ -194,21 +192,18 @@ def angle(result: Margin) -> Array:
 
 
 def checked(result: Margin, where: str) -> Margin:
-    """The margin, unless it left the range of double precision."""
-    if not all(np.isfinite(v).all() for v in result) or not (result.nu0 > 0).all():
-        raise ValueError(
-            f"{where}: got n, d, ridge or keep fraction so extreme that m0 or nu0 leave the range of double precision; "
-            "allowed (to full accuracy) ridge 1e-12 to 1e6, d/n 1e-6 to 1e6, keep fraction 1e-6 to 1; do stay nearer it"
-        )
+    """Return the margin; ValueError where it leaves the range of double precision, or nu0 underflows to 0."""
+    with np.errstate(all="ignore"):
+        finite(where, *result, np.log(result.nu0))
     return result
 
 
 def _margin(problem: Problem, where: str) -> Margin:
     squared_only(problem, where)
     sel = selection(problem)
-    with np.errstate(all="ignore"):  # judged by the results
+    with np.errstate(all="ignore"):  # overflows show in the results
         return checked(margin(sel, problem.phi, problem.ridge), where)
 
 
-def _stack(*parts: Values) -> Array:
-    return np.stack(np.broadcast_arrays(*parts), axis=-1)
+def _stack(*components: Values) -> Array:
+    return np.stack(np.broadcast_arrays(*components), axis=-1)

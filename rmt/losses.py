@@ -1,7 +1,7 @@
-"""Convex losses of the margin y <x, w>: what theory and simulation ask of them.
+"""Convex losses l of the margin zeta = y <x, w>, with their derivatives and proximal maps.
 
-The theory needs, of a loss l, its proximal map prox(omega, V) = argmin_u (u - omega)^2/(2V) + l(u) and l''; Newton's
-method on data needs l' and l''. All are functions of arrays.
+The theory needs l'' and the proximal map prox(xi, V) = argmin_zeta (zeta - xi)^2/(2V) + l(zeta); Newton's method on
+data needs l' and l''. All are functions of arrays.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-from rmt._check import require
+from rmt._check import Array, require
 
-__all__ = ["LOSSES", "Loss", "LossName", "find", "smoothed_hinge"]
+__all__ = ["LOSSES", "Loss", "named", "smoothed_hinge"]
 
-Array = NDArray[np.float64]
-LossName = str  # "squared", "logistic" or "smoothed hinge"
-_STEPS = 200  # of the iterations of a proximal map
+_STEPS = 200  # most iterations of a proximal map
 _PROBES = np.linspace(-30.0, 30.0, 241)  # margins at which a loss is checked
 
 
@@ -28,20 +25,21 @@ def _nowhere(_: float) -> Sequence[float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """A convex loss l of the margin m = y <x, w>.
+    """A convex loss l of the margin zeta = y <x, w>.
 
     Args:
-        slope: l', of an array of margins; increasing.
-        curvature: l'' >= 0, likewise; where l' bends, either side's value.
-        prox: (omega, V) -> u with u + V l'(u) = omega; left out, it is found by Newton's method, some 10 times slower.
-        bends: V -> the omega where prox(., V) bends or changes fast; integrals are split there.
-        width: scale of omega on which it changes fast there; 0 where it has corners.
+        slope: l' of an array of margins; increasing.
+        curvature: l'' >= 0 of an array of margins; where l' bends, the value on either side.
+        prox: (xi, V) -> zeta with zeta + V l'(zeta) = xi; without it Newton's method solves the equation, some 10
+            times slower.
+        bends: V -> the xi where prox(., V) bends or changes fast; integrals are split there.
+        width: scale of xi on which prox(., V) changes fast there; 0 where it has corners.
 
     Raises:
         ValueError: `slope` decreases, `curvature` is negative, or `prox` is not the proximal map, at one of 241 margins
             from -30 to 30.
 
-    >>> absolute = Loss(slope=lambda m: m / np.hypot(1, m), curvature=lambda m: np.hypot(1, m) ** -3.0)
+    >>> absolute = Loss(slope=lambda z: z / np.hypot(1, z), curvature=lambda z: np.hypot(1, z) ** -3.0)
     >>> absolute.prox(np.array([2.0]), 1.0).round(6)
     array([1.22527])
     """
@@ -56,68 +54,78 @@ class Loss:
         where = "rmt.Loss"
         slope, curvature = (np.asarray(f(_PROBES), dtype=np.float64) for f in (self.slope, self.curvature))
         grows = np.diff(slope) >= -1e-12 * np.abs(slope).max()
-        require(grows, where, "l' decreasing at m", _PROBES[1:], "convex losses", "check `slope`")
+        require(grows, where, "l' decreasing at the margin", _PROBES[1:], "convex losses", "check `slope`")
         require(curvature >= 0, where, "l''", curvature, "numbers >= 0", "check `curvature`")
         require(np.isfinite(self.width) and self.width >= 0, where, "width", self.width, "numbers >= 0", "pass a scale")
         if self.prox is None:
             object.__setattr__(self, "prox", _Prox(self.slope, self.curvature))
         for V in (0.1, 3.0):
-            u = np.asarray(self.prox(_PROBES, V))
-            left = np.abs(u + V * self.slope(u) - _PROBES)
-            require(left < 1e-8, where, f"|prox + {V} l'(prox) - omega|", left, "0 (below 1e-8)", "check `prox`")
+            zeta = np.asarray(self.prox(_PROBES, V))
+            residual = np.abs(zeta + V * self.slope(zeta) - _PROBES)
+            require(residual < 1e-8, where, f"|prox + {V} l'(prox) - xi|", residual, "0 (below 1e-8)", "check `prox`")
+
+    @property
+    def squared(self) -> bool:
+        """True for the built-in squared loss, whose classifier is linear in the labels and has a closed-form law."""
+        return self.prox is _squared_prox
 
 
 @dataclass(frozen=True)
 class _Prox:
-    """u with u + V l'(u) = omega, by Newton's method, halving a bracket wherever a step would leave it."""
+    """Solve zeta + V l'(zeta) = xi by Newton's method, halving a bracket wherever a step would leave it."""
 
     slope: Callable[[Array], Array]
     curvature: Callable[[Array], Array]
 
-    def __call__(self, omega: Array, V: float) -> Array:
-        omega = np.asarray(omega, dtype=np.float64)
-        pull = np.abs(V * self.slope(omega))  # |u - omega| is at most this, as l' increases
-        low, high, u = omega - pull, omega + pull, omega
+    def __call__(self, xi: Array, V: float) -> Array:
+        xi = np.asarray(xi, dtype=np.float64)
+        reach = np.abs(V * self.slope(xi))  # a bound on |zeta - xi|, as l' increases
+        low, high, zeta = xi - reach, xi + reach, xi
         for _ in range(_STEPS):
-            gap = u + V * self.slope(u) - omega
-            low, high = np.where(gap <= 0, u, low), np.where(gap >= 0, u, high)
-            step = u - gap / (1 + V * self.curvature(u))
+            gap = zeta + V * self.slope(zeta) - xi
+            low, high = np.where(gap <= 0, zeta, low), np.where(gap >= 0, zeta, high)
+            step = zeta - gap / (1 + V * self.curvature(zeta))
             new = np.where((step >= low) & (step <= high), step, (low + high) / 2)
-            if np.all(np.abs(new - u) <= 1e-14 * (1 + np.abs(u))):
+            if np.all(np.abs(new - zeta) <= 1e-14 * (1 + np.abs(zeta))):
                 return new
-            u = new
-        return u
+            zeta = new
+        return zeta
 
 
-def _squared_prox(omega: Array, V: float) -> Array:
-    return (omega + V) / (1 + V)
+def _squared_slope(zeta: Array) -> Array:
+    return zeta - 1
 
 
-def _logistic_slope(m: Array) -> Array:
-    return -expit(-m)
+def _squared_prox(xi: Array, V: float) -> Array:
+    return (xi + V) / (1 + V)
 
 
-def _logistic_curvature(m: Array) -> Array:
-    return expit(m) * expit(-m)
+def _logistic_slope(zeta: Array) -> Array:
+    return -expit(-zeta)
 
 
-def _logistic_prox(omega: Array, V: float) -> Array:
-    """Newton's method, monotone: reflecting u -> -u, omega -> -(omega + V) where u < 0 leaves a concave increasing map.
+def _logistic_curvature(zeta: Array) -> Array:
+    return expit(zeta) * expit(-zeta)
 
-    For u >= 0 the function u - omega - V sigma(-u) is concave, and Newton's steps from the left never pass the root.
-    With k = log(V/2) it starts from u = k - log max(1, k - omega), which sigma(-u) >= e^-u/2 shows to be on the left.
+
+def _logistic_prox(xi: Array, V: float) -> Array:
+    """Solve zeta + V l'(zeta) = xi by Newton's method with monotone steps.
+
+    For zeta >= 0 the function zeta - xi - V s(-zeta), s the logistic function, is increasing and concave, so Newton's
+    steps from the left never pass the root. Negative roots are reflected: zeta -> -zeta, xi -> -(xi + V). With
+    k = log(V/2) the start is zeta = k - log max(1, k - xi), which lies on the left because s(-zeta) >= e^-zeta/2.
     """
-    negative = omega < -V / 2
-    target = np.where(negative, -(omega + V), omega)
+    negative = xi < -V / 2
+    target = np.where(negative, -(xi + V), xi)
     k = np.log(V / 2)
-    u = np.maximum(np.maximum(target, 0.0), k - np.log(np.maximum(1.0, k - target)))
+    zeta = np.maximum(np.maximum(target, 0.0), k - np.log(np.maximum(1.0, k - target)))
     for _ in range(_STEPS):
-        tail = expit(-u)
-        step = (u - target - V * tail) / (1 + V * tail * (1 - tail))
-        u -= step
+        tail = expit(-zeta)
+        step = (zeta - target - V * tail) / (1 + V * tail * (1 - tail))
+        zeta -= step
         if -step.min(initial=0.0) <= 1e-9:  # the next error is about the square of this
             break
-    return np.where(negative, -u, u)
+    return np.where(negative, -zeta, zeta)
 
 
 def _logistic_bends(V: float) -> Sequence[float]:
@@ -126,41 +134,43 @@ def _logistic_bends(V: float) -> Sequence[float]:
 
 @dataclass(frozen=True)
 class _Hinge:
-    """Parts of the smoothed hinge."""
+    """The functions of the smoothed hinge of a given width."""
 
     width: float
 
-    def slope(self, m: Array) -> Array:
-        return np.clip((m - 1) / self.width, -1.0, 0.0)
+    def slope(self, zeta: Array) -> Array:
+        return np.clip((zeta - 1) / self.width, -1.0, 0.0)
 
-    def curvature(self, m: Array) -> Array:
-        return np.where((m <= 1) & (m >= 1 - self.width), 1 / self.width, 0.0)
+    def curvature(self, zeta: Array) -> Array:
+        return np.where((zeta <= 1) & (zeta >= 1 - self.width), 1 / self.width, 0.0)
 
-    def prox(self, omega: Array, V: float) -> Array:
-        middle = (omega + V / self.width) / (1 + V / self.width)
-        return np.where(omega >= 1, omega, np.where(omega + V <= 1 - self.width, omega + V, middle))
+    def prox(self, xi: Array, V: float) -> Array:
+        middle = (xi + V / self.width) / (1 + V / self.width)
+        return np.where(xi >= 1, xi, np.where(xi + V <= 1 - self.width, xi + V, middle))
 
     def bends(self, V: float) -> Sequence[float]:
         return (1.0, 1 - self.width - V)
 
 
 def smoothed_hinge(width: float = 0.5) -> Loss:
-    """l(m) = 0 for m >= 1, (1-m)^2/(2 width) down to 1 - width, and 1 - m - width/2 below: a hinge without corner.
+    """l = 0 for zeta >= 1, (1-zeta)^2/(2 width) down to 1 - width, and 1 - zeta - width/2 below that: no corner.
+
+    Args:
+        width: range of margins over which the slope changes from -1 to 0, > 0.
+
+    Raises:
+        ValueError: width not in (0, inf).
 
     >>> smoothed_hinge(0.5).slope(np.array([-1.0, 0.75, 2.0])).tolist()
     [-1.0, -0.5, 0.0]
     """
     require(0 < width < np.inf, "rmt.losses.smoothed_hinge", "width", width, "numbers > 0", "pass e.g. 0.5")
-    parts = _Hinge(float(width))
-    return Loss(slope=parts.slope, curvature=parts.curvature, prox=parts.prox, bends=parts.bends, width=0.0)
-
-
-def _shifted(m: Array) -> Array:
-    return m - 1
+    hinge = _Hinge(float(width))
+    return Loss(slope=hinge.slope, curvature=hinge.curvature, prox=hinge.prox, bends=hinge.bends, width=0.0)
 
 
 LOSSES: dict[str, Loss] = {
-    "squared": Loss(slope=_shifted, curvature=np.ones_like, prox=_squared_prox, width=1.0),
+    "squared": Loss(slope=_squared_slope, curvature=np.ones_like, prox=_squared_prox, width=1.0),
     "logistic": Loss(
         slope=_logistic_slope, curvature=_logistic_curvature, prox=_logistic_prox, bends=_logistic_bends, width=1.0
     ),
@@ -168,8 +178,8 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def find(loss: Any, where: str) -> Loss:
-    """The loss of a name, or the `Loss` itself; ValueError for anything else."""
+def named(loss: Any, where: str) -> Loss:
+    """Return the built-in loss of that name, or the `Loss` itself; ValueError for anything else."""
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str) and loss in LOSSES:

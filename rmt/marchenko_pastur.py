@@ -3,13 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rmt._check import Values
+from rmt._check import Array, Values
 
 __all__ = ["Spectral", "spectral"]
-
-Array = NDArray[np.float64]
 
 
 class Spectral(NamedTuple):
@@ -25,11 +22,10 @@ def spectral(p: Values, phi: Values, lam: Values) -> Spectral:
 
     Lemma 3 of arXiv 2502.15588: m is the positive root of 1/m = p/(1 + phi m) + lam, the limit of
     tr (X'DX/n + lam I)^{-1} / d. For b < 0 the same root is (|b| + sqrt(b^2 + 4 phi lam)) / (2 phi lam), so nothing is
-    subtracted but p - phi. Differentiating the equation in z and using p/(1 + phi m) = 1/m - lam twice gives
+    subtracted but p - phi. Differentiating the equation in z and using p/(1 + phi m) = 1/m - lam twice gives, without
+    a subtraction,
 
-        m' = m^2 (1 + delta) / (1 + lam m delta),    delta = phi m,
-
-    again without a subtraction.
+        m' = m^2 (1 + delta) / (1 + lam m delta),    delta = phi m.
 
     Args:
         p: keep fraction, in (0, 1].
@@ -38,10 +34,10 @@ def spectral(p: Values, phi: Values, lam: Values) -> Spectral:
         All broadcast.
 
     Limits: lam -> 0 gives m -> 1/(p - phi) for phi < p and lam m -> 1 - p/phi for phi > p; lam -> inf gives lam m -> 1.
-    Accuracy: rounding, except that within sqrt(phi lam) of the threshold p = phi the answer depends on p - phi itself.
+    Accuracy: rounding; within sqrt(phi lam) of the threshold p = phi this includes the rounding of p - phi.
 
-    >>> s = spectral(1.0, 0.5, 1e-12)
-    >>> round(float(s.m), 9), round(float(s.m_prime), 9)
+    >>> m, m_prime, _ = spectral(1.0, 0.5, 1e-12)
+    >>> round(float(m), 9), round(float(m_prime), 9)
     (2.0, 8.0)
     """
     p, phi, lam = np.asarray(p), np.asarray(phi), np.asarray(lam)

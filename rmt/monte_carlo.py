@@ -12,24 +12,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rmt import dense, reduced
+from rmt._check import Array, whole
 from rmt.curation import coordinates
-from rmt.losses import LOSSES, find
 from rmt.problem import Problem
 from rmt.pruning import sine
 
-__all__ = ["Estimate", "draws", "estimate", "require_memory", "simulate", "whole_setting"]
+__all__ = ["Estimate", "draws", "estimate", "finite_sizes", "require_memory", "simulate"]
 
-Array = NDArray[np.float64]
 Trial = Callable[[Any, np.random.Generator], tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean test error over independent trials, its standard error, and the trials themselves, shape (trials,)."""
+    """Mean test error over independent trials, its standard error, and the error of each trial, shape (trials,)."""
 
     mean: float
     stderr: float
@@ -44,16 +42,16 @@ def simulate(
     workers: int = 1,
     rng: np.random.Generator,
 ) -> Estimate:
-    """Mean of arccos(cos angle(w, w_*)) / pi over `trials` draws of the data set of `problem`.
+    """Mean of angle(w, w_*) / pi, the test error, over `trials` draws of the data set of `problem`.
 
-    Model of `Problem` (the setting of Theorem 1 of arXiv 2502.15588, and of arXiv 2511.03492, at finite n and d). A
-    trial has exactly the law of one with the full n x d data matrix, but never holds it: whether x is kept, and its
-    label, depend only on its coordinates in the span of w_s, w_g and w_*.
+    The model is `Problem`'s (the setting of Theorem 1 of arXiv 2502.15588, and of arXiv 2511.03492, at finite n and d).
+    A trial has exactly the law of one with the full n x d data matrix, but never holds that matrix: whether x is kept,
+    and its label, depend only on its coordinates in the span of w_s, w_g and w_*.
 
     * "reduced" (squared loss): all other coordinates enter through a banded random matrix of order min(N, d), N the
-      kept rows; see `rmt.reduced`. n = 10^8, d = 10^6 is a matter of seconds.
-    * "dense" (any loss): draws the N kept rows; X'DX, or the N x N kernel matrix, which stays well conditioned as the
-      ridge vanishes. Other losses by Newton's method, to a relative gradient of 1e-9.
+      number of kept rows; see `rmt.reduced`. n = 10^8, d = 10^6 takes seconds.
+    * "dense" (any loss): draws the N kept rows and solves with X'DX, or with the N x N kernel matrix, which stays well
+      conditioned as the ridge vanishes; for other losses by Newton's method, to a relative gradient of 1e-9.
 
     The error of w is exact: no test set. Linear algebra runs on one thread: results do not depend on the number of
     cores, and busy ones do not stall it.
@@ -61,15 +59,15 @@ def simulate(
     Args:
         problem: scalar `Problem` with whole n and d, d >= 2 (3 where w_s, w_g and w_* do not lie in a plane).
         trials: number of independent data sets, >= 2.
-        method: "reduced", time and memory O(n + d) and O(d); "dense", O(N d^2) and O(N + d^2) (O(N d) for other losses
-            than the squared one). Left out: "reduced" where it applies.
+        method: "reduced", time O(n + d) and memory O(d); "dense", O(N d^2) and O(N + d^2) (O(N d) for other losses
+            than the squared one). The default is "reduced" where it applies.
         workers: processes to run the trials; more than one needs a rule and a loss that can be pickled, and in a script
-            the guard `if __name__ == "__main__"`. The result does not depend on it.
+            the guard `if __name__ == "__main__"`. The result does not depend on their number.
         rng: parent of one child generator per trial; trial t is the same whatever the number of trials. Each call
             spawns new children, so a second call with the same `rng` gives new trials.
 
     Returns:
-        `Estimate`; trials that keep no sample at all have w = 0 and count as chance, 1/2.
+        `Estimate`; trials that keep no sample have w = 0 and count as chance, 1/2.
 
     Accuracy: `stderr` is the statistical error of `mean`; `mean` itself differs from `error_rate` by O(1/d).
 
@@ -85,8 +83,7 @@ def simulate(
     True
     """
     where = "rmt.simulate"
-    loss = find(problem.loss, where)
-    squared = loss is LOSSES["squared"]
+    squared = problem.loss_function.squared
     if method not in (None, "reduced", "dense"):
         raise ValueError(f"{where}: got method={method!r}; allowed 'reduced', 'dense'; do pass one, or leave it out")
     if method == "reduced" and not squared:
@@ -95,93 +92,86 @@ def simulate(
             "the labels); do pass method='dense'"
         )
     method = method or ("reduced" if squared else "dense")
-    n, d, lam = whole_setting(problem, where)
+    n, d, lam = finite_sizes(problem, where)
     agreement = float(problem.cosines[2])
     t1, t2, t3 = (float(v) for v in coordinates(*problem.cosines))
-    truth = t1, t2, t3
-    k = 3 if truth[2] else 2
+    k = 3 if t3 else 2  # special directions
     if d < k:
         raise ValueError(f"{where}: got d={d}; allowed whole numbers >= {k} for these cosines; do raise d")
     label = (agreement, float(sine(agreement)))
     shared: dict[str, Any] = {"n": n, "d": d, "lam": lam, "rule": problem.rule, "label_aware": problem.label_aware}
     if method == "reduced":
         require_memory(reduced.bytes_needed(d), n, d, where, "lower d, or free memory")
-        case = reduced.Case(**shared, label=label, truth=truth)
-        pairs = draws(reduced.trial, case, trials, rng, where, workers)
+        data = reduced.ReducedData(**shared, label=label, truth=(t1, t2, t3))
+        pairs = draws(reduced.trial, data, trials, rng, where, workers)
     else:
         need = dense.bytes_needed(n, d, float(problem.rule.p), all_rows=not squared)
         require_memory(need, n, d, where, "pass method='reduced'" if squared else "lower n or d, or free memory")
-        setting = dense.Setting(
+        dense_data = dense.DenseData(
             **shared,
             label=np.array([*label, 0.0])[:k],
-            truth=np.concatenate([truth[:k], np.zeros(d - k)]),
-            loss=loss,
+            truth=np.concatenate([(t1, t2, t3)[:k], np.zeros(d - k)]),
+            loss=problem.loss_function,
         )
-        pairs = draws(dense.trial, setting, trials, rng, where, workers)
+        pairs = draws(dense.trial, dense_data, trials, rng, where, workers)
     along, across = pairs.T
     return estimate(np.arctan2(across, along) / np.pi)
 
 
 def estimate(samples: Array) -> Estimate:
-    """Mean, standard error and samples of independent trials."""
+    """Return the mean, its standard error and the samples of independent trials."""
     return Estimate(float(samples.mean()), float(samples.std(ddof=1) / math.sqrt(len(samples))), samples)
 
 
-def draws(trial: Trial, setting: Any, trials: int, rng: np.random.Generator, where: str, workers: int = 1) -> Array:
-    """(<w, w_*>, |w beside w_*|) of each trial, in the metric of the samples' covariance, shape (trials, 2).
+def draws(trial: Trial, data: Any, trials: int, rng: np.random.Generator, where: str, workers: int = 1) -> Array:
+    """Run trials; return <w, w_*> and the length of w's rest, in the metric of the covariance, shape (trials, 2).
 
-    The rows are (0, 1) where no sample was kept. Raises ValueError for bad `trials`, `workers` or `rng`, and for a
-    setting that cannot be sent to other processes.
+    A row is (0, 1) where no sample was kept. Raises ValueError for bad `trials`, `workers` or `rng`, and for `data`
+    that cannot be sent to other processes.
     """
     if not isinstance(rng, np.random.Generator):
         raise ValueError(
             f"{where}: got rng={rng!r}; allowed numpy.random.Generator; do pass rng=numpy.random.default_rng(seed)"
         )
-    for name, value, least, do in (
-        ("trials", trials, 2, "ask for more (an error bar needs two)"),
-        ("workers", workers, 1, "pass the number of processes"),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"{where}: got {name}={value!r}; allowed whole numbers >= {least}; do {do}")
+    whole(where, "trials", trials, 2, "ask for more (an error bar needs two)")
+    whole(where, "workers", workers, 1, "pass the number of processes")
     children = rng.spawn(trials)
     if workers == 1:
-        return _some(trial, setting, children)
+        return _run(trial, data, children)
     try:
-        pickle.dumps(setting)
+        pickle.dumps(data)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ValueError(
             f"{where}: got workers={workers} with a rule or loss that cannot be pickled ({error}); allowed functions "
             "defined at the top of a module; do define it there, or pass workers=1"
         ) from None
     shares = [children[k::workers] for k in range(min(workers, trials))]
-    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
-        parts = list(pool.map(_some, repeat(trial), repeat(setting), shares))
     pairs = np.empty((trials, 2))
-    for k, part in enumerate(parts):
-        pairs[k::workers] = part
+    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
+        for k, share in enumerate(pool.map(_run, repeat(trial), repeat(data), shares)):
+            pairs[k::workers] = share
     return pairs
 
 
-def _some(trial: Trial, setting: Any, children: list[np.random.Generator]) -> Array:
+def _run(trial: Trial, data: Any, children: list[np.random.Generator]) -> Array:
+    """Run one trial per generator, with linear algebra on one thread."""
     with threadpool_limits(limits=1, user_api="blas"):
-        return np.array([trial(setting, child) for child in children])
+        return np.array([trial(data, child) for child in children])
 
 
-def whole_setting(problem: Problem, where: str) -> tuple[int, int, float]:
-    """n, d and lam as plain numbers; ValueError unless the problem is scalar and whole."""
+def finite_sizes(problem: Problem, where: str) -> tuple[int, int, float]:
+    """Return n, d and lam as plain numbers; ValueError unless the problem is scalar and n, d are whole."""
     if problem.shape != ():
         raise ValueError(
             f"{where}: got a problem of shape {problem.shape}; allowed scalar problems; do simulate one at a time"
         )
     n, d, lam = (float(v) for v in (problem.n, problem.d, problem.ridge))
-    for name, value, least in (("n", n, 1), ("d", d, 2)):
-        if value < least or not value.is_integer():
-            raise ValueError(f"{where}: got {name}={value}; allowed whole numbers >= {least}; do round it")
-    return int(n), int(d), lam
+    n, d = (int(v) if v.is_integer() else v for v in (n, d))
+    return whole(where, "n", n, 1, "round it"), whole(where, "d", d, 2, "round it"), lam
 
 
 def require_memory(need: float, n: int, d: int, where: str, do: str) -> None:
-    """ValueError unless `need` bytes are free."""
+    """Raise a ValueError unless `need` bytes are free."""
     have = _bytes_available()
     if need > have:
         raise ValueError(
@@ -191,7 +181,7 @@ def require_memory(need: float, n: int, d: int, where: str, do: str) -> None:
 
 
 def _bytes_available() -> float:
-    """Memory free to take: of the machine, and on Linux what is unused now and what the container may have at all."""
+    """Return the machine's memory; on Linux the least of it, the memory now unused and the container's limit."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else []
     meminfo, container = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
     if meminfo.exists():

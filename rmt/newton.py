@@ -1,19 +1,20 @@
-"""A few equations in as many unknowns, solved without knowing their derivatives."""
+"""Newton's method for a few equations in as many unknowns, without their derivatives."""
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+
+from rmt._check import Array
 
 __all__ = ["newton", "step_of"]
 
-Array = NDArray[np.float64]
 Equations = Callable[[Array], Array]
-STEPS = 60  # at most
-_SHORTEST = 0.01  # share of a step
+STEPS = 60  # most steps
+_SHORTEST = 0.01  # least share of a step
 
 
 def _jacobian(x: Array, gap: Array, equations: Equations, scale: Equations) -> Array:
+    """Return the derivative of the equations at x by forward differences, `gap` being their value there."""
     steps = 1e-5 * scale(x)
     return np.stack([(equations(x + step) - gap) / step.sum() for step in np.diag(steps)], axis=1)
 
@@ -21,11 +22,25 @@ def _jacobian(x: Array, gap: Array, equations: Equations, scale: Equations) -> A
 def newton(
     x: Array, equations: Equations, scale: Equations, aim: float, slopes: Array | None
 ) -> tuple[Array, float, int, Array]:
-    """Newton's method with Broyden's updates: the solution, the last step's length, their number, the derivative.
+    """Solve equations(x) = 0 by Newton's method with Broyden's updates of the derivative.
 
-    Lengths are relative to `scale`. A step is shortened until the next one, by the same derivative, is shorter
-    (Deuflhard's natural test: it does not depend on how well the equations are scaled); where that does not help the
-    derivative is taken anew, and where that does not help either the method gives up.
+    A step is shortened until the next step, by the same derivative, is shorter than it (Deuflhard's natural test, which
+    does not depend on the scale of the equations). Where that does not help the derivative is computed anew, and where
+    that does not help either the method gives up.
+
+    Args:
+        x: start, shape (k,).
+        equations: maps (k,) to (k,).
+        scale: the unit of each unknown at a given x; step lengths are relative to it.
+        aim: length of a step at which the method ends.
+        slopes: derivative to begin with, shape (k, k), or None.
+
+    Returns:
+        The solution, the length of the last step, the number of steps before it, and the derivative.
+
+    >>> x, length, steps, _ = newton(np.array([1.0]), lambda x: x**2 - 2, np.abs, 1e-9, None)
+    >>> float(x[0].round(9)), length < 1e-9
+    (1.414213562, True)
     """
     gap = equations(x)
     fresh = slopes is None
@@ -55,7 +70,7 @@ def newton(
 
 
 def step_of(slopes: Array, gap: Array) -> Array:
-    """Newton's step; infinite where the derivative is singular."""
+    """Return Newton's step -slopes^{-1} gap; infinite where the derivative is singular."""
     try:
         return np.asarray(-np.linalg.solve(slopes, gap))
     except np.linalg.LinAlgError:

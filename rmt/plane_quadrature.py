@@ -1,26 +1,25 @@
-"""The expectations of `rmt.convex`: double integrals over a projection g and a score, split where they change fast."""
+"""The expectations of `rmt.convex`: double integrals over a projection g and a margin, split where they change fast."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from rmt._check import Array
 from rmt.losses import Loss
-from rmt.pruning import normal_pdf, tangent
+from rmt.pruning import tangent
+from rmt.quadrature import SATURATED, legendre, normal_pdf
 
-__all__ = ["Case", "Forces", "Point", "forces"]
+__all__ = ["Classifier", "Forces", "ScalarProblem", "forces"]
 
-Array = NDArray[np.float64]
-_FAR = 7.5  # varphi(7.5) is 2e-13
+_FAR = 7.5  # varphi(7.5) is 2e-13: the integrals stop here
 _BASE = (-4.6, -2.7, -1.3, 0.0, 1.3, 2.7, 4.6)
-_RATIO = 4.0  # of neighbouring distances from a fast change
-_FLAT = 40.0  # Phi beyond it is 0 or 1
+_RATIO = 4.0  # ratio of neighbouring distances from a fast change
 
 
-class Case(NamedTuple):
-    """One scalar problem: as in `Problem`, with the rule as a function of g and the points +-g where it jumps."""
+class ScalarProblem(NamedTuple):
+    """A scalar `Problem`, with the rule as a function of g and the points +-kinks where it jumps."""
 
     phi: float
     lam: float
@@ -31,8 +30,8 @@ class Case(NamedTuple):
     loss: Loss
 
 
-class Point(NamedTuple):
-    """A classifier of the theory."""
+class Classifier(NamedTuple):
+    """A candidate solution of the four equations (see `rmt.convex`)."""
 
     a1: float
     a2: float
@@ -41,39 +40,39 @@ class Point(NamedTuple):
 
 
 class Forces(NamedTuple):
-    """E[q f g], E[q f h], E[q f^2] and t = E[q l''(u)/(1 + V l''(u))]."""
+    """E[q f g], E[q f h], E[q f^2] and chi = E[q l''(zeta)/(1 + V l''(zeta))]."""
 
     fg: float
     fh: float
     ff: float
-    t: float
+    chi: float
 
 
-def forces(at: Point, case: Case, order: int) -> Forces:
-    """The four expectations, by `order` nodes a panel.
+def forces(at: Classifier, problem: ScalarProblem, order: int) -> Forces:
+    """Return the four expectations, computed with `order` nodes a panel.
 
-    Given g, let a2 h + sigma Z = s W with W standard normal. Then h is normal with mean kappa W and variance nu^2
-    (kappa = a2/s, nu = sigma/s), and y = 1 (a factor 2 accounts for y = -1) cuts it below at -tau g, which leaves
-    P = Phi(e) and E[h; y = 1] = kappa W Phi(e) + nu varphi(e) with e = (tau g + kappa W)/nu.
+    Given g, write a2 h + sigma Z = length W with W standard normal. Then h is normal with mean cos W and variance sin^2
+    (cos = a2/length, sin = sigma/length), and y = 1 (a factor 2 accounts for y = -1) cuts it below at -tau g, which
+    leaves P(y = 1) = Phi(e) and E[h; y = 1] = cos W Phi(e) + sin varphi(e) with e = (tau g + cos W)/sin.
 
-    As a function of W the integrand changes fast around e = 0 (on the scale nu/kappa) and where the proximal map bends
-    (width/s); as a function of g around 0 (1/tau) and where it bends at W = 0 (hypot(width, s)/a1).
+    As a function of W the integrand changes fast around e = 0 (on the scale sin/cos) and where the proximal map bends
+    (width/length); as a function of g around 0 (1/tau) and where the map bends at W = 0 (hypot(width, length)/a1).
     """
     a1, a2, sigma, V = at
-    s = float(np.hypot(a2, sigma))
-    kappa, nu = a2 / s, sigma / s
-    tau, slope = float(tangent(case.agreement)), abs(a1)
-    bends, width = np.array(case.loss.bends(V), dtype=np.float64), case.loss.width
+    length = float(np.hypot(a2, sigma))
+    cos, sin = a2 / length, sigma / length
+    tau = float(tangent(problem.agreement))
+    bends, width = np.array(problem.loss.bends(V), dtype=np.float64), problem.loss.width
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         fast = [(0.0, 1 / abs(tau) if tau else np.inf)]
-        fast += [(bend / a1, np.hypot(width, s) / slope) for bend in bends if slope]
-    signs = (1.0,) if case.label_aware else (-1.0, 1.0)
-    jumps = [sign * kink for kink in case.kinks for sign in signs]
-    low = 0.0 if case.label_aware else -_FAR
-    fixed = [e for e in (*_BASE, *jumps, low, _FAR) if low <= e]
+        fast += [(bend / a1, np.hypot(width, length) / abs(a1)) for bend in bends if a1]
+    signs = (1.0,) if problem.label_aware else (-1.0, 1.0)
+    jumps = [sign * kink for kink in problem.kinks for sign in signs]
+    low = 0.0 if problem.label_aware else -_FAR
+    fixed = [edge for edge in (*_BASE, *jumps, low, _FAR) if low <= edge]
     edges = np.unique(np.clip([*fixed, *_graded(fast)], low, _FAR))
     g, g_weight = _nodes(edges[:, None], order)  # (G, 1)
-    g, g_weight = g[:, 0], g_weight[:, 0] * case.keep(g[:, 0]) * normal_pdf(g[:, 0])
+    g, g_weight = g[:, 0], g_weight[:, 0] * problem.keep(g[:, 0]) * normal_pdf(g[:, 0])
     if not np.isfinite(tau):
         g_weight = g_weight * (tau * g > 0)
     used = g_weight > 0
@@ -81,21 +80,21 @@ def forces(at: Point, case: Case, order: int) -> Forces:
 
     inner = [np.broadcast_to(edge, g.shape) for edge in (-_FAR, *_BASE, _FAR)]
     for bend in bends:
-        inner += [(bend - a1 * g) / s + off for off in _offsets(width / s)]
-    if kappa and np.isfinite(tau):
-        inner += [-tau * g / kappa + off for off in _offsets(abs(nu / kappa))]
+        inner += [(bend - a1 * g) / length + offset for offset in _offsets(width / length)]
+    if cos and np.isfinite(tau):
+        inner += [-tau * g / cos + offset for offset in _offsets(abs(sin / cos))]
     W, weight = _nodes(np.sort(np.clip(np.stack(inner), -_FAR, _FAR), axis=0), order)  # (nodes, G)
     weight = weight * normal_pdf(W)
     if np.isfinite(tau):
-        e = np.clip((tau * g + kappa * W) / nu, -_FLAT, _FLAT)
+        e = np.clip((tau * g + cos * W) / sin, -SATURATED, SATURATED)
         P = ndtr(e)
-        H = kappa * W * P + nu * normal_pdf(e)
+        H = cos * W * P + sin * normal_pdf(e)
     else:
-        P, H = np.ones_like(W), kappa * W
-    omega = a1 * g + s * W
-    u = case.loss.prox(omega, V)
-    f = (u - omega) / V
-    curvature = case.loss.curvature(u)
+        P, H = np.ones_like(W), cos * W
+    xi = a1 * g + length * W
+    zeta = problem.loss.prox(xi, V)
+    f = (zeta - xi) / V
+    curvature = problem.loss.curvature(zeta)
     moments = [
         2 * float(g_weight @ (v * weight).sum(axis=0))
         for v in (f * P * g, f * H, f * f * P, P * curvature / (1 + V * curvature))
@@ -104,7 +103,7 @@ def forces(at: Point, case: Case, order: int) -> Forces:
 
 
 def _offsets(scale: float) -> list[float]:
-    """0 and +-scale, growing by a ratio up to where the normal density has nothing more to show."""
+    """Return 0 and +-scale, growing by a ratio up to the tails of the normal density; nothing for a large scale."""
     if not scale <= 1.5:
         return []
     steps: list[float] = []
@@ -117,14 +116,14 @@ def _offsets(scale: float) -> list[float]:
 
 
 def _graded(fast: Sequence[tuple[float, float]]) -> list[float]:
-    return [centre + off for centre, scale in fast for off in _offsets(scale)]
+    """Return panel edges around points of fast change, given as (centre, scale)."""
+    return [centre + offset for centre, scale in fast for offset in _offsets(scale)]
 
 
 def _nodes(edges: Array, order: int) -> tuple[Array, Array]:
     """Gauss-Legendre nodes and weights of the panels between `edges` (E, ...), both of shape ((E-1) order, ...)."""
-    x, w = np.polynomial.legendre.leggauss(order)
+    x, w = legendre(order)
     low, width = edges[:-1], np.diff(edges, axis=0)  # (E-1, ...)
     column = (-1, *(1,) * low.ndim)
-    nodes = low + width * ((x + 1) / 2).reshape(column)
-    weights = width * (w / 2).reshape(column)
+    nodes, weights = low + width * x.reshape(column), width * w.reshape(column)
     return nodes.reshape(-1, *low.shape[1:]), weights.reshape(-1, *low.shape[1:])

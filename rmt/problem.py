@@ -1,17 +1,17 @@
-"""`Problem`: the question that theory and simulation both answer."""
+"""`Problem`: one question for both theory and simulation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from rmt._check import Values, broadcast, frozen, require
 from rmt.curation import overlaps
-from rmt.losses import LOSSES, Loss, find
-from rmt.pruning import Rule
+from rmt.losses import Loss, named
+from rmt.pruning import KeepAll, Rule
 
 __all__ = ["Problem", "squared_only"]
 
-_ROUNDING = 1e-14  # of sines and cosines that a user computed
+_ROUNDING = 1e-14  # error of sines and cosines that a user computed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,26 +20,27 @@ class Problem:
 
     Samples x ~ N(0, I_d) carry the label y = sign(<x, w_g>) of a generator and are kept with probability q(<x, w_s>),
     q the `rule`, ||w_s|| = 1. The classifier is w = (X'DX/n + lam I)^{-1} X'DY/n with D = diag(kept or not): the ridge
-    is relative to the **pool** size n, not to the number of kept samples. With another `loss` l it is the minimiser of
-    (1/n) sum over kept samples of l(y <x, w>), plus lam/2 ||w||^2. It is tested against the truth, sign(<x, w_*>). The
-    defaults w_g = w_* = w_0 are the setting of Theorem 1 of arXiv 2502.15588; the others that of arXiv 2511.03492.
+    is relative to the **pool** size n, not to the number of kept samples. With another `loss` l the classifier
+    minimises (1/n) sum over kept samples of l(y <x, w>), plus lam/2 ||w||^2. Its test labels are the truth,
+    sign(<x, w_*>). The defaults w_g = w_* = w_0 are the setting of Theorem 1 of arXiv 2502.15588; other directions are
+    the setting of arXiv 2511.03492.
 
     Args:
         n: pool size, > 0. Theory takes real values (only d/n matters), simulation whole ones.
-        d: dimension of x, > 0, likewise.
+        d: dimension of x, > 0; real for theory, whole for simulation.
         ridge: lam, the penalty, > 0.
-        rule: which samples are kept, e.g. `rmt.KeepHard(0.3)`.
-        rho: cosine between the pruning direction w_s and the truth w_*, in [-1, 1]. Leave it out only for
-            `rmt.covariance`, where it follows from the vectors.
-        rho_generator: cosine between the generator w_g and the truth; 1 is a perfect one.
-        rho_agreement: cosine between w_s and w_g; left out it is rho rho_generator: pruner and generator err
-            independently.
+        rule: keep rule, e.g. `rmt.KeepHard(0.3)`.
+        rho: cosine between the pruning direction w_s and the truth w_*, in [-1, 1]. Leave it out for `rmt.covariance`,
+            where it follows from the vectors; with `KeepAll` it is irrelevant, and needed for label checks only.
+        rho_generator: cosine between the generator w_g and the truth; 1 is a perfect generator.
+        rho_agreement: cosine between w_s and w_g; by default rho rho_generator: pruner and generator err independently.
         label_aware: keep only samples on whose label the pruner agrees, y = sign(<x, w_s>). The keep fraction inside
-            the rule is then that before this test.
-        loss: "squared", l(m) = (1-m)^2/2; "logistic", log(1 + e^-m), the cross-entropy; "smoothed hinge"; or a `Loss`.
+            the rule is the one before this test.
+        loss: of the margin z = y <x, w>: "squared", (1-z)^2/2; "logistic", log(1 + e^-z), the cross-entropy; "smoothed
+            hinge"; or a `Loss`. `loss_function` is the resolved `Loss`.
 
-    All numbers, and the keep fraction inside the rule, broadcast against each other like NumPy arrays; arrays are
-    copied and frozen.
+    All numbers and the keep fraction inside the rule broadcast against each other like NumPy arrays; arrays are copied
+    and frozen.
 
     Raises:
         ValueError: a field is out of its range or not finite, the shapes do not broadcast, no three directions have
@@ -60,6 +61,7 @@ class Problem:
     rho_agreement: Values | None = None
     label_aware: bool = False
     loss: str | Loss = "squared"
+    loss_function: Loss = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("n", "d", "ridge"):
@@ -76,16 +78,16 @@ class Problem:
             raise ValueError(f"rmt.Problem: got rule={self.rule!r}; allowed keep rules; do pass e.g. rmt.KeepHard(0.3)")
         if not isinstance(self.label_aware, bool):
             raise ValueError(f"rmt.Problem: got label_aware={self.label_aware!r}; allowed True, False; do pass one")
-        find(self.loss, "rmt.Problem")
+        object.__setattr__(self, "loss_function", named(self.loss, "rmt.Problem"))
         broadcast("rmt.Problem", **self._numbers())
         if self.rho is not None:
             self._check_directions()
 
     def _check_directions(self) -> None:
-        """Three unit vectors with these cosines must exist, up to rounding; and some label must be agreed on."""
-        u, v = overlaps(*self.cosines)
+        """Raise a ValueError unless three unit vectors with these cosines exist, and the pruner agrees with a label."""
+        bound, overlap = overlaps(*self.cosines)
         require(
-            np.abs(v) <= u + _ROUNDING,
+            np.abs(overlap) <= bound + _ROUNDING,
             "rmt.Problem",
             "(rho, rho_generator, rho_agreement)",
             np.stack(np.broadcast_arrays(*self.cosines), axis=-1),
@@ -97,10 +99,10 @@ class Problem:
             require(agreement > -1, where, "rho_agreement", agreement, "more than -1 with label_aware", "flip w_s")
 
     def _numbers(self) -> dict[str, Values]:
-        """Every field that broadcasts, by name."""
+        """Return every field that broadcasts, by name."""
         names = ("n", "d", "ridge", "rho", "rho_generator", "rho_agreement")
-        given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value is not None} | {"rule": self.rule.p}
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None} | {"rule": self.rule.p}
 
     @property
     def phi(self) -> Values:
@@ -109,8 +111,14 @@ class Problem:
 
     @property
     def cosines(self) -> tuple[Values, Values, Values]:
-        """rho, rho_generator, rho_agreement (rho rho_generator where it was left out); ValueError without rho."""
+        """Return rho, rho_generator and rho_agreement, by default rho rho_generator.
+
+        `KeepAll` without rho gets the truth as its pruning direction: it prunes nothing along any. Every other rule
+        without rho, and a label check without it, is a ValueError.
+        """
         if self.rho is None:
+            if isinstance(self.rule, KeepAll) and self.rho_agreement is None and not self.label_aware:
+                return 1.0, self.rho_generator, self.rho_generator
             raise ValueError(
                 "rmt.Problem: got no rho; allowed cosines in [-1, 1]; "
                 "do pass rho=..., or use rmt.covariance, where it follows from the vectors"
@@ -120,14 +128,15 @@ class Problem:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the answers: that of all fields broadcast together."""
+        """Shape of all fields broadcast together, and of every result."""
         return np.broadcast_shapes(*(np.shape(value) for value in self._numbers().values()))
 
 
-def squared_only(problem: Problem, where: str) -> None:
-    """ValueError unless the loss is the squared one."""
-    if find(problem.loss, where) is not LOSSES["squared"]:
-        raise ValueError(
-            f"{where}: got loss={problem.loss!r}; allowed 'squared', for which it has a closed form; "
-            "do use rmt.error_rate or rmt.convex.solve for other losses"
-        )
+def squared_only(
+    problem: Problem,
+    where: str,
+    do: str = "use rmt.error_rate or rmt.convex.solve for other losses, which have no closed form",
+) -> None:
+    """Raise a ValueError unless the loss is the squared one."""
+    if not problem.loss_function.squared:
+        raise ValueError(f"{where}: got loss={problem.loss!r}; allowed 'squared'; do {do}")

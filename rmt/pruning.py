@@ -1,4 +1,4 @@
-"""Keep rules q and their Gaussian moments: all that a rule contributes to the theory.
+"""Keep rules q and their four Gaussian moments, through which alone a rule enters the theory.
 
 With G ~ N(0, 1) the projection of x on the pruning direction, tau = rho/sqrt(1-rho^2), varphi, Phi the normal pdf, cdf:
 
@@ -13,21 +13,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import erf, erfc, erfinv, gammainc, ndtri
 
-from rmt._check import Values, frozen, require
+from rmt._check import Array, Values, frozen, require
+from rmt.quadrature import PDF0, legendre, normal_pdf
 
-__all__ = ["KeepAll", "KeepEasy", "KeepHard", "Rule", "RuleMoments", "fraction", "normal_pdf", "sine", "tangent"]
+__all__ = ["KeepAll", "KeepEasy", "KeepHard", "Rule", "RuleMoments", "fraction", "sine", "tangent"]
 
-Array = NDArray[np.float64]
-_PDF0 = 1 / np.sqrt(2 * np.pi)  # varphi(0)
 _SQRT2 = np.sqrt(2.0)
-_NODES, _WEIGHTS = ((v + shift) / 2 for v, shift in zip(np.polynomial.legendre.leggauss(24), (1, 0), strict=True))
+_NODES, _WEIGHTS = legendre(24)
 
 
 class RuleMoments(NamedTuple):
-    """p, gamma, beta, beta_t of a rule at one alignment (see the module's docstring)."""
+    """The moments p, gamma, beta and beta_t of a rule at the alignment rho; the module's docstring defines them."""
 
     p: Array
     gamma: Array
@@ -37,7 +35,7 @@ class RuleMoments(NamedTuple):
 
 @runtime_checkable
 class Rule(Protocol):
-    """What theory and simulation ask of a keep rule, even in the projection u = <x, w_s>/||w_s||."""
+    """The interface of a keep rule: a function q of the projection u = <x, w_s>/||w_s|| with q(-u) = q(u)."""
 
     @property
     def p(self) -> Values:
@@ -45,7 +43,7 @@ class Rule(Protocol):
 
     @property
     def kinks(self) -> Any:
-        """The u > 0 where q jumps or bends, along the first axis; the other axes are those of `p`."""
+        """Points u > 0 where q jumps or bends, along the first axis; the other axes are those of `p`."""
 
     def keep_probability(self, u: Array) -> Array:
         """q(u) in [0, 1]; the last axes of `u` broadcast against `p`."""
@@ -60,7 +58,7 @@ def sine(rho: Values) -> Array:
 
 
 def tangent(rho: Values) -> Array:
-    """tau = rho / sqrt(1 - rho^2); infinite at |rho| = 1."""
+    """tau = rho / sqrt(1 - rho^2), infinite at |rho| = 1."""
     with np.errstate(divide="ignore"):
         return np.asarray(rho) / sine(rho)
 
@@ -71,8 +69,8 @@ class KeepHard:
 
     Lemmas 1 and 2 of arXiv 2502.15588. With a = sqrt(1-rho^2), e1 = 2 Phi(alpha/a) - 1, e2 = 2 Phi(tau alpha) - 1:
     p = 2 Phi(alpha) - 1, gamma = p - 2 alpha varphi(alpha), beta = 2 varphi(0) a e1 and
-    beta_t = 2 (rho varphi(0) e1 - varphi(alpha) e2). As these cancel for p -> 0, gamma comes from its chi-square form
-    P(chi2_3 <= alpha^2), and beta_t from its integral wherever alpha < 1.
+    beta_t = 2 (rho varphi(0) e1 - varphi(alpha) e2). The last two cancel for p -> 0: gamma is computed in its
+    chi-square form P(chi2_3 <= alpha^2), and beta_t as an integral wherever alpha < 1.
 
     Args:
         p: keep fraction, in (0, 1]; may be an array.
@@ -107,10 +105,10 @@ class KeepHard:
         alpha, a = self.threshold, sine(rho)
         x, tau_alpha = _scaled(alpha, rho)
         e1, e2 = erf(x / _SQRT2), erf(tau_alpha / _SQRT2)
-        direct = 2 * (rho * _PDF0 * e1 - normal_pdf(alpha) * e2)
+        direct = 2 * (rho * PDF0 * e1 - normal_pdf(alpha) * e2)
         beta_t = np.where(alpha < 1, _hard_beta_t_small(np.minimum(alpha, 1.0), rho), direct)
         gamma = gammainc(1.5, alpha**2 / 2)
-        return RuleMoments(np.asarray(self.p), gamma, 2 * _PDF0 * a * e1, beta_t)
+        return RuleMoments(np.asarray(self.p), gamma, 2 * PDF0 * a * e1, beta_t)
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,8 @@ class KeepEasy:
     Args:
         p: keep fraction, in (0, 1]; may be an array.
 
-    Limits: p = 1 is `KeepAll`. Accuracy: about 1e-14 relative for p >= 1e-6 (the tail of
-    beta at alpha >> a: 1e-16 (alpha/a)^2).
+    Limits: p = 1 is `KeepAll`. Accuracy: about 1e-14 relative for p >= 1e-6; where alpha >> a, beta is a Gaussian tail
+    and has 1e-16 (alpha/a)^2.
 
     Raises:
         ValueError: p outside (0, 1].
@@ -156,14 +154,14 @@ class KeepEasy:
         x, tau_alpha = _scaled(alpha, rho)
         e1, e2 = erfc(x / _SQRT2), erf(tau_alpha / _SQRT2)
         gamma = self.p + 2 * alpha * normal_pdf(alpha)
-        return RuleMoments(
-            np.asarray(self.p), gamma, 2 * _PDF0 * a * e1, 2 * (rho * _PDF0 * e1 + normal_pdf(alpha) * e2)
-        )
+        return RuleMoments(np.asarray(self.p), gamma, 2 * PDF0 * a * e1, 2 * (rho * PDF0 * e1 + normal_pdf(alpha) * e2))
 
 
 @dataclass(frozen=True)
 class KeepAll:
     """q(u) = 1: no pruning. p = gamma = 1, beta = 2 varphi(0) sqrt(1-rho^2), beta_t = 2 rho varphi(0).
+
+    No direction prunes, so that a `Problem` with this rule needs no rho.
 
     >>> KeepAll().moments(0.6).beta.round(6)
     np.float64(0.638308)
@@ -183,30 +181,28 @@ class KeepAll:
 
     def moments(self, rho: Values) -> RuleMoments:
         one = np.asarray(1.0)
-        return RuleMoments(one, one, 2 * _PDF0 * sine(rho), 2 * _PDF0 * np.asarray(rho))
+        return RuleMoments(one, one, 2 * PDF0 * sine(rho), 2 * PDF0 * np.asarray(rho))
 
 
 def fraction(where: str, p: Values) -> float | Array:
+    """Return a keep fraction as `frozen` does; ValueError outside (0, 1]."""
     value = frozen(where, "p", p)
     require((value > 0) & (value <= 1), where, "p", value, "keep fractions in (0, 1]", "pass the share of samples kept")
     return value
 
 
-def normal_pdf(u: Array) -> Array:
-    return _PDF0 * np.exp(-(u**2) / 2)
-
-
 def _scaled(alpha: Array, rho: Values) -> tuple[Array, Array]:
-    """(alpha / sqrt(1-rho^2), tau alpha), with their limits at alpha = 0, alpha = inf and |rho| = 1."""
+    """Return alpha / sqrt(1-rho^2) and tau alpha, with their limits at alpha = 0, alpha = inf and |rho| = 1."""
     with np.errstate(divide="ignore", invalid="ignore"):
         x = np.where(alpha == 0, 0.0, alpha / sine(rho))
         return x, np.where(np.asarray(rho) == 0, 0.0, rho * x)
 
 
 def _hard_beta_t_small(alpha: Array, rho: Values) -> Array:
-    """beta_t = 2 int_0^alpha g varphi(g) erf(tau g/sqrt(2)) dg of keep-hard for alpha <= 1, positive terms only.
+    """beta_t = 2 int_0^alpha g varphi(g) erf(tau g/sqrt(2)) dg of keep-hard for alpha <= 1, from positive terms only.
 
-    Up to g1, where the error function has become 1, by Gauss-Legendre (its 24 nodes give 1e-14); then in closed form.
+    The integral up to g1, where the error function becomes 1, is by Gauss-Legendre (24 nodes give 1e-14); the rest of
+    it is in closed form.
     """
     flat = 6 * _SQRT2  # erf(6) = 1 in double precision
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,6 +1,6 @@
-"""Keep rules without closed forms: soft selection, and any rule given as a function. Their moments are integrals.
+"""Keep rules without closed forms, soft selection and any function, whose moments are integrals.
 
-An even rule needs the half-line only. With tau = rho/sqrt(1-rho^2), varphi the normal pdf and G > 0 standard normal:
+A rule is even, so the integrals run over g > 0. With tau = rho/sqrt(1-rho^2) and varphi the normal pdf:
 
     p = 2 int q varphi    gamma = 2 int q g^2 varphi    beta = 4 int q varphi(tau g) varphi
     beta_t = 2 int q g erf(tau g/sqrt(2)) varphi
@@ -10,29 +10,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import erf
 
-from rmt._check import Values, frozen, require
-from rmt.pruning import KeepEasy, KeepHard, Rule, RuleMoments, fraction, normal_pdf, tangent
-from rmt.quadrature import Integral, half_normal, panel_edges
+from rmt._check import Array, Values, frozen, require
+from rmt.pruning import KeepEasy, KeepHard, Rule, RuleMoments, fraction, tangent
+from rmt.quadrature import SATURATED, Integral, half_normal, normal_pdf, panel_edges
 
 __all__ = ["KeepFunction", "SoftKeep", "rule_integral"]
 
-Array = NDArray[np.float64]
-_WORST = 1e-10  # relative error of an integral that is still returned
-_STRONGEST = 1000.0  # |power| of a soft rule
-_FLAT = 40.0  # Phi and varphi beyond it are 0 or 1
+_WORST = 1e-10  # largest relative error of an integral that is returned
+_STRONGEST = 1000.0  # largest |power| of a soft rule
 
 
 def rule_integral(rule: Rule, rho: Values, integrands: Callable[[Array, Array], Array], where: str) -> Integral:
-    """int_0^inf q(g) f(g, tau g) varphi(g) dg for the stacked f of `integrands`; ValueError if it is not accurate."""
+    """int_0^inf q(g) f(g, tau g) varphi(g) dg for the stacked f of `integrands`; ValueError beyond 1e-10 relative."""
     tau = tangent(rho)
 
     def f(g: Array) -> Array:
         with np.errstate(invalid="ignore"):  # 0 * inf, where g underflows
-            scaled = np.where(g == 0, 0.0, np.clip(tau * g, -_FLAT, _FLAT))
+            scaled = np.where(g == 0, 0.0, np.clip(tau * g, -SATURATED, SATURATED))
         return rule.keep_probability(g) * integrands(g, scaled)
 
     result = half_normal(f, panel_edges(np.asarray(rule.kinks), tau))
@@ -50,6 +47,8 @@ def rule_integral(rule: Rule, rho: Values, integrands: Callable[[Array, Array], 
 
 
 def _moments(rule: Rule, rho: Values, where: str) -> Integral:
+    """p, gamma, beta and beta_t of a rule, by quadrature."""
+
     def integrands(g: Array, scaled: Array) -> Array:
         one = np.ones(np.broadcast_shapes(g.shape, scaled.shape))
         return np.stack([2 * one, 2 * g**2 * one, 4 * normal_pdf(scaled), 2 * g * erf(scaled / np.sqrt(2))])
@@ -59,16 +58,16 @@ def _moments(rule: Rule, rho: Values, where: str) -> Integral:
 
 @dataclass(frozen=True)
 class SoftKeep:
-    """q(u) = min(1, C (sigma(u) (1 - sigma(u)))^w), sigma the logistic function, C such that E[q] = p.
+    """q(u) = min(1, C (s(u) (1 - s(u)))^w), s the logistic function, C such that E[q] = p.
 
     The rule of Kolossov, Montanari and Tandon (2024): power w > 0 prefers hard samples, w < 0 easy ones, w = 0 keeps
-    the fraction p by coin. C grows until the fraction is p; where C (..)^w passes 1 the sample is certainly kept.
+    the fraction p by coin. A sample is certainly kept where C (s (1 - s))^w exceeds 1.
 
     Args:
         p: keep fraction, in (0, 1]; may be an array.
         power: w, in [-1000, 1000].
 
-    Limits: w -> inf is not `KeepHard` unless q reaches 1 (at small p a narrower and narrower bell); p = 1 is `KeepAll`.
+    Limits: p = 1 is `KeepAll`. w -> inf is `KeepHard` only if q reaches 1; at small p it is an ever narrower bell.
     Accuracy: adaptive quadrature, about 1e-12 relative.
 
     Raises:
@@ -108,12 +107,12 @@ def _log_cosh(u: Array) -> Array:
 
 
 def _soft(u: Array, log_scale: Array, power: float) -> Array:
-    """min(1, exp(log_scale) cosh(u/2)^(-2 power)); 4 sigma (1 - sigma) = cosh(u/2)^-2."""
+    """q(u) = min(1, exp(log_scale) cosh(u/2)^(-2 power)), as 4 s (1 - s) = cosh(u/2)^-2."""
     return np.exp(np.minimum(0.0, log_scale - 2 * power * _log_cosh(u / 2)))
 
 
 def _reach(log_scale: Array, power: float) -> Array:
-    """The u > 0 with exp(log_scale) cosh(u/2)^(-2 power) = 1; 0 where there is none."""
+    """Solve exp(log_scale) cosh(u/2)^(-2 power) = 1 for u > 0; 0 where there is no solution."""
     if power == 0:
         return np.zeros_like(log_scale)
     x = np.maximum(log_scale / (2 * power), 0.0)
@@ -121,7 +120,7 @@ def _reach(log_scale: Array, power: float) -> Array:
 
 
 def _log_scale(p: float, power: float) -> float:
-    """log C 4^-w: solves E[q] = p, increasing in it."""
+    """Solve E[q] = p for log C 4^-w; the keep fraction increases with it."""
     if power == 0:
         return float(np.log(p))
     if p == 1:
@@ -132,7 +131,8 @@ def _log_scale(p: float, power: float) -> float:
         edges = panel_edges(_reach(scale, power)[None], np.asarray(0.0))
         return float(2 * half_normal(lambda g: _soft(g, scale, power)[None], edges).value[0] / p - 1)
 
-    threshold = (KeepHard if power > 0 else KeepEasy)(p).threshold  # q = 1 up to, or from, here on alone keeps p
+    # an upper end: q = 1 up to the threshold of keep-hard, or beyond the threshold of keep-easy, gives E[q] >= p
+    threshold = (KeepHard if power > 0 else KeepEasy)(p).threshold
     high = float(2 * power * _log_cosh(np.asarray(threshold) / 2))
     step = 1.0
     while surplus(high - step) > 0:
@@ -142,13 +142,13 @@ def _log_scale(p: float, power: float) -> float:
 
 @dataclass(frozen=True)
 class KeepFunction:
-    """Keep a sample whose projection on the pruning direction is u with the probability q(u) that a function gives.
+    """Keep a sample with probability q(u), a given function of its projection u on the pruning direction.
 
     Args:
         q: takes an array of u and returns probabilities in [0, 1] of the same shape; even, q(-u) = q(u).
-        kinks: the u > 0 where q jumps or bends. Jumps that are not listed are found by bisection, at some cost.
+        kinks: points u > 0 where q jumps or bends. Jumps that are not listed are found by bisection, at some cost.
 
-    `error` estimates the absolute error of p; that of all moments is refused beyond 1e-10 of the largest.
+    Accuracy: `error` estimates the absolute error of p; no moment's error exceeds 1e-10 of the largest moment.
 
     Raises:
         ValueError: q is not even, leaves [0, 1], keeps (next to) nothing, returns another shape, or is too rough.
@@ -177,7 +177,7 @@ class KeepFunction:
         object.__setattr__(self, "error", error)
 
     def keep_probability(self, u: Array) -> Array:
-        """q(u), checked at every u it is asked for."""
+        """Return q(u), checked for its shape, its range and evenness at every u."""
         right, left = (np.asarray(self.q(side), dtype=np.float64) for side in (u, -u))
         if right.shape != np.shape(u):
             raise ValueError(

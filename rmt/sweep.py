@@ -1,20 +1,20 @@
-"""Sweeps in JAX: the exact law of the closed-form rules, a million error rates a second, and its gradients.
+"""Sweeps in JAX: the law of the closed-form rules, a million error rates a second, and its gradients.
 
-The only module that needs jax: pip install "deliberate-practice[sweep]". The law is Theorem 1 of arXiv 2502.15588 in a
-form without large or cancelling numbers, so that gradients keep their digits as well. With 1/m = p/(1+delta) + lam and
+Only this module needs jax: pip install "deliberate-practice[sweep]". The law is Theorem 1 of arXiv 2502.15588 in a form
+without large or cancelling numbers, so that gradients keep their digits as well. With 1/m = p/(1+delta) + lam and
 delta = phi m, put L = lam (1+delta), eta = 1/(1+delta). Then m = (1+delta)/(p+L), which gives
 
     eta = 1 - phi/(p+L),   hence   L^2 - (phi + lam - p) L - lam p = 0   and   eta = lam/L,
 
-and R = (1+delta)/(S+L), phi m'/(1+delta)^2 = phi/((p+L)(eta p+L)). The factor 1+delta, which diverges without ridge, is
-gone: L is the ridge with which the population's regression shrinks as much. It tends to lam for endless data, and to
+and R = (1+delta)/(S+L), phi m'/(1+delta)^2 = phi/((p+L)(eta p+L)). The factor 1+delta, which diverges without ridge,
+cancels. L is the ridge at which the population's regression shrinks as much; it tends to lam for endless data, and to
 max(phi - p, 0) without ridge. With b = beta/sqrt(1-rho^2), w tends to
 
     <w, w_s> = beta_t/(gamma+L) = w1,   <w, rest of w_0> = sqrt(1-rho^2) w2,   w2 = b/(p+L)
     Q = p - w1^2 (gamma+2L) - (1-rho^2) w2^2 (p+2L),   noise = phi Q/((p+L)(eta p+L))
     tan(pi error) = sqrt((1-rho^2)(w1 - rho w2)^2 + noise) / (rho w1 + (1-rho^2) w2)
 
-where sqrt(1-rho^2) only enters squared: the error is smooth in rho up to rho = +-1.
+where sqrt(1-rho^2) occurs squared only: the error is smooth in rho up to rho = +-1.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rmt._check import Values, plain
-from rmt.generalization import Margin, checked
+from rmt._check import Array, Values, finite, plain
 from rmt.problem import Problem
 from rmt.pruning import KeepAll, KeepEasy, KeepHard
 
@@ -36,21 +34,20 @@ try:
 
     from rmt.sweep_moments import moments
 except ImportError as error:
-    do = 'pip install "deliberate-practice[sweep]", or use rmt.error_rate, which needs none'
+    do = 'pip install "deliberate-practice[sweep]", or use rmt.error_rate, which needs no jax'
     raise ImportError(f"rmt.sweep: got no jax ({error}); allowed an installed jax; do {do}") from error
 
 __all__ = ["Gradients", "double_precision", "error_rate", "gradients", "law"]
 
 KINDS = {KeepHard: "hard", KeepEasy: "easy", KeepAll: "all"}
-_LEAST, _BLOCK = 2**8, 2**17  # points at a time
-Array = NDArray[np.float64]
+_LEAST, _BLOCK = 2**8, 2**17  # least and largest number of points in a block
 Traced = Any  # a jax array or tracer
 
 
 class Gradients(NamedTuple):
     """The error rate and its partial derivatives, each a float or an array of the problem's shape.
 
-    The derivatives in n and d are -phi/n and 1/n times that in phi.
+    The derivatives in n and d follow from the one in phi: multiply it by -phi/n and by 1/n.
     """
 
     error_rate: Values
@@ -61,17 +58,24 @@ class Gradients(NamedTuple):
 
 
 def double_precision() -> AbstractContextManager[Any]:
-    """float64 in JAX for the duration of a `with` block; nothing is changed outside it, or at import."""
+    """Return a context manager in which JAX computes in float64; outside of it JAX keeps its settings."""
     return jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()  # type: ignore
 
 
 def error_rate(problem: Problem) -> Values:
-    """`rmt.error_rate` of a keep-hard, keep-easy or keep-all problem, compiled.
+    """arccos(m0 / sqrt(nu0)) / pi by compiled code: `rmt.error_rate` of a keep-hard, keep-easy or keep-all problem.
 
-    Theorem 1 of arXiv 2502.15588 in the form of this module's docstring; same arguments and answer as `rmt.error_rate`.
+    Theorem 1 of arXiv 2502.15588 in the form of this module's docstring. Grids are computed in blocks whose sizes are
+    powers of two: the first call with a size compiles for about a second.
 
-    Accuracy: less than 1e-10 relative from `rmt.error_rate` over its stated range. Grids are worked off in blocks whose
-    sizes are powers of two: the first call of a size compiles (about a second), later ones do not.
+    Args:
+        problem: `Problem` with one of these rules, squared loss, a perfect generator and no label checks; arrays
+            broadcast.
+
+    Returns:
+        A float, or an array of `problem.shape`, in [0, 1].
+
+    Accuracy: less than 1e-10 relative from `rmt.error_rate` over its stated range.
 
     Raises:
         ValueError: another rule, loss or generator, label-aware curation, or a result beyond double precision.
@@ -83,15 +87,24 @@ def error_rate(problem: Problem) -> Values:
     """
     where = "rmt.sweep.error_rate"
     kind, (p, phi, lam, rho) = _closed_form(problem, where)
-    parts = _blockwise(partial(_moments_jit, kind), p, rho)  # often far fewer than the grid has points
-    return _finite(_blockwise(lambda *x: (_angle_jit(*x),), p, phi, lam, rho, *parts)[0], where)
+    rule_moments = _blockwise(partial(_moments_jit, kind), p, rho)  # often far fewer points than the grid has
+    (errors,) = _blockwise(lambda *x: (_angle_jit(*x),), p, phi, lam, rho, *rule_moments)
+    finite(where, errors)
+    return plain(errors)
 
 
 def gradients(problem: Problem) -> Gradients:
     """The error rate and its derivatives in rho, ridge, p and phi = d/n, by `jax.grad` through `law`.
 
-    Limits: at rho = +-1 the derivative from inside. That in p is infinite for keep-hard at p = 1, where the samples
-    that are added lie at infinity, and 0 for keep-all. Accuracy: 1e-11 relative, or rounding of the largest dE/dlog x.
+    Args:
+        problem: as for `error_rate`.
+
+    Limits: at rho = +-1 the derivative in rho is one-sided, from inside. The derivative in p is infinite for keep-hard
+    at p = 1, where the added samples lie at infinity, and 0 for keep-all.
+    Accuracy: 1e-11 relative, or the rounding of the largest derivative dE/dlog x.
+
+    Raises:
+        ValueError: as for `error_rate`.
 
     >>> import rmt
     >>> problem = rmt.Problem(n=10, d=1, ridge=0.01, rule=rmt.KeepHard(0.3), rho=0.9)
@@ -99,16 +112,21 @@ def gradients(problem: Problem) -> Gradients:
     [0.148279, -0.327045, 6.31025, -0.973909, 0.916816]
     """
     where = "rmt.sweep.gradients"
-    kind, given = _closed_form(problem, where)
-    value, p, phi, ridge, rho = _blockwise(partial(_slopes_jit, kind), *given)
-    return Gradients(_finite(value, where), *(plain(v) for v in (rho, ridge, p, phi)))
+    kind, fields = _closed_form(problem, where)
+    errors, p, phi, ridge, rho = _blockwise(partial(_slopes_jit, kind), *fields)
+    finite(where, errors)
+    return Gradients(*map(plain, (errors, rho, ridge, p, phi)))
 
 
 def law(kind: str, p: Traced, phi: Traced, lam: Traced, rho: Traced) -> Traced:
     """The error rate as a pure JAX function: elementwise, broadcasting, for `jax.jit`, `jax.vmap` and `jax.grad`.
 
-    `kind` is "hard", "easy" or "all" (which ignores p); the others are keep fraction, d/n, ridge and cosine, unchecked.
-    Raises ValueError for an unknown kind, or if not in float64: call it within `double_precision()`.
+    Args:
+        kind: "hard", "easy" or "all", the rule; "all" ignores p.
+        p, phi, lam, rho: keep fraction, d/n, ridge and cosine; their ranges are not checked.
+
+    Raises:
+        ValueError: an unknown kind, or a precision below float64: call it within `double_precision()`.
 
     >>> with double_precision():
     ...     slope = jax.jit(jax.vmap(jax.grad(partial(law, "easy"), argnums=3), in_axes=(None, None, None, 0)))
@@ -125,11 +143,11 @@ def law(kind: str, p: Traced, phi: Traced, lam: Traced, rho: Traced) -> Traced:
 
 
 def _angle(p: Traced, phi: Traced, lam: Traced, rho: Traced, gamma: Traced, b: Traced, beta_t: Traced) -> Traced:
-    """The error rate from the moments."""
-    B = (phi - p) + lam
-    total = jnp.where(B >= 0, B, -B) + jnp.hypot(B, 2 * jnp.sqrt(lam) * jnp.sqrt(p))
-    L = jnp.where(B >= 0, total / 2, 2 * lam * p / total)
-    eta = jnp.where(B >= 0, 2 * lam / total, total / (2 * p))
+    """The error rate from the moments, b = beta/sqrt(1-rho^2); L solves L^2 - linear L - lam p = 0."""
+    linear = (phi - p) + lam
+    total = jnp.where(linear >= 0, linear, -linear) + jnp.hypot(linear, 2 * jnp.sqrt(lam) * jnp.sqrt(p))
+    L = jnp.where(linear >= 0, total / 2, 2 * lam * p / total)
+    eta = jnp.where(linear >= 0, 2 * lam / total, total / (2 * p))
     a2 = (1 - rho) * (1 + rho)
     w1, w2 = beta_t / (gamma + L), b / (p + L)
     Q = p - w1**2 * (gamma + 2 * L) - a2 * w2**2 * (p + 2 * L)
@@ -142,15 +160,17 @@ _moments_jit, _angle_jit = jax.jit(moments, static_argnums=0), jax.jit(_angle)
 
 @partial(jax.jit, static_argnums=0)
 def _slopes_jit(kind: str, *x: Traced) -> tuple[Traced, ...]:
+    """The error rate and its derivatives in p, phi, lam and rho."""
     value, pull = jax.vjp(partial(law, kind), *x)
     return value, *pull(jnp.ones_like(value))
 
 
 def _closed_form(problem: Problem, where: str) -> tuple[str, tuple[Values, ...]]:
-    """Kind of rule, and (p, phi, lam, rho)."""
+    """Return the kind of rule and (p, phi, lam, rho); ValueError for a problem without a closed form."""
     rho, generator, agreement = problem.cosines
-    labels_of_truth = np.all(np.asarray(generator) == 1) and np.all(np.asarray(agreement) == np.asarray(rho))
-    if type(problem.rule) not in KINDS or problem.label_aware or not labels_of_truth or problem.loss != "squared":
+    true_labels = np.all(np.asarray(generator) == 1) and np.all(np.asarray(agreement) == np.asarray(rho))
+    squared = problem.loss_function.squared
+    if type(problem.rule) not in KINDS or problem.label_aware or not true_labels or not squared:
         raise ValueError(
             f"{where}: got {problem!r}; allowed KeepHard, KeepEasy or KeepAll, squared loss, a perfect generator and "
             "no label-aware curation; do use rmt.error_rate"
@@ -158,21 +178,16 @@ def _closed_form(problem: Problem, where: str) -> tuple[str, tuple[Values, ...]]
     return KINDS[type(problem.rule)], (problem.rule.p, problem.phi, problem.ridge, rho)
 
 
-def _finite(value: Array, where: str) -> Values:
-    checked(Margin(value, np.ones_like(value), value), where)
-    return plain(value)
-
-
-def _blockwise(function: Callable[..., Any], *given: Any) -> list[Array]:
-    """A jitted elementwise `function` over arrays broadcast together, by blocks whose sizes are powers of two."""
-    shape = np.broadcast_shapes(*map(np.shape, given))
-    columns = [np.ravel(np.broadcast_to(np.asarray(v, dtype=np.float64), shape)) for v in given]
-    parts = []
+def _blockwise(function: Callable[..., Any], *fields: Any) -> list[Array]:
+    """Apply a jitted elementwise `function` to fields broadcast together, in blocks whose sizes are powers of two."""
+    shape = np.broadcast_shapes(*map(np.shape, fields))
+    columns = [np.ravel(np.broadcast_to(np.asarray(v, dtype=np.float64), shape)) for v in fields]
+    results = []
     with double_precision():
         for start in range(0, max(len(columns[0]), 1), _BLOCK):
             block = [column[start : start + _BLOCK] for column in columns]
             count = len(block[0])
             size = max(_LEAST, 1 << (count - 1).bit_length())
             result = function(*(v if count == size else np.resize(v, size) for v in block))
-            parts.append([np.asarray(v)[:count] for v in result])
-    return [np.reshape(np.concatenate(pieces), shape)[()] for pieces in zip(*parts, strict=True)]
+            results.append([np.asarray(v)[:count] for v in result])
+    return [np.reshape(np.concatenate(pieces), shape)[()] for pieces in zip(*results, strict=True)]

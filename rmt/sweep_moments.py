@@ -1,9 +1,9 @@
-"""The moments of the closed-form rules in JAX, with their derivatives: a part of `rmt.sweep`.
+"""Moments of the closed-form rules in JAX, with their derivatives, for `rmt.sweep`.
 
-The formulas are those of `rmt.pruning`, accurate and quick once compiled. With X = alpha/sqrt(1-rho^2),
-b = beta/sqrt(1-rho^2) and the upper sign for keep-hard, the derivatives are closed, too:
+The formulas of `rmt.pruning` are evaluated in forms that are accurate and compile to fast code. With
+X = alpha/sqrt(1-rho^2), b = beta/sqrt(1-rho^2) and the upper sign for keep-hard, the derivatives are closed, too:
 
-    d gamma/dp = alpha^2                                  for d/dp E[q f(G)] = f(alpha), f even, under either rule
+    d gamma/dp = alpha^2                                  as d/dp E[q f(G)] = f(alpha) for even f, under either rule
     d b/dp = 2 varphi(rho X)/sqrt(1-rho^2)                d b/drho = +-4 varphi(0) varphi(X) X rho/(1-rho^2)
     d beta_t/dp = alpha (2 Phi(rho X) - 1)                d beta_t/drho = 2 varphi(0) P(chi2_3 <= X^2), keep-easy: 1 - P
 """
@@ -16,17 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf, erfc, erfinv, ndtri
 
+from rmt.quadrature import PDF0, SATURATED, legendre
+
 __all__ = ["moments"]
 
-_PDF0, _SQRT2 = float(1 / np.sqrt(2 * np.pi)), float(np.sqrt(2))
-_FAR = 40.0  # Phi and varphi beyond it are 0 or 1
-_TERMS = 25  # of the series of `_divided`, for y <= 2
-_NODES, _WEIGHTS = ((v + shift) / 2 for v, shift in zip(np.polynomial.legendre.leggauss(6), (1, 0), strict=True))
+_PDF0, _SQRT2 = float(PDF0), float(np.sqrt(2))
+_TERMS = 25  # terms of the series in `_divided`; enough for y <= 2
+_NODES, _WEIGHTS = legendre(6)
 Traced = Any  # a jax array or tracer
 
 
 def moments(kind: str, p: Traced, rho: Traced) -> tuple[Traced, Traced, Traced]:
-    """gamma, beta/sqrt(1-rho^2) and beta_t of the rule."""
+    """Return gamma, beta/sqrt(1-rho^2) and beta_t of the rule "hard", "easy" or "all"."""
     if kind == "all":
         return p, 2 * _PDF0 * p, 2 * _PDF0 * rho
     return _pruned(kind == "hard", p, rho)
@@ -34,7 +35,7 @@ def moments(kind: str, p: Traced, rho: Traced) -> tuple[Traced, Traced, Traced]:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _pruned(hard: bool, p: Traced, rho: Traced) -> tuple[Traced, Traced, Traced]:
-    """`moments` of keep-hard or keep-easy."""
+    """Return the `moments` of keep-hard or keep-easy."""
     alpha, X = _scales(hard, p, rho)[:2]
     if not hard:
         b = 2 * _PDF0 * erfc(X / _SQRT2)
@@ -45,7 +46,7 @@ def _pruned(hard: bool, p: Traced, rho: Traced) -> tuple[Traced, Traced, Traced]
 
 @_pruned.defjvp
 def _pruned_slopes(hard: bool, primals: tuple[Traced, Traced], tangents: tuple[Traced, Traced]) -> Any:
-    """See the module's docstring."""
+    """Return the moments and their derivatives along the tangents, by the formulas of the module's docstring."""
     (p, rho), (dp, drho) = primals, tangents
     alpha, X, a = _scales(hard, p, rho)
     along = _chi_square_3(X) if hard else erfc(X / _SQRT2) + 2 * X * _pdf(X)
@@ -57,14 +58,14 @@ def _pruned_slopes(hard: bool, primals: tuple[Traced, Traced], tangents: tuple[T
 
 
 def _scales(hard: bool, p: Traced, rho: Traced) -> tuple[Traced, Traced, Traced]:
-    """The threshold alpha, X = alpha/sqrt(1-rho^2), both cut where nothing changes any more, and sqrt(1-rho^2) > 0."""
+    """Return alpha, X = alpha/sqrt(1-rho^2) and sqrt(1-rho^2) > 0, the first two cut off where Phi is 1."""
     a = jnp.sqrt(jnp.maximum((1 - rho) * (1 + rho), 1e-200))
     if hard:
         alpha = jnp.where(p < 0.5, _SQRT2 * erfinv(jnp.minimum(p, 0.5)), -ndtri((1 - jnp.maximum(p, 0.5)) / 2))
-        alpha = jnp.minimum(alpha, _FAR)
+        alpha = jnp.minimum(alpha, SATURATED)
     else:
         alpha = -ndtri(p / 2)
-    return alpha, jnp.minimum(alpha / a, _FAR), a
+    return alpha, jnp.minimum(alpha / a, SATURATED), a
 
 
 def _pdf(u: Traced) -> Traced:
@@ -72,9 +73,9 @@ def _pdf(u: Traced) -> Traced:
 
 
 def _divided(y1: Traced, y2: Traced) -> Traced:
-    """(M(y1) - M(y2))/(y1 - y2) for M(y) = 1F1(1; 3/2; y) and 0 <= y2 <= y1 <= 2: positive terms only.
+    """(M(y1) - M(y2))/(y1 - y2) for M(y) = 1F1(1; 3/2; y) and 0 <= y2 <= y1 <= 2, from positive terms only.
 
-    M is the sum of y^k/(3/2)_k, and (y1^k - y2^k)/(y1 - y2) = h_k = y1 h_{k-1} + y2^{k-1}.
+    M(y) is the sum of y^k/(3/2)_k, and (y1^k - y2^k)/(y1 - y2) = h_k obeys h_k = y1 h_{k-1} + y2^{k-1}.
     """
     h, power, pochhammer = jnp.ones_like(y1), jnp.ones_like(y1), 1.5
     result = h / pochhammer
@@ -87,7 +88,7 @@ def _divided(y1: Traced, y2: Traced) -> Traced:
 
 
 def _chi_square_3(x: Traced) -> Traced:
-    """P(chi2_3 <= x^2) = 2 Phi(x) - 1 - 2 x varphi(x); for x < 2 from 2 Phi(x) - 1 = 2 x varphi(x) M(x^2/2)."""
+    """P(chi2_3 <= x^2) = 2 Phi(x) - 1 - 2 x varphi(x), for x < 2 through 2 Phi(x) - 1 = 2 x varphi(x) M(x^2/2)."""
     y = jnp.minimum(x, 2.0) ** 2 / 2
     return jnp.where(x < 2, 2 * x * _pdf(x) * y * _divided(y, 0.0 * y), erf(x / _SQRT2) - 2 * x * _pdf(x))
 
@@ -95,9 +96,9 @@ def _chi_square_3(x: Traced) -> Traced:
 def _hard_beta_t(alpha: Traced, X: Traced, rho: Traced, e1: Traced, e2: Traced) -> Traced:
     """beta_t = 2 (rho varphi(0) e1 - varphi(alpha) e2) of keep-hard, in one of three forms.
 
-    1. alpha >= 1: as it is.
-    2. X < 2: the error functions by M as above; X^2/2 - (rho X)^2/2 = alpha^2/2 takes the place of the difference.
-    3. Else |rho| > .86: e1 - e2, small as rho nears 1, by Gauss-Legendre between rho X and X.
+    1. alpha >= 1: this formula.
+    2. X < 2: the error functions through M as above, with X^2/2 - (rho X)^2/2 replaced by the equal alpha^2/2.
+    3. Otherwise |rho| > .86 and e1 - e2 is small: by Gauss-Legendre between rho X and X.
     """
     r = jnp.abs(rho)
     y1 = jnp.minimum(X, 2.0) ** 2 / 2

@@ -1,7 +1,7 @@
-"""The paper's algebra, proved by running it with sympy; `errata` lists what is printed wrong, with numbers.
+"""Proofs of the paper's algebra by sympy; `errata` lists its misprints with numbers.
 
-Every proof reduces "left - right" to the number 0, exactly, with symbols for all parameters. Sums of terms with square
-roots are rationalised by keeping m itself as the parameter: the equation 1/m = p/(1 + phi m) - z is linear in z and p.
+Every proof reduces "left - right" to the number 0, exactly, with symbols for all parameters. Taking m itself as the
+parameter avoids square roots: the equation 1/m = p/(1 + phi m) - z is linear in z and p.
 """
 
 from collections.abc import Callable
@@ -19,21 +19,22 @@ m, z, alpha, g = sp.symbols("m z alpha g", real=True)
 
 
 class Proof(NamedTuple):
-    """A statement, and the differences that must vanish for it to hold."""
+    """A statement, and the differences that must vanish if it holds."""
 
     statement: str
     remainders: tuple[sp.Expr, ...]
 
     @property
     def holds(self) -> bool:
+        """True if every difference is 0."""
         return all(remainder == 0 for remainder in self.remainders)
 
 
 def lemma_3() -> Proof:
     """m(z) = (p - phi - z - sqrt((p-phi-z)^2 - 4 phi z))/(2 phi z) solves 1/m = p/(1 + phi m) - z.
 
-    So does the stable form 2/(b + sqrt(b^2 + 4 phi lam)) with b = p + lam - phi, z = -lam: the two are equal. They are
-    positive for lam > 0, and the equation has one positive root: its two roots have the product -1/(phi lam) < 0.
+    With z = -lam it equals the stable form 2/(b + sqrt(b^2 + 4 phi lam)), b = p + lam - phi. Both are positive for
+    lam > 0, and the equation has one positive root, since its two roots have the product -1/(phi lam) < 0.
 
     >>> lemma_3().holds
     True
@@ -57,7 +58,7 @@ def lemma_3() -> Proof:
 def m_prime() -> Proof:
     """m'(z) = m/(p/(1+phi m) - z - m p phi/(1+phi m)^2) = m^2 (1+delta)/(1 - z m delta), delta = phi m.
 
-    The second form is what `rmt.marchenko_pastur` computes, with z = -lam.
+    `rmt.marchenko_pastur` computes the second form with z = -lam.
 
     >>> m_prime().holds
     True
@@ -78,27 +79,26 @@ def lemma_1_and_2() -> Proof:
     >>> lemma_1_and_2().holds
     True
     """
-    r, t = rho, sp.symbols("t", positive=True)  # t = tau; rho = t/sqrt(1+t^2)
-    a = sp.symbols("a", positive=True)
+    tau, a = sp.symbols("tau a", positive=True)  # rho = tau/sqrt(1+tau^2), a = 1/sqrt(1+tau^2)
     pdf = sp.Lambda(g, sp.exp(-(g**2) / 2) / sp.sqrt(2 * sp.pi))
     cdf = sp.Lambda(g, (1 + sp.erf(g / sp.sqrt(2))) / 2)
     pdf0 = pdf(0)
-    e1, e2 = 2 * cdf(alpha / a) - 1, 2 * cdf(t * alpha) - 1
+    e1, e2 = 2 * cdf(alpha / a) - 1, 2 * cdf(tau * alpha) - 1
     hard = {  # Lemma 1, and under it the integrand over both sides |g| = alpha
         2 * cdf(alpha) - 1: 2 * pdf(alpha),
         2 * cdf(alpha) - 1 - 2 * alpha * pdf(alpha): 2 * alpha**2 * pdf(alpha),
-        2 * pdf0 * a * e1: 4 * pdf(t * alpha) * pdf(alpha),
-        2 * (r * pdf0 * e1 - pdf(alpha) * e2): 2 * alpha * (cdf(t * alpha) - cdf(-t * alpha)) * pdf(alpha),
+        2 * pdf0 * a * e1: 4 * pdf(tau * alpha) * pdf(alpha),
+        2 * (rho * pdf0 * e1 - pdf(alpha) * e2): 2 * alpha * (cdf(tau * alpha) - cdf(-tau * alpha)) * pdf(alpha),
     }
     tail = 2 * (1 - cdf(alpha / a))
     easy = (  # Lemma 2
         2 * (1 - cdf(alpha)),
         2 * (1 - cdf(alpha)) + 2 * alpha * pdf(alpha),
         2 * pdf0 * a * tail,
-        2 * (r * pdf0 * tail + pdf(alpha) * e2),
+        2 * (rho * pdf0 * tail + pdf(alpha) * e2),
     )
-    everything = (1, 1, 2 * pdf0 * a, 2 * r * pdf0)
-    angle = {r: t / sp.sqrt(1 + t**2), a: 1 / sp.sqrt(1 + t**2)}
+    everything = (1, 1, 2 * pdf0 * a, 2 * rho * pdf0)
+    angle = {rho: tau / sp.sqrt(1 + tau**2), a: 1 / sp.sqrt(1 + tau**2)}
 
     def zero(expression: sp.Expr) -> sp.Expr:
         return sp.simplify(sp.powsimp(sp.expand(sp.simplify(expression.subs(angle)))))
@@ -110,7 +110,7 @@ def lemma_1_and_2() -> Proof:
 
 
 def theorem_1() -> tuple[sp.Expr, sp.Expr]:
-    """m0 and nu0 of Theorem 1 as functions of m alone: p and lam eliminated by Lemma 3's equation, lam kept."""
+    """Return m0 and nu0 of Theorem 1 in terms of m, p, phi, lam, rho and the rule's moments."""
     delta = phi * m
     slope = m**2 * (1 + delta) / (1 + lam * m * delta)
     mt = 1 / (gamma / (1 + delta) + lam)
@@ -123,7 +123,8 @@ def theorem_1() -> tuple[sp.Expr, sp.Expr]:
 def corollary_1() -> Proof:
     """Theorem 1 tends to Corollary 1 as lam -> 0, on both sides of the threshold p = phi.
 
-    Below it m -> 1/(p-phi): a = lim m0, b = lim nu0. Above it m ~ (1 - p/phi)/lam: a = lim lam m0, b = lim lam^2 nu0.
+    For phi < p, m -> 1/(p-phi), a = lim m0 and b = lim nu0. For phi > p, m ~ (1 - p/phi)/lam, a = lim lam m0 and
+    b = lim lam^2 nu0.
 
     >>> corollary_1().holds
     True
@@ -154,7 +155,7 @@ PROOFS: tuple[Callable[[], Proof], ...] = (lemma_3, m_prime, lemma_1_and_2, coro
 
 
 def prove() -> list[Proof]:
-    """Run every proof; ArithmeticError naming the first statement that does not hold, with what is left of it."""
+    """Run every proof; ArithmeticError with the first statement that does not hold, and its differences."""
     proofs = [proof() for proof in PROOFS]
     for proof in proofs:
         if not proof.holds:

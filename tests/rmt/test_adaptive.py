@@ -1,13 +1,11 @@
-"""Adaptive practice: the recursion against drawn rounds, fixed points put back into it, folds, limits, bad input."""
+"""Adaptive practice: the recursion against drawn rounds, fixed points, folds, limits and bad input."""
 
-import doctest
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import rmt
-from rmt import adaptive
 from rmt.adaptive import advance, fixed_points, recursion
 
 ONE = rmt.Problem(n=512, d=128, ridge=5e-3, rule=rmt.KeepHard(0.5), rho=0.8)
@@ -139,12 +137,9 @@ def test_without_pruning_every_start_is_forgotten():
         (lambda: recursion(replace(ONE, label_aware=True), 3), r"rmt\.adaptive\.recursion: got an imperfect generator"),
         (lambda: fixed_points(replace(ONE, rho_generator=0.9)), r"rmt\.adaptive\.fixed_points: got an imperfect"),
         (lambda: advance(replace(ONE, rho=None)), r"got no rho; allowed cosines"),
+        (lambda: recursion(replace(ONE, rho=None, rule=rmt.KeepAll()), 2), r"recursion: got no rho; .*; do pass rho"),
     ],
 )
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(adaptive).failed == 0

@@ -1,4 +1,4 @@
-"""The law of any convex loss: closed forms, its own equations by other means, Newton's method on data, bad input."""
+"""The law of any convex loss: closed forms, its equations by other means, Newton's method on data and bad input."""
 
 from dataclasses import replace
 
@@ -11,14 +11,14 @@ import rmt
 from rmt import convex, limits, newton
 from rmt.curation import coordinates
 from rmt.losses import LOSSES
-from rmt.plane_quadrature import Case, Point, forces
+from rmt.plane_quadrature import Classifier, ScalarProblem, forces
 
-FINITE_SIZE = 1.0  # C in C/d, as in test_rmt_monte_carlo
+FINITE_SIZE = 1.0  # C in C/d, as in test_monte_carlo.py
 
 
 def squared_again(**fields):
-    """The squared loss as a loss of one's own: it then goes through the four equations."""
-    loss = rmt.Loss(slope=lambda m: m - 1, curvature=np.ones_like, prox=lambda o, V: (o + V) / (1 + V))
+    """Return a problem whose own loss is the squared one, so that it is solved by the four equations."""
+    loss = rmt.Loss(slope=lambda zeta: zeta - 1, curvature=np.ones_like, prox=lambda xi, V: (xi + V) / (1 + V))
     return rmt.Problem(**fields, loss=loss)
 
 
@@ -35,9 +35,9 @@ def test_squared_loss_with_three_directions(label_aware):
     rule = rmt.KeepEasy(np.array([0.3, 0.7]))
     fields = {"n": 10, "d": 1, "ridge": 0.01, "rule": rule, "rho": 0.9, "rho_generator": 0.7, "rho_agreement": 0.6}
     problem = rmt.Problem(**fields, label_aware=label_aware)
-    found = convex.solve(problem)
-    np.testing.assert_allclose(found.value, rmt.error_rate(problem), rtol=1e-9)
-    assert found.converged.all()
+    solution = convex.solve(problem)
+    np.testing.assert_allclose(solution.value, rmt.error_rate(problem), rtol=1e-9)
+    assert solution.converged.all()
     again = squared_again(**fields, label_aware=label_aware)
     np.testing.assert_allclose(rmt.error_rate(again), rmt.error_rate(problem), rtol=1e-9)
 
@@ -45,52 +45,53 @@ def test_squared_loss_with_three_directions(label_aware):
 def test_v_is_delta():
     from rmt.marchenko_pastur import spectral
 
-    found = convex.solve(rmt.Problem(n=4, d=1, ridge=0.05, rule=rmt.KeepHard(0.5), rho=0.8))
-    assert pytest.approx(float(spectral(0.5, 0.25, 0.05).delta), rel=1e-9) == found.V
+    solution = convex.solve(rmt.Problem(n=4, d=1, ridge=0.05, rule=rmt.KeepHard(0.5), rho=0.8))
+    assert pytest.approx(float(spectral(0.5, 0.25, 0.05).delta), rel=1e-9) == solution.V
 
 
 @pytest.mark.parametrize("loss", ["logistic", "smoothed hinge"])
 def test_multiplying_the_equation_by_w(loss):
-    """lam sigma^2 = E[q f (u - y (a1 g + a2 h))], by samples: an identity that is not solved for."""
+    """lam sigma^2 = E[q f (zeta - y (a1 g + a2 h))], an identity that is not solved for, by Monte Carlo."""
     problem = rmt.Problem(n=4, d=1, ridge=0.02, rule=rmt.KeepHard(0.5), rho=0.8, loss=loss)
-    found = convex.solve(problem)
+    w = convex.solve(problem)
     rng = np.random.default_rng(0)
     g, h, Z = rng.standard_normal((3, 2_000_000))
     y = np.sign(0.8 * g + 0.6 * h)
-    plane = y * (found.a1 * g + found.a2 * h)
-    omega = plane + found.sigma * Z
-    u = LOSSES[loss].prox(omega, found.V)
-    f = (u - omega) / found.V
-    terms = problem.rule.keep_probability(g) * f * (u - plane)
-    assert abs(terms.mean() - 0.02 * found.sigma**2) < 4 * terms.std() / np.sqrt(len(terms)) < 0.01
-    for name, x in ((found.a1, g), (found.a2, h)):
+    plane = y * (w.a1 * g + w.a2 * h)
+    xi = plane + w.sigma * Z
+    zeta = LOSSES[loss].prox(xi, w.V)
+    f = (zeta - xi) / w.V
+    terms = problem.rule.keep_probability(g) * f * (zeta - plane)
+    assert abs(terms.mean() - 0.02 * w.sigma**2) < 4 * terms.std() / np.sqrt(len(terms)) < 0.01
+    for component, x in ((w.a1, g), (w.a2, h)):
         pull = problem.rule.keep_probability(g) * f * y * x
-        assert abs(pull.mean() - 0.02 * name) < 4 * pull.std() / np.sqrt(len(pull)) < 0.005
+        assert abs(pull.mean() - 0.02 * component) < 4 * pull.std() / np.sqrt(len(pull)) < 0.005
 
 
 def test_expectations_against_adaptive_quadrature():
-    """E[q f g] and t, written down in g and the whole score, by scipy."""
-    at, rho, alpha = Point(1.2, 0.7, 0.8, 0.6), 0.8, 0.5244
+    """E[q f g] and chi, written as integrals over g and W, by scipy."""
+    at, rho, alpha = Classifier(1.2, 0.7, 0.8, 0.6), 0.8, 0.5244
     keep = lambda g: (np.abs(g) <= alpha).astype(float)  # noqa: E731
-    case = Case(0.3, 0.1, keep, np.array([alpha]), rho, False, LOSSES["logistic"])
-    s, tau = np.hypot(at.a2, at.sigma), rho / 0.6
-    kappa, nu = at.a2 / s, at.sigma / s
+    problem = ScalarProblem(0.3, 0.1, keep, np.array([alpha]), rho, False, LOSSES["logistic"])
+    length, tau = np.hypot(at.a2, at.sigma), rho / 0.6
+    cos, sin = at.a2 / length, at.sigma / length
 
     def integral(weight):
-        def f(W, g):
-            u = LOSSES["logistic"].prox(np.array([at.a1 * g + s * W]), at.V)[0]
+        def integrand(W, g):
+            zeta = LOSSES["logistic"].prox(np.array([at.a1 * g + length * W]), at.V)[0]
             normal = np.exp(-(g * g + W * W) / 2) / (2 * np.pi)
-            return 2 * weight(g, u) * ndtr((tau * g + kappa * W) / nu) * normal
+            return 2 * weight(g, zeta) * ndtr((tau * g + cos * W) / sin) * normal
 
-        return dblquad(f, -alpha, alpha, -8, 8, epsabs=1e-10, epsrel=1e-10)[0]
+        return dblquad(integrand, -alpha, alpha, -8, 8, epsabs=1e-10, epsrel=1e-10)[0]
 
-    found = forces(at, case, 10)
-    assert found.fg == pytest.approx(integral(lambda g, u: g * expit(-u)), rel=1e-7)
-    bent = lambda u: expit(u) * expit(-u)  # noqa: E731
-    assert found.t == pytest.approx(integral(lambda _, u: bent(u) / (1 + at.V * bent(u))), rel=1e-7)
+    moments = forces(at, problem, 10)
+    assert moments.fg == pytest.approx(integral(lambda g, zeta: g * expit(-zeta)), rel=1e-7)
+    curvature = lambda zeta: expit(zeta) * expit(-zeta)  # noqa: E731
+    chi = integral(lambda _, zeta: curvature(zeta) / (1 + at.V * curvature(zeta)))
+    assert moments.chi == pytest.approx(chi, rel=1e-7)
 
 
-SEEN = {  # Newton's method on data against the law: d, ridge, rho, rule, loss, resolution
+SIMULATED = {  # Newton's method on data against the law: d, ridge, rho, rule, loss, resolution
     "logistic, hard": (4, 150, 0.01, 0.9, rmt.KeepHard(0.4), "logistic", 0.03),
     "logistic, all": (4, 150, 0.01, 0.9, rmt.KeepAll(), "logistic", 0.02),
     "logistic, N < d": (1, 150, 0.1, 0.7, rmt.KeepHard(0.5), "logistic", 0.03),
@@ -98,28 +99,27 @@ SEEN = {  # Newton's method on data against the law: d, ridge, rho, rule, loss, 
 }
 
 
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", SIMULATED)
 def test_simulation_agrees(name):
-    ratio, d, ridge, rho, rule, loss, resolution = SEEN[name]
+    ratio, d, ridge, rho, rule, loss, resolution = SIMULATED[name]
     problem = rmt.Problem(n=ratio * d, d=d, ridge=ridge, rule=rule, rho=rho, loss=loss)
-    found = rmt.simulate(problem, trials=16, rng=np.random.default_rng(1))
-    bound = 4 * found.stderr + FINITE_SIZE / d
-    gap = abs(found.mean - rmt.error_rate(problem))
+    estimate = rmt.simulate(problem, trials=16, rng=np.random.default_rng(1))
+    bound = 4 * estimate.stderr + FINITE_SIZE / d
+    gap = abs(estimate.mean - rmt.error_rate(problem))
     assert gap < bound < resolution
-    wrong = rmt.error_rate(replace(problem, loss="squared"))
     if name == "logistic, hard":
-        assert abs(found.mean - wrong) > 2 * abs(found.mean - rmt.error_rate(problem))
+        assert abs(estimate.mean - rmt.error_rate(replace(problem, loss="squared"))) > 2 * gap
 
 
 def test_label_aware_logistic_with_a_weak_generator():
     fields = {"n": 900, "d": 150, "ridge": 0.02, "rule": rmt.KeepEasy(0.6), "rho": 0.9, "rho_generator": 0.7}
     problem = rmt.Problem(**fields, rho_agreement=0.6, label_aware=True, loss="logistic")
-    found = rmt.simulate(problem, trials=16, rng=np.random.default_rng(1))
-    assert abs(found.mean - rmt.error_rate(problem)) < 4 * found.stderr + FINITE_SIZE / 150 < 0.03
+    estimate = rmt.simulate(problem, trials=16, rng=np.random.default_rng(1))
+    assert abs(estimate.mean - rmt.error_rate(problem)) < 4 * estimate.stderr + FINITE_SIZE / 150 < 0.03
 
 
 def test_limits_of_the_logistic_law():
-    """lam -> inf: the sum of signed samples, whatever the loss; rho -> -rho turns the pruner around."""
+    """lam -> inf is the sum of signed samples for every loss; rho -> -rho turns the pruner around."""
     fields = {"n": 5, "d": 1, "rule": rmt.KeepHard(0.4), "rho": 0.7}
     strong = [rmt.error_rate(rmt.Problem(**fields, ridge=1e6, loss=loss)) for loss in ("logistic", "squared")]
     assert strong[0] == pytest.approx(strong[1], rel=1e-5)
@@ -138,11 +138,11 @@ def test_an_own_prox_equals_newtons():
     fields = {"n": 5, "d": 1, "ridge": 0.01, "rule": rmt.KeepHard(0.4), "rho": 0.7}
     ways = [rmt.error_rate(rmt.Problem(**fields, loss=loss)) for loss in (plain, "logistic")]
     assert ways[0] == pytest.approx(ways[1], rel=1e-9)
-    omega = np.linspace(-300, 300, 2001)
+    xi = np.linspace(-300, 300, 2001)
     for name, loss in LOSSES.items():
         for V in (1e-9, 0.3, 40.0, 1e5):
-            u = loss.prox(omega, V)
-            np.testing.assert_allclose(u + V * loss.slope(u), omega, rtol=1e-12, atol=1e-12 * (1 + V), err_msg=name)
+            zeta = loss.prox(xi, V)
+            np.testing.assert_allclose(zeta + V * loss.slope(zeta), xi, rtol=1e-12, atol=1e-12 * (1 + V), err_msg=name)
 
 
 GOOD = {"n": 5, "d": 1, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
@@ -161,10 +161,13 @@ GOOD = {"n": 5, "d": 1, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
             r"ridge=1e-30; allowed ridge >= 1e-24 .*; do raise it: w_g separates the labels, .* no minimiser exists",
         ),
         (lambda: limits.ridgeless(rmt.Problem(**GOOD, loss="logistic")), r"the kept data are separable"),
-        (lambda: limits.infinite_data(rmt.Problem(**GOOD, loss="logistic")), r"allowed 'squared'"),
+        (lambda: limits.infinite_data(rmt.Problem(**GOOD, loss="logistic")), r"got loss='logistic'; allowed 'squared'"),
         (lambda: rmt.margin_moments(rmt.Problem(**GOOD, loss="logistic")), r"allowed 'squared'"),
         (lambda: rmt.error_rate(rmt.Problem(**GOOD, loss="logistic"), law="gaussian_margin"), r"allowed 'squared'"),
-        (lambda: rmt.Loss(slope=np.cos, curvature=np.ones_like), r"l' decreasing at m=.*; allowed convex losses"),
+        (
+            lambda: rmt.Loss(slope=np.cos, curvature=np.ones_like),
+            r"l' decreasing at the margin=.*; allowed convex",
+        ),
         (lambda: rmt.Loss(slope=np.tanh, curvature=lambda m: -np.ones_like(m)), r"l''=-1.0; allowed numbers >= 0"),
         (lambda: rmt.Loss(slope=np.tanh, curvature=np.ones_like, prox=lambda o, _: o), r"do check `prox`"),
         (lambda: rmt.smoothed_hinge(0.0), r"got width=0.0; allowed numbers > 0"),
@@ -193,10 +196,10 @@ def test_newton_on_data_says_when_it_stops(monkeypatch):
 
 
 def test_directions_are_those_of_the_theorem():
-    """A weak generator's w_* has a part that the classifier cannot see: the law's angle counts it."""
+    """A weak generator's w_* has a component that the classifier cannot learn: it counts in the angle."""
     problem = rmt.Problem(**GOOD | {"rho": 0.6}, rho_generator=0.5, rho_agreement=0.2, loss="logistic")
-    found = convex.solve(problem)
+    solution = convex.solve(problem)
     t = np.array([float(v) for v in coordinates(*problem.cosines)])
-    w = np.array([found.a1, found.a2, 0.0])
-    cosine = w @ t / np.sqrt(w @ w + found.sigma**2)
-    assert found.value == pytest.approx(np.arccos(cosine) / np.pi, rel=1e-12)
+    w = np.array([solution.a1, solution.a2, 0.0])
+    cosine = w @ t / np.sqrt(w @ w + solution.sigma**2)
+    assert solution.value == pytest.approx(np.arccos(cosine) / np.pi, rel=1e-12)

@@ -46,24 +46,24 @@ def test_equal_eigenvalues_are_the_isotropic_law(rule, n, lam):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_law_in_full_matrices(seed):
-    """Every d x d matrix written out, delta by bisection, E[R Sigma R] as stated in the module's docstring."""
+    """Every d x d matrix written out, delta by bisection, E[F Sigma F] as in the module's docstring."""
     world, n, lam, rule = random_world(seed), 55, 0.03, rmt.KeepHard(0.6)
     s, w0, ws = world.values()
     root = np.sqrt(s)
-    u, t = (root * w / np.linalg.norm(root * w) for w in (ws, w0))
-    rho = u @ t
-    v = (t - rho * u) / np.linalg.norm(t - rho * u)
+    e_s, e_0 = (root * w / np.linalg.norm(root * w) for w in (ws, w0))
+    rho = e_s @ e_0
+    e_r = (e_0 - rho * e_s) / np.linalg.norm(e_0 - rho * e_s)
     p, gamma, beta, beta_t = rule.moments(rho)
     Sigma = np.diag(s)
-    Sq = p * Sigma + (gamma - p) * np.outer(root * u, root * u)
-    c = root * (beta_t * u + beta * v)
+    S = p * Sigma + (gamma - p) * np.outer(root * e_s, root * e_s)
+    c = root * (beta_t * e_s + beta * e_r)
     delta = brentq(lambda x: np.sum(s / (p * s / (1 + x) + lam)) / n - x, 1e-6, 1e6, xtol=1e-14, rtol=1e-15)
-    T, Rb = (np.linalg.inv(M / (1 + delta) + lam * np.eye(len(s))) for M in (p * Sigma, Sq))
-    A = np.trace(Sigma @ T @ Sigma @ T) / n
-    kappa = p * A / (1 + delta) ** 2
-    second = Rb @ Sigma @ Rb + A / ((1 + delta) ** 2 * (1 - kappa)) * Rb @ Sq @ Rb
-    m0 = c @ Rb @ (root * t)
-    nu0 = p * A / (1 - kappa) + c @ second @ c - 2 * (c @ Rb @ c) / (1 + delta) * A / (1 - kappa)
+    T, R = (np.linalg.inv(M / (1 + delta) + lam * np.eye(len(s))) for M in (p * Sigma, S))
+    psi = np.trace(Sigma @ T @ Sigma @ T) / n
+    kappa = p * psi / (1 + delta) ** 2
+    second = R @ Sigma @ R + psi / ((1 + delta) ** 2 * (1 - kappa)) * R @ S @ R
+    m0 = c @ R @ (root * e_0)
+    nu0 = p * psi / (1 - kappa) + c @ second @ c - 2 * (c @ R @ c) / (1 + delta) * psi / (1 - kappa)
     solution = covariance.solve(rmt.Problem(n=n, d=len(s), ridge=lam, rule=rule), **world)
     got = [solution.delta, solution.m0, solution.nu0, solution.value]
     np.testing.assert_allclose(got, [delta, m0, nu0, np.arccos(m0 / np.sqrt(nu0)) / np.pi], rtol=1e-10)

@@ -194,7 +194,21 @@ def test_impossible_directions_are_refused_by_name(bad, message):
 
 
 def test_a_problem_without_rho_is_refused_where_it_is_needed():
-    problem = rmt.Problem(**{k: v for k, v in GOOD.items() if k != "rho"})
-    for ask in (rmt.error_rate, lambda p: rmt.simulate(p, trials=2, rng=np.random.default_rng(0))):
-        with pytest.raises(ValueError, match=r"rmt\.Problem: got no rho; allowed .*; do pass rho"):
-            ask(problem)
+    pruned = rmt.Problem(**({k: v for k, v in GOOD.items() if k != "rho"} | {"rule": rmt.KeepHard(0.5)}))
+    checked = rmt.Problem(n=100, d=10, ridge=0.1, rule=rmt.KeepAll(), label_aware=True)
+    for problem in (pruned, checked):
+        for ask in (rmt.error_rate, lambda p: rmt.simulate(p, trials=2, rng=np.random.default_rng(0))):
+            with pytest.raises(ValueError, match=r"rmt\.Problem: got no rho; allowed .*; do pass rho"):
+                ask(problem)
+
+
+@pytest.mark.parametrize("generator", [1.0, 0.7])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_keeping_everything_needs_no_pruning_direction(generator, loss):
+    """Theory is the same along any direction; simulation is the same in law."""
+    fields = {"n": 400, "d": 100, "ridge": 0.1, "rule": rmt.KeepAll(), "rho_generator": generator, "loss": loss}
+    free = rmt.Problem(**fields)
+    for rho in (-0.5, 0.0, 0.9):
+        assert rmt.error_rate(free) == pytest.approx(rmt.error_rate(rmt.Problem(**fields, rho=rho)), rel=1e-9)
+    estimate = rmt.simulate(free, trials=24, rng=np.random.default_rng(0))
+    assert abs(estimate.mean - rmt.error_rate(free)) < 4 * estimate.stderr + 1 / 100 < 0.03

@@ -56,9 +56,9 @@ def test_banded_solves_equal_the_obvious_one(N, d):
     """Both solves against X'(XX' + penalty)^-1 y with the reduced data written out."""
     rng = np.random.default_rng([N, d])
     rows = rng.standard_normal((N, 3))
-    R = reduced._factor(rows.T @ rows, N)
-    np.testing.assert_allclose(R.T @ R, rows.T @ rows, rtol=1e-10, atol=1e-12)
-    bands = reduced._draw_bands(R[:, :2], N, d, rng)
+    U = reduced._factor(rows.T @ rows, N)
+    np.testing.assert_allclose(U.T @ U, rows.T @ rows, rtol=1e-10, atol=1e-12)
+    bands = reduced._draw_bands(U[:, :2], N, d, rng)
     K = bands.shape[1]
     X = np.zeros((K, d + 8))  # columns from -1
     for j in range(4):
@@ -67,10 +67,10 @@ def test_banded_solves_equal_the_obvious_one(N, d):
     assert not X[:, d + 1 :].any()
     X = X[:, 1 : d + 1]
     y = np.zeros(K)
-    y[: len(R)] = R[:, 2]
+    y[: len(U)] = U[:, 2]
     right = np.linalg.solve(X.T @ X + 0.3 * np.eye(d), X.T @ y)
     for solve in (reduced._solve_primal, reduced._solve_dual):
-        w = solve(bands, R[:, 2], d, 0.3)
+        w = solve(bands, U[:, 2], d, 0.3)
         np.testing.assert_allclose(np.pad(w, (0, d - len(w))), right, rtol=1e-9, atol=1e-12)
 
 
