@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from support.errors import complains
 from support.places import EXPERIMENTS
 
-from empirical.config import from_dict
+from empirical.config import from_dict, world_of
 from empirical.learning.rates import cooldown_start
 from empirical.loop.patience import patience
 from empirical.settings import recipes
@@ -50,7 +51,7 @@ def test_a_recipe_says_only_what_differs_from_its_base(tmp_path):
     assert load_toml(tmp_path / "low.toml")["a"] == {"x": 1, "y": 2, "deep": {"z": 3}}
 
 
-def test_a_base_that_leads_nowhere_is_named_with_the_file_that_asks_for_it(tmp_path, complains):
+def test_a_base_that_leads_nowhere_is_named_with_the_file_that_asks_for_it(tmp_path):
     write(
         tmp_path, gone='base = "none.toml"\n', number="base = 3\n", place='base = "."\n', above='base = "gone.toml"\n'
     )
@@ -59,7 +60,7 @@ def test_a_base_that_leads_nowhere_is_named_with_the_file_that_asks_for_it(tmp_p
             load_toml(tmp_path / f"{name}.toml")
 
 
-def test_files_that_are_each_others_base_are_refused(tmp_path, complains):
+def test_files_that_are_each_others_base_are_refused(tmp_path):
     write(tmp_path, own='base = "own.toml"\n', a='base = "b.toml"\n', b='base = "c.toml"\n', c='base = "x/b.toml"\n')
     (tmp_path / "x").symlink_to(tmp_path)
     with complains(f"{tmp_path / 'own.toml'}: base"):
@@ -68,7 +69,7 @@ def test_files_that_are_each_others_base_are_refused(tmp_path, complains):
         load_toml(tmp_path / "a.toml")
 
 
-def test_a_line_of_a_table_is_a_recipe_on_the_rest_of_its_file_and_a_base_of_its_own(tmp_path, complains):
+def test_a_line_of_a_table_is_a_recipe_on_the_rest_of_its_file_and_a_base_of_its_own(tmp_path):
     write(tmp_path, low="[a]\nx = 1\ny = 2\n", other="[a]\nz = 5\n[throughput]\nw = 1\n")
     lines = '[lines]\nfirst = {}\n"of two words" = { base = "other.toml", a = { y = 3 } }\n'
     write(tmp_path, table=f'base = "low.toml"\n{lines}')
@@ -77,9 +78,9 @@ def test_a_line_of_a_table_is_a_recipe_on_the_rest_of_its_file_and_a_base_of_its
     assert recipes.read(path, "of two words") == recipes.Recipe({"a": {"x": 1, "y": 3, "z": 5}}, {"w": 1}, {})
     assert list(recipes.lines(path)) == ["first", "of two words"]
     for line in ("", "third"):
-        with complains(f"{path}: line", "first, of two words"):
+        with complains(f"{path}: line"):
             recipes.read(path, line)
-    with complains("none: the file has no"):
+    with complains(f"{tmp_path / 'low'}.toml: line"):
         recipes.read(tmp_path / "low.toml", "first")
 
 
@@ -112,7 +113,7 @@ def test_all_recipes_have_the_papers_settings(runs):
         if run.acquire.omega:
             assert (run.acquire.mode, run.acquire.every) == ("x0/tiny", 5)
             assert run.acquire.omega == 0.05 or "table3" in name, line
-    generators = {key: run.world.generator for key, run in runs.items()}
+    generators = {key: world_of(run).generator for key, run in runs.items()}
     assert len({generators["imagenet100/table2", line.name] for line in paper.TABLE2}) == 4
     usual = generators["imagenet100/table2", "LDM-1.5"]
     assert {generator for (name, _), generator in generators.items() if "table2" not in name} == {usual}

@@ -10,8 +10,8 @@ from support.places import EXPERIMENTS
 from support.records import NOTHING, invented
 
 import paper_repro
-from cli.estimate import resolved
-from cli.recorded import Found, find
+from cli.recorded import OwnRuns, find
+from empirical.config import from_dict, to_dict
 from empirical.scale.series import series_of
 from empirical.settings.recipes import load_toml, read
 from empirical.system.errors import InputError
@@ -166,10 +166,8 @@ def pretend(root, recipe, name, *, finished=True, started="2026-01-01", **change
     """The folder of a run of a recipe, without its making."""
     folder = root / "imagenet100" / name
     folder.mkdir(parents=True)
-    config = resolved(recipe) | {"seed": changes.pop("seed", 0)}
-    defaults = {"v2": "", "sketch": "", "r": "", "a": "", "tiny": "", "size": 256}
-    defaults["generator"] = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-    config["world"] = {**defaults, **config["world"], **changes}
+    seed = changes.pop("seed", 0)
+    config = to_dict(from_dict({**recipe, "world": {**recipe["world"], **changes}, "seed": seed}))
     write_json(folder / "manifest.json", {"started": started})
     write_json(folder / "config.json", config)
     if finished:
@@ -209,8 +207,8 @@ def test_runs_are_known_by_their_configuration_wherever_the_data_were(place):
 
 def test_without_runs_nothing_is_found_and_without_recipes_it_is_said(place):
     experiments, root = place
-    assert find(["imagenet100/table2"], experiments, root) == Found([], [], [])
-    with pytest.raises(InputError, match=r"imagenet100/tabel2.toml: got no such file; allowed an existing TOML file"):
+    assert find(["imagenet100/table2"], experiments, root) == OwnRuns([], [], [])
+    with pytest.raises(InputError, match=r"imagenet100/tabel2.toml: got .*; allowed an existing TOML file"):
         find(["imagenet100/tabel2"], experiments, root)
 
 
