@@ -8,7 +8,9 @@ Command: pytest tests/benchmarks/test_bench_empirical.py --benchmark-only
 import time
 
 import pytest
+from support.runs import pool_of, run_of
 
+from empirical.config import new_learner, world_of
 from empirical.diffusion.guidance import make_guide
 from empirical.diffusion.sampler import Sampler
 from empirical.settings.sections import Acquire
@@ -23,12 +25,12 @@ def cpu_seconds(work):
 
 
 @pytest.fixture(scope="module")
-def prepared(run_of, pool_of, tmp_path_factory):
+def prepared(tmp_path_factory):
     """A sampler, and a learner of each kind after 50 iterations on its images, with their pool."""
 
     def prepare(kind):
         run = run_of("digits", learner__kind=kind)
-        sampler, learner = Sampler(run.world, run.sampling), run.world.learner(run, "cpu")
+        sampler, learner = Sampler(world_of(run), run.sampling), new_learner(run, "cpu")
         pool = pool_of(sampler.draw(0, 0, 512)[0], tmp_path_factory.mktemp(kind))
         learner.fit(pool, 0, 50)
         return sampler, learner, pool

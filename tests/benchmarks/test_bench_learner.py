@@ -10,6 +10,7 @@ import time
 
 import pytest
 import torch
+from support.runs import pool_of
 
 from empirical.data.images import quantise
 from empirical.diffusion.sampler import Samples
@@ -23,7 +24,7 @@ IMAGES, SIZE, STEPS, ROUNDS = 64, 256, 8, 3
 
 
 @pytest.fixture(scope="module")
-def pool(pool_of, tmp_path_factory):
+def pool(tmp_path_factory):
     """Smooth pictures of the size that ImageNet's worlds store: PNG of noise would take longer to decode."""
     coarse = torch.rand(IMAGES, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     images = quantise(torch.nn.functional.interpolate(coarse, (SIZE, SIZE), mode="bilinear"))

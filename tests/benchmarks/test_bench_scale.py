@@ -11,6 +11,8 @@ import sys
 import time
 
 import pytest
+from support.places import EXPERIMENTS
+from support.runs import run_of
 
 from empirical.scale import sweep, workers
 
@@ -19,22 +21,22 @@ CHILD = """
 import sys, time
 from pathlib import Path
 import torch
-from empirical.config import from_dict, merged
+from empirical.config import world_of, new_learner, from_dict, merged
 from empirical.guidance import Unguided
 from empirical.pool import Pool
-from empirical.practice import Surroundings, add
+from empirical.practice import Setup, add
 from empirical.ranks import launched
 from empirical.sampler import Sampler
 from empirical.sweep import recipe
 torch.set_num_threads(1)
 run = from_dict(recipe(Path(sys.argv[1]), "digits"))
 with launched("cpu") as (ranks, device):
-    pool, learner = Pool(Path(sys.argv[2]), run.world.shape), run.world.learner(run, device)
-    sampler = Sampler(run.world, run.sampling)
+    pool, learner = Pool(Path(sys.argv[2]), world_of(run).shape), new_learner(run, device)
+    sampler = Sampler(world_of(run), run.sampling)
     sampler.draw(9, 0, 128)  # warm
     ranks.barrier()
     start = time.perf_counter()
-    add(run, learner, pool, Surroundings(sampler, None, None, ranks), 0, int(sys.argv[3]), Unguided())
+    add(setup_of(run, learner, pool, sampler, ranks=ranks), 0, int(sys.argv[3]), Unguided())
     if ranks.first:
         print(time.perf_counter() - start)
 """
@@ -51,10 +53,10 @@ def generation_seconds(experiments, folder, ranks):
 
 
 @pytest.mark.parametrize("what", ["generation", "sweep"])
-def test_two_processes_against_one(benchmark, tmp_path, experiments, run_of, what):
+def test_two_processes_against_one(benchmark, tmp_path, what):
     def seconds(processes):
         if what == "generation":
-            return generation_seconds(experiments, tmp_path, processes)
+            return generation_seconds(EXPERIMENTS, tmp_path, processes)
         cases = [sweep.Case("p", "s", 0.0, run_of("digits", growth__initial=512, seed=seed)) for seed in range(RUNS)]
         start = time.perf_counter()
         workers.sweep(cases, tmp_path / f"runs{processes}", "cpu", processes, lambda *_: None)

@@ -7,6 +7,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from support.places import EXPERIMENTS
 from support.small_experiments import COMMAND, files, in_this_process, write_experiments
 
 import paper_repro
@@ -66,11 +67,11 @@ def test_a_damaged_result_is_named_and_the_rest_survives(undisturbed, refused):
         path.write_bytes(whole)
 
 
-def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, experiments, capsys):
+def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, capsys):
     """A tiny one for the digits: weights and evidence, and a run that samples from them."""
     folder = tmp_path / "experiments" / "worlds"
     folder.mkdir(parents=True)
-    text = (experiments / "worlds" / "digits.toml").read_text().partition("[generator]")[0]
+    text = (EXPERIMENTS / "worlds" / "digits.toml").read_text().partition("[generator]")[0]
     small = "\n[generator]\nbase_channels = 8\nmultipliers = [1, 2]\niterations = 20\nbatch = 16\nchecked = 32\n"
     text = text.replace("iterations = 800", "iterations = 20").partition("[throughput]")[0] + small
     (folder / "digits.toml").write_text(text)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.runs import folder_of, tiny
 
 import paper_repro
 from cli.pool import same_seeds, spaced, stored
@@ -15,7 +16,7 @@ from figures.drawing import grids
 
 
 @pytest.fixture(scope="module")
-def runs(tiny, tmp_path_factory):
+def runs(tmp_path_factory):
     """Finished runs under one root: digits at two omegas, linear swapped and pruned, digits in random directions."""
     root = tmp_path_factory.mktemp("pools") / "runs"
     found = {
@@ -33,7 +34,7 @@ def call(root, *arguments):
     return paper_repro.main(["pool", *(str(argument) for argument in arguments), "--out", str(root.parent)])
 
 
-def test_a_pool_is_shown_with_pictures_and_rows_made_again(runs, folder_of, capsys):
+def test_a_pool_is_shown_with_pictures_and_rows_made_again(runs, capsys):
     root, found = runs
     folder = folder_of(found["digits"], root)
     assert call(root, folder.name[:9]) == 0  # the beginning of its name is enough
@@ -52,7 +53,7 @@ def test_a_pool_is_shown_with_pictures_and_rows_made_again(runs, folder_of, caps
             assert image.size[0] > 100
 
 
-def test_runs_stand_side_by_side(runs, folder_of, capsys):
+def test_runs_stand_side_by_side(runs, capsys):
     root, found = runs
     folders = [folder_of(found[name], root) for name in ("digits", "strong")]
     assert call(root, *folders) == 0
@@ -63,7 +64,7 @@ def test_runs_stand_side_by_side(runs, folder_of, capsys):
     assert "<!-- omega = 0.2 -->" in svg
 
 
-def test_vectors_have_no_pictures(runs, folder_of, capsys):
+def test_vectors_have_no_pictures(runs, capsys):
     root, found = runs
     assert call(root, folder_of(found["pruned"], root), "--row", 30) == 0
     said = capsys.readouterr().out
@@ -73,7 +74,7 @@ def test_vectors_have_no_pictures(runs, folder_of, capsys):
 
 
 @pytest.mark.parametrize("name", ["digits", "strong", "random", "pruned"])
-def test_every_row_of_every_pool_can_be_made_again(runs, folder_of, name):
+def test_every_row_of_every_pool_can_be_made_again(runs, name):
     """Guided, in random directions, pruned, retired: bit for bit what is stored, each on its own."""
     root, found = runs
     run, folder = found[name], folder_of(found[name], root)
@@ -84,7 +85,7 @@ def test_every_row_of_every_pool_can_be_made_again(runs, folder_of, name):
     assert len({row.round for row in again}) == len(pool.rounds)
 
 
-def test_rows_made_with_the_wrong_learner_are_noticed(runs, folder_of, tmp_path, capsys):
+def test_rows_made_with_the_wrong_learner_are_noticed(runs, tmp_path, capsys):
     """The guides of two rounds change places: what they make is another image."""
     root, found = runs
     folder = tmp_path / "runs" / "digits" / folder_of(found["digits"], root).name
@@ -109,7 +110,7 @@ def test_rows_made_with_the_wrong_learner_are_noticed(runs, folder_of, tmp_path,
         (["{one}", "--columns", "0"], "--columns"),
     ],
 )
-def test_what_cannot_be_shown_is_refused_by_name(runs, folder_of, capsys, arguments, named):
+def test_what_cannot_be_shown_is_refused_by_name(runs, capsys, arguments, named):
     root, found = runs
     names = {"one": folder_of(found["digits"], root).name, "other": folder_of(found["pruned"], root).name}
     assert call(root, *(argument.format(**names) for argument in arguments)) == 2
@@ -130,7 +131,7 @@ def test_ambiguous_beginnings_are_refused_with_the_names(tmp_path, capsys):
 # What the pictures show
 
 
-def test_the_same_seeds_start_from_the_pools_own_first_rows(runs, folder_of):
+def test_the_same_seeds_start_from_the_pools_own_first_rows(runs):
     from cli.pool import Opened
 
     root, found = runs
@@ -143,7 +144,7 @@ def test_the_same_seeds_start_from_the_pools_own_first_rows(runs, folder_of):
     assert torch.equal(same_seeds(one, 1, 4, 2, "cpu")[:, 0], guided[:4, 0])  # whatever else is shown
 
 
-def test_too_few_rows_of_a_class_leave_white_places(runs, folder_of):
+def test_too_few_rows_of_a_class_leave_white_places(runs):
     from cli.pool import Opened
 
     root, found = runs
@@ -175,7 +176,7 @@ def test_many_rounds_are_spaced_evenly():
         assert shown == sorted(set(shown))
 
 
-def test_some_rows_are_of_different_rounds_and_always_the_same(runs, folder_of):
+def test_some_rows_are_of_different_rounds_and_always_the_same(runs):
     root, found = runs
     pool = open_pool(found["pruned"], folder_of(found["pruned"], root))
     rows = some_rows(pool, 3)
@@ -184,9 +185,9 @@ def test_some_rows_are_of_different_rounds_and_always_the_same(runs, folder_of):
     assert sorted(np.searchsorted(starts, rows, side="right") - 1) == [0, 1, 2]
 
 
-def test_an_unguided_round_needs_no_learner(runs, folder_of):
+def test_an_unguided_round_needs_no_learner(runs):
     root, found = runs
     folder = folder_of(found["digits"], root)
-    assert guide_of(found["digits"], folder, 0, "cpu").kind == "plain"
-    assert guide_of(found["digits"], folder, 1, "cpu").kind == "x0"
-    assert guide_of(found["random"], folder_of(found["random"], root), 1, "cpu").kind == "random"
+    assert guide_of(found["digits"], folder, 0, "cpu").mode == "plain"
+    assert guide_of(found["digits"], folder, 1, "cpu").mode == "x0"
+    assert guide_of(found["random"], folder_of(found["random"], root), 1, "cpu").mode == "random"

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.processes import in_child
+from support.runs import outcome
 from support.small_experiments import WORLD
 
 import paper_repro
@@ -41,7 +43,7 @@ def call(*arguments):
     return paper_repro.main(["run", *(str(argument) for argument in arguments)])
 
 
-def test_a_run_is_what_its_configuration_says_wherever_it_is_made(recipe, tmp_path, capsys, outcome):
+def test_a_run_is_what_its_configuration_says_wherever_it_is_made(recipe, tmp_path, capsys):
     settings = ["--set", "growth.additions=2", "acquire.through=denoiser", "--set", "seed=3"]
     assert call(recipe, *settings, "--out", tmp_path / "out") == 0
     said = capsys.readouterr().out
@@ -113,7 +115,7 @@ def scalars(folder):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_scalars_of_a_run_killed_and_gone_on_with_are_written_once(recipe, tmp_path, in_child, monkeypatch):
+def test_scalars_of_a_run_killed_and_gone_on_with_are_written_once(recipe, tmp_path, monkeypatch):
     """Killed with the scalars on disk ahead of the checkpoint, and with those of the last steps not on disk yet."""
     arguments = [recipe, "--set", "training.iterations=200", "growth.additions=5", "--tensorboard", "--out", tmp_path]
     run = run_of(recipe, training__iterations=200, growth__additions=5)

@@ -1,8 +1,10 @@
 """What the command line says of a finished run's evaluation sets."""
 
 import pytest
+from support.runs import run_of
 
-from cli.run import interval, tell
+from cli.run import tell
+from empirical.config import world_of
 from empirical.learning.evaluate import SetScore
 from empirical.worlds import GlyphsWorld
 
@@ -20,7 +22,7 @@ def said(monkeypatch, capsys):
     return get
 
 
-def test_every_set_is_told_with_its_interval_beside_the_raw_model(run_of, said):
+def test_every_set_is_told_with_its_interval_beside_the_raw_model(said):
     test, validation = SetScore([10] * 10, [8] * 10, [7] * 10), SetScore([1000] * 10, [900] * 10, [950] * 10)
     text = said(run_of("digits"), {"test": test, "validation": validation})
     lines = {line.split()[1]: line for line in text.splitlines() if "to" in line}
@@ -29,10 +31,10 @@ def test_every_set_is_told_with_its_interval_beside_the_raw_model(run_of, said):
     assert "worst" not in text  # of ten classes all are few
 
 
-def test_of_many_classes_the_worst_five_are_named(run_of, said, monkeypatch):
+def test_of_many_classes_the_worst_five_are_named(said, monkeypatch):
     monkeypatch.setattr(GlyphsWorld, "check", lambda *_: None)  # its generator is not shipped
     run = run_of("glyphs")
-    names = run.world.class_names
+    names = world_of(run).class_names
     hits = [4] * 64
     hits[7], hits[20], hits[33] = 0, 1, 3
     counts = SetScore([4] * 60 + [0] * 4, [*hits[:60], 0, 0, 0, 0], [0] * 64)
@@ -42,17 +44,8 @@ def test_of_many_classes_the_worst_five_are_named(run_of, said, monkeypatch):
     assert not any(f"{name} 0.00" in text for name in names[60:])  # classes without images
 
 
-def test_a_world_without_images_has_its_exact_accuracy(run_of, said):
+def test_a_world_without_images_has_its_exact_accuracy(said):
     text = said(run_of("linear"), {})
     assert "0.5000" in text
     assert "0.2500" in text
     assert "real images" not in text
-
-
-def test_the_interval_solves_wilsons_equation():
-    """(p - hits / n)^2 = z^2 p (1 - p) / n at both ends."""
-    for hits, images in ((1, 10), (37, 50), (720_000, 1_281_167)):
-        for p in interval(hits, images):
-            assert (p - hits / images) ** 2 == pytest.approx(1.959964**2 * p * (1 - p) / images, rel=1e-5)
-    assert interval(0, 7)[0] == 0
-    assert interval(7, 7)[1] == 1

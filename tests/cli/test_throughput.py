@@ -5,9 +5,12 @@ import tomllib
 
 import pytest
 import torch
+from support.errors import complains
+from support.runs import tiny
 from support.small_architecture import Small
 
 import paper_repro
+from empirical.config import new_learner, world_of
 from empirical.diffusion.sampler import Sampler
 from empirical.scale import throughput
 from empirical.scale.throughput import largest_batch, modes, rates
@@ -143,23 +146,23 @@ def test_the_share_of_the_peak_follows_from_operations():
     assert throughput.datasheet_tflop_per_s("one core") is None
 
 
-def test_counted_operations_are_the_samplers_own(tiny):
+def test_counted_operations_are_the_samplers_own():
     run = tiny("digits")
-    learner = run.world.learner(run, "cpu")
+    learner = new_learner(run, "cpu")
     found = throughput.image_rates(run, learner, modes(run, every=False), 1, 1e-6)
-    assert found["plain"].gflop == pytest.approx(Sampler(run.world, run.sampling).draw(0, 0, 1)[1].sampling_gflop)
+    assert found["plain"].gflop == pytest.approx(Sampler(world_of(run), run.sampling).draw(0, 0, 1)[1].sampling_gflop)
     assert found["x0"].gflop > found["plain"].gflop
 
 
-def test_modes_are_guided_at_every_step(tiny):
+def test_modes_are_guided_at_every_step():
     run = tiny("digits", **{"acquire.every": 3, "acquire.through": "denoiser", "acquire.ratio": 2})
     assert modes(run, every=False) == [Acquire(), Acquire(omega=0.05, through="denoiser")]
     assert modes(tiny("digits", **{"acquire.omega": 0.0}), every=False) == [Acquire()]
 
 
-def test_a_pool_has_the_size_of_the_runs_or_is_too_large_for_memory(tiny, tmp_path, monkeypatch):
+def test_a_pool_has_the_size_of_the_runs_or_is_too_large_for_memory(tmp_path, monkeypatch):
     run = tiny("digits")  # 12 rows and two additions of 12
-    learner = run.world.learner(run, "cpu")
+    learner = new_learner(run, "cpu")
     pool = throughput.pool_of(run, learner, tmp_path / "a")
     assert (len(pool), pool.in_memory) == (24, True)
     monkeypatch.setattr(throughput, "MEMORY", 4 * 64 * 13)
@@ -179,21 +182,21 @@ def test_the_largest_batch_is_found_by_doubling():
     assert [up_to(limit) for limit in (0, 1, 5, 64, 10**9)] == [0, 1, 4, 64, 4096]
 
 
-def test_out_of_memory_says_which_settings_help(tiny, complains, monkeypatch):
+def test_out_of_memory_says_which_settings_help(monkeypatch):
     """In guided sampling: the batch, the decoder, checkpoints; and the largest batch is found so."""
     run = tiny("digits")
-    denoiser = run.world.denoiser("cpu")
+    denoiser = world_of(run).denoiser("cpu")
 
     def limited(x, t, labels):
         if len(x) > 8:  # both passes of a batch of 4
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB. GPU 0 has no more.")
         return denoiser(x, t, labels)
 
-    monkeypatch.setattr(type(run.world), "denoiser", lambda *_: limited)
+    monkeypatch.setattr(type(world_of(run)), "denoiser", lambda *_: limited)
     with complains("sampling") as said:
-        Sampler(run.world, run.sampling).draw(0, 0, 8)
+        Sampler(world_of(run), run.sampling).draw(0, 0, 8)
     for knob in ("sampling.batch", "acquire.decode", "acquire.checkpointed"):
         assert knob in str(said.value)
     assert "Tried to allocate 1.00 GiB" in str(said.value)
-    learner = run.world.learner(run, "cpu")
+    learner = new_learner(run, "cpu")
     assert largest_batch(throughput.sampling_fits(run, learner, run.acquire)) == 4

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.forgery import forge
+from support.runs import folder_of, tiny
 from support.small_experiments import COMMAND, write_experiments
 
 import paper_repro
@@ -16,7 +17,7 @@ from empirical.system.tensors import load_tensors, save_tensors
 
 
 @pytest.fixture(scope="module")
-def made(tiny, tmp_path_factory):
+def made(tmp_path_factory):
     """Finished and examined runs: guided digits, swapped and pruned linear, and one that watches no real data."""
     root = tmp_path_factory.mktemp("verified") / "runs"
     runs = {
@@ -31,7 +32,7 @@ def made(tiny, tmp_path_factory):
 
 
 @pytest.fixture
-def copied(made, folder_of, tmp_path):
+def copied(made, tmp_path):
     """A copy of a run to damage, and how to verify it: the exit code, and the names of the checks that are off."""
 
     def copy(name, capsys):
@@ -54,7 +55,7 @@ def copied(made, folder_of, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "checks"), [("digits", 13), ("linear", 12), ("rejecting", 12)])
-def test_an_intact_run_passes_every_check(made, folder_of, capsys, name, checks):
+def test_an_intact_run_passes_every_check(made, capsys, name, checks):
     folder = folder_of(made.runs[name], made.root)
     assert paper_repro.main(["verify", folder.name[:10], "--out", str(made.root.parent)]) == 0
     said = capsys.readouterr().out

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from support.errors import complains
+from support.runs import run_of, settings_of
 
-from empirical.config import from_dict, to_dict
+from empirical.config import from_dict, to_dict, world_of
 from empirical.settings.recipes import load_toml
 from empirical.settings.values import differences, flat, merged, values_digest
 from empirical.worlds import DigitsWorld
@@ -59,8 +61,8 @@ CASES = [(world, setting, value) for world, setting, values in WRONG for value i
 
 
 @pytest.mark.parametrize(("world", "setting", "value"), CASES, ids=[f"{s}={v!r}" for _, s, v in CASES])
-def test_a_wrong_value_is_refused_by_name(settings, complains, world, setting, value):
-    values = settings(world, growth__additions=1)
+def test_a_wrong_value_is_refused_by_name(world, setting, value):
+    values = settings_of(world, growth__additions=1)
     with complains(setting.rpartition(".")[2]) as caught:
         from_dict(merged(values, {setting: value}))
     assert "Traceback" not in str(caught.value)
@@ -89,14 +91,14 @@ def test_a_wrong_value_is_refused_by_name(settings, complains, world, setting, v
         ({"world.weights": "nowhere.safetensors"}, "weights"),
     ],
 )
-def test_settings_that_do_not_go_together_are_refused(settings, complains, change, named):
+def test_settings_that_do_not_go_together_are_refused(change, named):
     with complains(named):
-        from_dict(merged(settings("digits"), change))
+        from_dict(merged(settings_of("digits"), change))
 
 
-def test_missing_keys_are_named(settings, complains):
+def test_missing_keys_are_named():
     for section, key in (("training", "iterations"), ("sampling", "steps"), ("growth", "initial"), ("learner", "kind")):
-        values = settings("linear")
+        values = settings_of("linear")
         del values[section][key]
         with complains(f"{section}.{key}"):
             from_dict(values)
@@ -104,9 +106,9 @@ def test_missing_keys_are_named(settings, complains):
         from_dict({})
 
 
-def test_an_unknown_key_lists_the_known_ones(settings, complains):
+def test_an_unknown_key_lists_the_known_ones():
     with complains("growth.size") as caught:
-        from_dict(settings("linear", growth__size=1))
+        from_dict(settings_of("linear", growth__size=1))
     known = "initial, addition, additions, evaluate_every, patience, incremental, add_at, newest_weight, signal"
     assert known in str(caught.value)
 
@@ -122,18 +124,18 @@ def test_an_unknown_key_lists_the_known_ones(settings, complains):
         {"training.schedule": "cosine", "growth.newest_weight": 2},
     ],
 )
-def test_settings_that_go_together_are_taken(settings, change):
-    run = from_dict(merged(settings("digits"), change))
+def test_settings_that_go_together_are_taken(change):
+    run = from_dict(merged(settings_of("digits"), change))
     assert flat(to_dict(run)).items() >= change.items()
 
 
-def test_unguided_runs_are_equal_however_they_would_be_guided(run_of):
+def test_unguided_runs_are_equal_however_they_would_be_guided():
     plain = run_of("linear", acquire__omega=0.0)
     assert run_of("linear", acquire__omega=0.0, acquire__through="denoiser", acquire__direction="random") == plain
     assert run_of("linear", acquire__omega=0.1, acquire__direction="random").acquire.direction == "random"
 
 
-def test_differences_are_said_by_name(run_of):
+def test_differences_are_said_by_name():
     found, wanted = to_dict(run_of("linear", acquire__omega=0.0)), to_dict(run_of("linear", acquire__omega=0.1))
     assert differences(found, wanted) == "acquire.omega = 0.0, not 0.1"
     assert differences({}, {"a": {"b": 1}}) == "a.b = None, not 1"
@@ -141,15 +143,15 @@ def test_differences_are_said_by_name(run_of):
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_plain_values_and_runs_are_inverse(run_of, world):
+def test_plain_values_and_runs_are_inverse(world):
     run = run_of(world, seed=7, growth__additions=2, acquire__ratio=3)
     assert from_dict(to_dict(run)) == run
     assert run.seed == 7
 
 
-def test_integers_serve_as_numbers(run_of):
-    assert run_of("linear", world__ridge=1).world.ridge == 1.0
-    assert isinstance(run_of("linear", world__ridge=1).world.ridge, float)
+def test_integers_serve_as_numbers():
+    assert world_of(run_of("linear", world__ridge=1)).ridge == 1.0
+    assert isinstance(world_of(run_of("linear", world__ridge=1)).ridge, float)
 
 
 def test_the_digest_is_stable_and_sensitive():
@@ -165,7 +167,7 @@ def test_merging_leaves_the_original_alone():
     assert base == {"a": {"x": 1}, "b": 2}
 
 
-def test_bad_toml_files_are_named(tmp_path, complains):
+def test_bad_toml_files_are_named(tmp_path):
     with complains("absent.toml"):
         load_toml(tmp_path / "absent.toml")
     (tmp_path / "bad.toml").write_text("[world\n")
@@ -173,7 +175,7 @@ def test_bad_toml_files_are_named(tmp_path, complains):
         load_toml(tmp_path / "bad.toml")
 
 
-def test_damaged_generator_weights_are_refused(settings, complains, tmp_path):
+def test_damaged_generator_weights_are_refused(tmp_path):
     whole = DigitsWorld().path.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
@@ -186,11 +188,11 @@ def test_damaged_generator_weights_are_refused(settings, complains, tmp_path):
         path = tmp_path / f"{name}.safetensors"
         path.write_bytes(data)
         with complains(path):
-            from_dict(settings("digits", world__weights=str(path)))
+            from_dict(settings_of("digits", world__weights=str(path)))
 
 
-def test_a_copy_of_the_weights_is_the_same_generator(settings, tmp_path):
+def test_a_copy_of_the_weights_is_the_same_generator(tmp_path):
     path = tmp_path / "copy.safetensors"
     path.write_bytes(DigitsWorld().path.read_bytes())
-    copy = from_dict(settings("digits", world__weights=str(path)))
-    assert copy.world.identity() == from_dict(settings("digits")).world.identity()
+    copy = from_dict(settings_of("digits", world__weights=str(path)))
+    assert world_of(copy).identity() == world_of(from_dict(settings_of("digits"))).identity()

@@ -2,18 +2,19 @@
 
 import pytest
 import torch
+from support.runs import practise, tiny
 
+from empirical.config import new_learner, world_of
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.entropy import entropy
 from empirical.learning.rates import cooldown_start
 from empirical.loop.patience import patience
 from empirical.pool.pool import Pool
-from empirical.practice import candidates
 from empirical.settings.sections import Acquire
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_events_follow_algorithm_1(tiny, practise, tmp_path, world):
+def test_events_follow_algorithm_1(tmp_path, world):
     """Replayed from the accuracies alone: additions come after patience without a new best, none in the cool-down."""
     run = tiny(world, **{"growth.additions": 99})
     events, pool, _ = practise(run, tmp_path)
@@ -40,27 +41,27 @@ def test_events_follow_algorithm_1(tiny, practise, tmp_path, world):
     assert {entry["step"] for entry in pool.summary()[1:]} <= set(range(cooldown_start(training)))
 
 
-def test_the_number_of_additions_is_a_limit(tiny, practise, tmp_path):
+def test_the_number_of_additions_is_a_limit(tmp_path):
     events, pool, _ = practise(tiny("linear", **{"growth.additions": 2}), tmp_path)
     assert [event.kind for event in events].count("added") == 2
     assert len(pool) == 24 + 2 * 16
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_static_training_adds_nothing(tiny, practise, tmp_path, world):
+def test_static_training_adds_nothing(tmp_path, world):
     events, pool, _ = practise(tiny(world, **{"growth.additions": 0}), tmp_path)
     assert {event.kind for event in events} == {"started", "evaluated"}
     assert len(pool.rounds) == 1
     assert events[-1].values["step"] == tiny(world).training.iterations
 
 
-def test_an_uneven_last_stretch_is_trained_too(tiny, practise, tmp_path):
+def test_an_uneven_last_stretch_is_trained_too(tmp_path):
     run = tiny("digits", **{"training.iterations": 11, "growth.evaluate_every": 4, "growth.additions": 0})
     assert [e.values["step"] for e in practise(run, tmp_path)[0][1:]] == [4, 8, 11]
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_without_guidance_a_grown_pool_is_the_static_pool_of_its_size(tiny, practise, tmp_path, world):
+def test_without_guidance_a_grown_pool_is_the_static_pool_of_its_size(tmp_path, world):
     grown = practise(tiny(world, **{"acquire.omega": 0.0}), tmp_path / "grown")[1]
     assert len(grown.rounds) > 1
     static = practise(tiny(world, **{"growth.initial": len(grown), "growth.additions": 0}), tmp_path / "static")[1]
@@ -68,7 +69,7 @@ def test_without_guidance_a_grown_pool_is_the_static_pool_of_its_size(tiny, prac
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_guided_rows_differ_from_the_plain_ones_that_share_their_seeds(tiny, practise, tmp_path, world):
+def test_guided_rows_differ_from_the_plain_ones_that_share_their_seeds(tmp_path, world):
     guided = practise(tiny(world), tmp_path / "guided")[1]
     plain = practise(tiny(world, **{"acquire.omega": 0.0}), tmp_path / "plain")[1]
     n = tiny(world).growth.initial
@@ -81,16 +82,16 @@ def test_guided_rows_differ_from_the_plain_ones_that_share_their_seeds(tiny, pra
 
 @pytest.mark.parametrize(("world", "at"), [("linear", 4), ("digits", 8)])
 @pytest.mark.parametrize("retire", [0.0, 1.0])
-def test_oversampling_keeps_the_most_uncertain_of_what_it_makes(tiny, practise, tmp_path, world, at, retire):
+def test_oversampling_keeps_the_most_uncertain_of_what_it_makes(tmp_path, world, at, retire):
     """Against all candidates drawn and ranked at once by the learner of that moment."""
     ratio = 5
     run = tiny(world, **{"acquire.omega": 0.0, "growth.additions": 1, "growth.add_at": at, "acquire.ratio": ratio,
                          "acquire.retire": retire})  # fmt: skip
     pool = practise(run, tmp_path)[1]
-    learner = run.world.learner(run, "cpu")
-    learner.fit(Pool(tmp_path / "pool", run.world.shape, rounds=1), 0, at)
+    learner = new_learner(run, "cpu")
+    learner.fit(Pool(tmp_path / "pool", world_of(run).shape, rounds=1), 0, at)
     n, p = run.growth.initial, run.growth.addition
-    drawn = Sampler(run.world, run.sampling).draw(run.seed, n, ratio * p)[0]
+    drawn = Sampler(world_of(run), run.sampling).draw(run.seed, n, ratio * p)[0]
     kept = pool.rounds[1]
     assert (len(kept), kept.cost.images, kept.step, pool.generated) == (p, ratio * p, at, n + ratio * p)
     assert len(pool) == (p if retire else n + p)
@@ -114,10 +115,10 @@ def test_oversampling_keeps_the_most_uncertain_of_what_it_makes(tiny, practise, 
 )  # fmt: skip
 def test_so_many_candidates_are_made_that_the_addition_is_left(acquire, made):
     """The least number n with n (1 - reject) >= 100, also where floating point has it that 100 / .1 = 1000.0000001."""
-    assert candidates(Acquire(**acquire), 100) == made
+    assert Acquire(**acquire).candidates(100) == made
 
 
-def test_guidance_raises_the_entropy_of_additions(tiny, practise, tmp_path):
+def test_guidance_raises_the_entropy_of_additions(tmp_path):
     entropies = [practise(tiny("digits", **{"acquire.omega": omega}), tmp_path / str(omega))[1].summary()[1]["entropy"]
                  for omega in (0.0, 0.05)]  # fmt: skip
     assert entropies[1] > entropies[0]

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from support.runs import add_round, folder_of, numbered_samples, practise, tiny
 
 from empirical import practice as practice_module
+from empirical.config import new_learner, world_of
 from empirical.diffusion.guidance import EntropyGuide, Unguided
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.entropy import entropy
@@ -11,7 +13,7 @@ from empirical.loop import signals as watch
 from empirical.loop.judge import Judge
 from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
-from empirical.practice import doomed
+from empirical.practice import least_uncertain
 from empirical.runs.execute import execute
 from empirical.runs.folder import guide_path
 from empirical.settings.sections import Acquire
@@ -23,8 +25,8 @@ def learner_at():
     """The learner as it was when a round was made, trained anew on the pool of that time; no earlier additions."""
 
     def make(run, folder, step):
-        learner = run.world.learner(run, "cpu")
-        learner.fit(Pool(folder / "pool", run.world.shape, 1), 0, step)
+        learner = new_learner(run, "cpu")
+        learner.fit(Pool(folder / "pool", world_of(run).shape, 1), 0, step)
         return learner
 
     return make
@@ -34,7 +36,7 @@ def learner_at():
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_swaps_keep_the_size_of_the_pool(tiny, practise, tmp_path, world):
+def test_swaps_keep_the_size_of_the_pool(tmp_path, world):
     size = {"linear": 24, "digits": 12}[world]
     run = tiny(world, **{"acquire.retire": 0.25, "growth.addition": size // 4})
     events, pool, _ = practise(run, tmp_path)
@@ -49,9 +51,7 @@ def test_swaps_keep_the_size_of_the_pool(tiny, practise, tmp_path, world):
 
 @pytest.mark.parametrize(("world", "at"), [("linear", 4), ("digits", 8)])
 @pytest.mark.parametrize("share", [0.25, 0.5])
-def test_the_retired_are_those_the_learner_of_that_moment_is_most_certain_of(
-    tiny, practise, learner_at, tmp_path, world, at, share
-):
+def test_the_retired_are_those_the_learner_of_that_moment_is_most_certain_of(learner_at, tmp_path, world, at, share):
     """Not those of lowest entropy when they were added: with the learner still untrained, that was about nothing."""
     run = tiny(world, **{"growth.additions": 1, "growth.add_at": at, "acquire.retire": share})
     pool = practise(run, tmp_path)[1]
@@ -64,7 +64,7 @@ def test_the_retired_are_those_the_learner_of_that_moment_is_most_certain_of(
     assert expected != torch.argsort(first.entropy, stable=True)[:count].sort().values.tolist()
 
 
-def test_rows_already_retired_are_not_retired_again(tmp_path, samples_of, add_round):
+def test_rows_already_retired_are_not_retired_again(tmp_path):
     """Among rows in use only, numbered as in the whole pool; in blocks of the learner, as in one."""
 
     class Certain:
@@ -73,15 +73,15 @@ def test_rows_already_retired_are_not_retired_again(tmp_path, samples_of, add_ro
         def logits(self, images):
             return images * torch.tensor([1.0, 0.0, 0.0])  # the higher its number, the more certain
 
-    pool = add_round(add_round(Pool(tmp_path, (3,)), samples_of(0, 5)), samples_of(5, 5), retired=[4])
-    assert doomed(Acquire(retire=0.0), Certain(), pool).tolist() == []
-    assert doomed(Acquire(retire=0.3), Certain(), pool).tolist() == [7, 8, 9]
-    add_round(pool, samples_of(10, 1), retired=[8])
+    pool = add_round(add_round(Pool(tmp_path, (3,)), numbered_samples(0, 5)), numbered_samples(5, 5), retired=[4])
+    assert least_uncertain(Acquire(retire=0.0), Certain(), pool).tolist() == []
+    assert least_uncertain(Acquire(retire=0.3), Certain(), pool).tolist() == [7, 8, 9]
+    add_round(pool, numbered_samples(10, 1), retired=[8])
     for block in (1024, 4):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(practice_module, "BATCH", block)
-            assert doomed(Acquire(retire=0.5), Certain(), pool).tolist() == [6, 7, 9, 10]
-    assert doomed(Acquire(retire=1.0), Certain(), pool).tolist() == [0, 1, 2, 3, 5, 6, 7, 9, 10]
+            assert least_uncertain(Acquire(retire=0.5), Certain(), pool).tolist() == [6, 7, 9, 10]
+    assert least_uncertain(Acquire(retire=1.0), Certain(), pool).tolist() == [0, 1, 2, 3, 5, 6, 7, 9, 10]
 
 
 # The outlier filter
@@ -89,13 +89,11 @@ def test_rows_already_retired_are_not_retired_again(tmp_path, samples_of, add_ro
 
 @pytest.mark.parametrize(("world", "at"), [("linear", 4), ("digits", 8)])
 @pytest.mark.parametrize("omega", [0.0, 0.05])
-def test_the_judge_rejects_exactly_the_least_believed_labels(
-    tiny, practise, learner_at, tmp_path, monkeypatch, world, at, omega
-):
+def test_the_judge_rejects_exactly_the_least_believed_labels(learner_at, tmp_path, monkeypatch, world, at, omega):
     """Against all candidates drawn at once under the guide of that moment and ranked at once by the reference."""
     monkeypatch.setattr("empirical.loop.judge.REFERENCE_IMAGES", 64)
     run = tiny(world, **{"acquire.omega": omega, "growth.additions": 1, "growth.add_at": at, "acquire.reject": 0.3})
-    source = Sampler(run.world, run.sampling)
+    source = Sampler(world_of(run), run.sampling)
     judge = Judge(run, source, "cpu")
     pool = practise(run, tmp_path, judge=judge)[1]
     n, p = run.growth.initial, run.growth.addition
@@ -103,7 +101,7 @@ def test_the_judge_rejects_exactly_the_least_believed_labels(
     learner = learner_at(run, tmp_path, at)
     guide = EntropyGuide(learner.logits, omega, run.acquire.through) if omega else Unguided()
     drawn = source.draw(run.seed, n, made, guide)[0]
-    reference = run.world.learner(run, "cpu")
+    reference = new_learner(run, "cpu")
     reference.load_state(judge.reference.state())
     with torch.no_grad():
         belief = reference.logits(drawn.images).log_softmax(-1)[torch.arange(made), drawn.labels].exp()
@@ -116,11 +114,11 @@ def test_the_judge_rejects_exactly_the_least_believed_labels(
     assert torch.allclose(kept.entropy, scores, atol=1e-6)
 
 
-def test_the_judge_has_seen_other_images_and_is_no_part_of_the_run(tiny, monkeypatch):
+def test_the_judge_has_seen_other_images_and_is_no_part_of_the_run(monkeypatch):
     """Its images come from a sequence of its own; it is trained as the run's learner is, for as long."""
     monkeypatch.setattr("empirical.loop.judge.REFERENCE_IMAGES", 64)
     run = tiny("digits", **{"acquire.reject": 0.3})
-    source, asked = Sampler(run.world, run.sampling), []
+    source, asked = Sampler(world_of(run), run.sampling), []
 
     class Spy:
         def draw(self, seed, first, count, guide=None):
@@ -143,26 +141,26 @@ def test_the_judge_has_seen_other_images_and_is_no_part_of_the_run(tiny, monkeyp
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
 @pytest.mark.parametrize("through", ["x0", "denoiser"])
-def test_any_guided_row_can_be_made_again_from_its_seed(tiny, folder_of, tmp_path, world, through):
+def test_any_guided_row_can_be_made_again_from_its_seed(tmp_path, world, through):
     """From the stored learner and the row's index alone."""
     run = tiny(world, **{"acquire.through": through})
     execute(run, tmp_path)
     folder = folder_of(run, tmp_path)
-    pool = Pool(folder / "pool", run.world.shape, run.growth.additions + 1)
+    pool = Pool(folder / "pool", world_of(run).shape, run.growth.additions + 1)
     assert not guide_path(folder, 0).exists()
     for number in range(1, run.growth.additions + 1):
         round_: Round = pool.rounds[number]
-        learner = run.world.learner(run, "cpu")
+        learner = new_learner(run, "cpu")
         learner.load_evaluated(load_tensors(guide_path(folder, number), "")[0])
         guide = EntropyGuide(learner.logits, run.acquire.omega, through)
         for row in (0, 5, len(round_) - 1):
-            made = Sampler(run.world, run.sampling).draw(run.seed, int(round_.indices[row]), 1, guide)[0]
+            made = Sampler(world_of(run), run.sampling).draw(run.seed, int(round_.indices[row]), 1, guide)[0]
             assert (made.seeds, made.labels) == (round_.seeds[row], round_.labels[row])
             assert torch.equal(made.images, round_.images(torch.tensor([row])))
 
 
 @pytest.mark.parametrize("change", [{"acquire.omega": 0.0}, {"acquire.direction": "random"}])
-def test_rounds_without_a_guiding_learner_keep_none(tiny, folder_of, tmp_path, change):
+def test_rounds_without_a_guiding_learner_keep_none(tmp_path, change):
     run = tiny("linear", **change)
     execute(run, tmp_path)
     assert not (folder_of(run, tmp_path) / "guides").exists()

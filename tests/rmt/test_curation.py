@@ -1,5 +1,7 @@
 """Imperfect generators and label-aware curation: check values, a 50-digit oracle, geometry, Monte Carlo, refusals."""
 
+from functools import cache
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -45,20 +47,27 @@ def oracle(name, p, phi, lam, rho, generator, agreement, aware):
     tau = agreement / a
     points = sorted({*ends, *(e for e in (3 / abs(tau), 9 / abs(tau), mp.mpf(1), mp.mpf(3)) if ends[0] < e < ends[1])})
 
+    densities = cache(lambda g: (mp.ncdf(tau * g), mp.npdf(tau * g), mp.npdf(g)))  # six integrals share their nodes
+
     def one_side(f):
-        """int over kept g > 0 of f(g) varphi(g) dg."""
-        return mp.quad(lambda g: f(g) * mp.npdf(g), points)
+        """int over kept g > 0 of f(g, Phi(tau g), varphi(tau g)) varphi(g) dg."""
+
+        def integrand(g):
+            cdf, pdf, weight = densities(g)
+            return f(g, cdf, pdf) * weight
+
+        return mp.quad(integrand, points)
 
     if aware:
         q11, q12, q22, c1, c2, mass = (
             2 * one_side(f)
             for f in (
-                lambda g: g**2 * mp.ncdf(tau * g),
-                lambda g: g * mp.npdf(tau * g),
-                lambda g: mp.ncdf(tau * g) - tau * g * mp.npdf(tau * g),
-                lambda g: g * mp.ncdf(tau * g),
-                lambda g: mp.npdf(tau * g),
-                lambda g: mp.ncdf(tau * g),
+                lambda g, cdf, _: g**2 * cdf,
+                lambda g, _, pdf: g * pdf,
+                lambda g, cdf, pdf: cdf - tau * g * pdf,
+                lambda g, cdf, _: g * cdf,
+                lambda _g, _cdf, pdf: pdf,
+                lambda _g, cdf, _pdf: cdf,
             )
         )
     else:

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import sympy as sp
+from support.places import ROOT
 
 from rmt import symbolic
 from rmt.symbolic import errata
@@ -13,9 +14,9 @@ from rmt.symbolic import errata
 
 @pytest.mark.parametrize("proof", symbolic.PROOFS)
 def test_every_statement_holds(proof):
-    found = proof()
-    assert found.holds
-    assert len(found.remainders) >= 2
+    result = proof()
+    assert result.holds
+    assert len(result.remainders) >= 2
 
 
 def test_a_wrong_statement_is_found_out(monkeypatch):
@@ -27,7 +28,7 @@ def test_a_wrong_statement_is_found_out(monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "replacement"),
-    [("theorem_1", lambda: tuple(2 * part for part in THEOREM)), ("beta", 2 * symbolic.beta)],
+    [("theorem_1", lambda: tuple(2 * moment for moment in THEOREM)), ("beta", 2 * symbolic.beta)],
 )
 def test_corollary_1_fails_for_a_wrong_theorem(monkeypatch, name, replacement):
     monkeypatch.setattr(symbolic, name, replacement)
@@ -51,6 +52,14 @@ def test_simulation_sides_with_the_corrections():
     assert [row.where for row in rows if row.printed is None] == ["Lemma 6"]
 
 
-def test_only_this_module_needs_sympy():
-    code = "import sys, rmt, rmt.covariance, rmt.limits, rmt.errata; sys.exit('sympy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_sympy_and_jax_are_loaded_by_the_modules_that_need_them():
+    """And `rmt.sweep` without jax says what to install."""
+    code = (
+        "import sys, rmt, rmt.covariance, rmt.limits, rmt.errata, rmt.adaptive, figures.theory.phase\n"
+        "assert not {'sympy', 'jax'} & set(sys.modules)\n"
+        "sys.modules['jax'] = None\n"
+        "try: import rmt.sweep\n"
+        "except ImportError as e: assert 'pip install \"deliberate-practice[sweep]\"' in str(e), e\n"
+        "else: raise SystemExit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

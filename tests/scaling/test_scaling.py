@@ -11,6 +11,7 @@ from scipy.stats import norm, t
 
 import scaling
 from scaling import bootstrap
+from scaling.averages import wilson
 from scaling.multipliers import Curve
 
 SIZES = [128, 256, 512, 1024, 2048, 4096]
@@ -194,3 +195,12 @@ def test_fit_refuses_errors_without_a_logarithm(error):
     errors[1, 2] = error
     with pytest.raises(ValueError, match=r"allowed errors in \(0, 1\)"):
         scaling.fit_power_law(SIZES, errors, rng=np.random.default_rng(0))
+
+
+def test_the_interval_solves_wilsons_equation():
+    """(p - hits / n)^2 = z^2 p (1 - p) / n at both ends."""
+    for hits, images in ((1, 10), (37, 50), (720_000, 1_281_167)):
+        for p in wilson(hits, images):
+            assert (p - hits / images) ** 2 == pytest.approx(1.959964**2 * p * (1 - p) / images, rel=1e-5)
+    assert wilson(0, 7)[0] == 0
+    assert wilson(7, 7)[1] == 1

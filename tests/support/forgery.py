@@ -4,6 +4,7 @@ import json
 
 import torch
 
+from empirical.config import world_of
 from empirical.pool.parquet import Rows, write
 from empirical.review.remake import open_pool
 from empirical.system.files import write_signed
@@ -14,7 +15,7 @@ def forge(folder, run, number, change):
     round_ = open_pool(run, folder).rounds[number]
     payloads = round_.payloads(torch.arange(len(round_)))
     rows = change(Rows(payloads, round_.labels, round_.seeds, round_.indices, round_.entropy))
-    path = write(folder / "pool", run.world.shape, number, round_.omega, round_.step, rows, round_.cost)
+    path = write(folder / "pool", world_of(run).shape, number, round_.omega, round_.step, rows, round_.cost)
     for old in round_.files:
         old.unlink()
     record = folder / "pool" / f"round_{number:04d}.json"

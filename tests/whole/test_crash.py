@@ -5,6 +5,8 @@ import random
 import time
 
 import pytest
+from support.processes import in_child
+from support.runs import outcome, tiny
 
 from empirical.runs import execute as run_module
 from empirical.runs.execute import execute
@@ -28,7 +30,7 @@ def _small_files():
 
 
 @pytest.fixture(scope="module")
-def untouched(tiny, outcome, tmp_path_factory, _small_files):
+def untouched(tmp_path_factory, _small_files):
     """The outcome of a run in such files that nobody touches; each is made once."""
     root, made = tmp_path_factory.mktemp("untouched"), {}
 
@@ -51,7 +53,7 @@ def survive(run, root, in_child, kill_after, share=frozenset({1, 2})):
 
 
 @pytest.mark.parametrize(("world", "variant"), [("linear", "guided"), ("linear", "oversampling"), ("digits", "swaps")])
-def test_a_run_killed_at_random_moments_ends_the_same(tiny, outcome, untouched, in_child, tmp_path, world, variant):
+def test_a_run_killed_at_random_moments_ends_the_same(untouched, tmp_path, world, variant):
     run, expected, chance = of(tiny, world, variant), untouched(world, variant), random.Random(0)
     times = [0.005 + SPAN[world] * chance.random() for _ in range(3)]
     assert survive(of(tiny, world, variant), tmp_path, in_child, 0.005), "the kill came too late to test anything"
@@ -83,7 +85,7 @@ def dying_at(write, run, root):
 
 
 @pytest.mark.parametrize(("world", "variant"), [("linear", "guided"), ("linear", "swaps"), ("digits", "oversampling")])
-def test_a_run_killed_at_every_write_ends_the_same(tiny, outcome, untouched, in_child, tmp_path, world, variant):
+def test_a_run_killed_at_every_write_ends_the_same(untouched, tmp_path, world, variant):
     """Killed at its first write, then, going on, at its second, ...: images, shards, records, checkpoints, results."""
     run, codes = of(tiny, world, variant), []
     for write in range(1, 100):
@@ -96,7 +98,7 @@ def test_a_run_killed_at_every_write_ends_the_same(tiny, outcome, untouched, in_
 
 
 @pytest.mark.slow
-def test_runs_killed_at_many_random_moments_end_the_same(tiny, outcome, untouched, in_child, tmp_path):
+def test_runs_killed_at_many_random_moments_end_the_same(untouched, tmp_path):
     """At least sixty kills, over both worlds and all variants."""
     dice, start, kills = random.Random(1), time.perf_counter(), {}
     for world in SPAN:
@@ -115,7 +117,7 @@ def test_runs_killed_at_many_random_moments_end_the_same(tiny, outcome, untouche
 
 
 @pytest.mark.slow
-def test_every_run_killed_at_every_single_write_ends_the_same(tiny, outcome, untouched, in_child, tmp_path):
+def test_every_run_killed_at_every_single_write_ends_the_same(untouched, tmp_path):
     """A fresh run for each write there is, killed there once."""
     for world in SPAN:
         for variant in VARIANTS:
@@ -130,7 +132,7 @@ def test_every_run_killed_at_every_single_write_ends_the_same(tiny, outcome, unt
             print(f"{world} {variant}: {write - 1} kills")
 
 
-def test_a_branch_killed_while_it_copies_its_beginning_ends_the_same(tiny, outcome, undisturbed, in_child, tmp_path):
+def test_a_branch_killed_while_it_copies_its_beginning_ends_the_same(undisturbed, tmp_path):
     execute(tiny("linear", **VARIANTS["guided"]), tmp_path, share_before=frozenset({1}))
     branch = {"growth.additions": 1, **VARIANTS["guided"]}
     run = tiny("linear", **branch)

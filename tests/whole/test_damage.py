@@ -8,7 +8,11 @@ import os
 import shutil
 
 import pytest
+from support.errors import complains
+from support.processes import in_child
+from support.runs import folder_of, outcome, tiny
 
+from empirical.config import new_learner
 from empirical.runs import execute as run_module
 from empirical.runs.execute import execute
 from empirical.runs.folder import prefix_name
@@ -17,7 +21,7 @@ from empirical.system.errors import InputError
 from empirical.system.tensors import load_tensors
 
 
-def test_a_second_process_on_a_run_directory_is_refused(tiny, folder_of, tmp_path, complains, outcome, undisturbed):
+def test_a_second_process_on_a_run_directory_is_refused(tmp_path, undisturbed):
     run = tiny("linear")
     folder = folder_of(run, tmp_path)
     folder.mkdir(parents=True)
@@ -38,9 +42,7 @@ def test_a_second_process_on_a_run_directory_is_refused(tiny, folder_of, tmp_pat
     assert outcome(run, tmp_path) == undisturbed("linear")
 
 
-def test_two_attempts_at_the_same_run_do_not_disturb_each_other(
-    tiny, folder_of, tmp_path, complains, outcome, undisturbed
-):
+def test_two_attempts_at_the_same_run_do_not_disturb_each_other(tmp_path, undisturbed):
     """The second is refused while the first is in the middle of it; the first ends as if alone."""
     run, refused = tiny("linear"), []
 
@@ -56,7 +58,7 @@ def test_two_attempts_at_the_same_run_do_not_disturb_each_other(
 
 
 @pytest.fixture
-def half_done(tiny, folder_of, in_child, tmp_path):
+def half_done(tmp_path):
     """The folder of a run stopped just before its result is written."""
 
     def make(world="linear", **changes):
@@ -87,9 +89,7 @@ FILES = ["pool/round_0000-*.parquet", "pool/round_0001-*.parquet", "pool/round_0
 
 
 @pytest.mark.parametrize(("name", "damage"), [("metrics.jsonl", "emptied"), *itertools.product(FILES, DAMAGE)])
-def test_a_damaged_run_is_refused_and_deleting_it_helps(
-    tiny, half_done, tmp_path, complains, outcome, undisturbed, name, damage
-):
+def test_a_damaged_run_is_refused_and_deleting_it_helps(half_done, tmp_path, undisturbed, name, damage):
     """Nothing else is touched; and after doing as told - deleting a folder and rerunning - all is well."""
     run, folder = tiny("linear"), half_done()
     (path,) = folder.glob(name)
@@ -115,7 +115,7 @@ def test_a_damaged_run_is_refused_and_deleting_it_helps(
     ("world", "damage"), [("digits", "flipped"), *itertools.product(["linear"], [*DAMAGE, "other"])]
 )
 def test_a_damaged_checkpoint_is_survived_through_the_one_before(
-    tiny, half_done, tmp_path, outcome, undisturbed, caplog, world, damage
+    half_done, tmp_path, undisturbed, caplog, world, damage
 ):
     """It is said, on the log and in the journal, and set aside; the end is the same. `other`: another kind of file."""
     run, folder = tiny(world), half_done(world)
@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_is_survived_through_the_one_before(
 
 @pytest.mark.parametrize("line", [0, -1])
 def test_damaged_metrics_are_survived_only_where_the_checkpoint_before_does_not_count_them(
-    tiny, half_done, tmp_path, outcome, undisturbed, complains, caplog, line
+    half_done, tmp_path, undisturbed, caplog, line
 ):
     run, folder = tiny("linear"), half_done()
     metrics = folder / "metrics.jsonl"
@@ -155,7 +155,7 @@ def test_damaged_metrics_are_survived_only_where_the_checkpoint_before_does_not_
 
 
 @pytest.mark.parametrize("damage", list(DAMAGE))
-def test_two_damaged_checkpoints_are_refused(tiny, half_done, tmp_path, complains, damage):
+def test_two_damaged_checkpoints_are_refused(half_done, tmp_path, damage):
     run, folder = tiny("linear"), half_done()
     both = [folder / f"checkpoint{kind}.safetensors" for kind in ("", ".previous")]
     for path in both:
@@ -168,9 +168,7 @@ def test_two_damaged_checkpoints_are_refused(tiny, half_done, tmp_path, complain
 
 
 @pytest.mark.parametrize("moves", [1, 2, 3])
-def test_a_recovery_that_is_killed_is_gone_on_with(
-    tiny, half_done, in_child, tmp_path, outcome, undisturbed, monkeypatch, moves
-):
+def test_a_recovery_that_is_killed_is_gone_on_with(half_done, tmp_path, undisturbed, monkeypatch, moves):
     """After so many files were moved or linked; the whole checkpoint is there, so nobody starts from the beginning."""
     run, folder = tiny("linear"), half_done()
     (folder / "checkpoint.safetensors").write_bytes(b"")
@@ -204,7 +202,7 @@ def test_a_recovery_that_is_killed_is_gone_on_with(
     assert steps[0] >= expected > 0
 
 
-def test_a_changed_configuration_is_refused_and_the_difference_shown(tiny, half_done, tmp_path, complains):
+def test_a_changed_configuration_is_refused_and_the_difference_shown(half_done, tmp_path):
     run, folder = tiny("linear"), half_done()
     path = folder / "config.json"
     values = json.loads(path.read_text())
@@ -220,11 +218,11 @@ def test_a_changed_configuration_is_refused_and_the_difference_shown(tiny, half_
 
 @pytest.mark.parametrize(("world", "damage"), [("digits", "digit"), *itertools.product(["linear"], [*DAMAGE, "digit"])])
 def test_a_damaged_result_is_refused_and_made_again_from_the_last_state(
-    tiny, folder_of, outcome, undisturbed, tmp_path, complains, monkeypatch, world, damage
+    undisturbed, tmp_path, monkeypatch, world, damage
 ):
     """Also one that is still valid JSON, with another digit. Deleting it helps, without any training."""
     run = tiny(world)
-    accuracy = str(execute(run, tmp_path)["accuracy"])
+    accuracy = str(execute(run, tmp_path).accuracy)
     path = folder_of(run, tmp_path) / "result.json"
     changed = accuracy[:-1] + str((int(accuracy[-1]) + 1) % 10)
     digit = path.read_bytes().replace(accuracy.encode(), changed.encode())
@@ -234,7 +232,7 @@ def test_a_damaged_result_is_refused_and_made_again_from_the_last_state(
     assert f"delete {path} and rerun" in str(caught.value)
     path.unlink()
     expected = undisturbed(world)
-    learner = type(run.world.learner(run, "cpu"))
+    learner = type(new_learner(run, "cpu"))
     monkeypatch.setattr(learner, "fit", lambda *_: pytest.fail("trained again"))
     assert outcome(run, tmp_path) == expected
 
@@ -242,7 +240,7 @@ def test_a_damaged_result_is_refused_and_made_again_from_the_last_state(
 @pytest.mark.parametrize(
     "name", ["checkpoint.safetensors", "pool/round_0000-*.parquet", "pool/round_0000.json", "metrics.jsonl"]
 )
-def test_a_damaged_shared_beginning_is_refused_by_its_own_name(tiny, tmp_path, complains, name):
+def test_a_damaged_shared_beginning_is_refused_by_its_own_name(tmp_path, name):
     run = tiny("linear")
     execute(run, tmp_path, share_before=frozenset({1}))
     shared = tmp_path / "linear" / prefix_name(run, 0)
@@ -253,21 +251,21 @@ def test_a_damaged_shared_beginning_is_refused_by_its_own_name(tiny, tmp_path, c
     assert f"delete {shared} and rerun" in str(caught.value)
 
 
-def test_lost_metrics_are_noticed(tiny, half_done, tmp_path, complains):
+def test_lost_metrics_are_noticed(half_done, tmp_path):
     folder = half_done()
     (folder / "metrics.jsonl").unlink()
     with complains("metrics.jsonl"):
         execute(tiny("linear"), tmp_path)
 
 
-def test_an_unwritable_folder_is_refused(tiny, tmp_path, complains):
+def test_an_unwritable_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with complains(tmp_path / "file"):
         execute(tiny("linear"), tmp_path / "file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused(tiny, tmp_path, complains):
+def test_a_read_only_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with complains(tmp_path):
         execute(tiny("linear"), tmp_path / "new")

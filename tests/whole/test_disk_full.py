@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from support.errors import complains
+from support.runs import folder_of, outcome, tiny
 
 from empirical.runs.execute import execute
 from empirical.system.errors import InputError
@@ -35,7 +37,7 @@ def full_after(writes, monkeypatch):
         monkeypatch.setattr(shutil, "copy2", full)
 
 
-def test_a_disk_that_fills_up_at_any_write_loses_nothing(tiny, tmp_path, monkeypatch, outcome, undisturbed):
+def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path, monkeypatch, undisturbed):
     """Full from write 0, 1, 2, ... on; each time the message says so, and the next try goes further."""
     run, said = tiny("linear"), []
     for writes in range(60):
@@ -55,8 +57,7 @@ def test_a_disk_that_fills_up_at_any_write_loses_nothing(tiny, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("call", ["link", "mkdir"])
-def test_a_disk_that_is_full_when_states_are_shared_loses_nothing(tiny, tmp_path, monkeypatch, outcome, undisturbed,
-                                                                  complains, call):  # fmt: skip
+def test_a_disk_that_is_full_when_states_are_shared_loses_nothing(tmp_path, monkeypatch, undisturbed, call):
     run, real = tiny("linear"), getattr(os, call)
 
     def sometimes(*arguments, **keywords):
@@ -74,9 +75,7 @@ def test_a_disk_that_is_full_when_states_are_shared_loses_nothing(tiny, tmp_path
     assert outcome(run, tmp_path) == undisturbed("linear")
 
 
-def test_a_run_without_hard_links_keeps_no_second_checkpoint_and_ends_the_same(
-    tiny, tmp_path, monkeypatch, outcome, undisturbed
-):
+def test_a_run_without_hard_links_keeps_no_second_checkpoint_and_ends_the_same(tmp_path, monkeypatch, undisturbed):
     """As on some network file systems; beginnings are copied instead."""
     monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
     run = tiny("linear")
@@ -86,9 +85,7 @@ def test_a_run_without_hard_links_keeps_no_second_checkpoint_and_ends_the_same(
     assert not [path for path in tmp_path.rglob(".*.[0-9]*")]
 
 
-def test_a_recovery_on_a_full_disk_says_so_and_loses_nothing(
-    tiny, folder_of, tmp_path, monkeypatch, outcome, undisturbed
-):
+def test_a_recovery_on_a_full_disk_says_so_and_loses_nothing(tmp_path, monkeypatch, undisturbed):
     """The damaged checkpoint cannot be set aside in favour of the one before: not a bare OSError."""
     run = tiny("linear")
     execute(run, tmp_path)
@@ -119,7 +116,7 @@ def small(tmp_path):
 
 
 @pytest.mark.parametrize(("world", "step"), [("linear", 4), ("digits", 64)])
-def test_a_really_full_file_system_is_reported_and_recovered_from(small, tiny, outcome, undisturbed, world, step):
+def test_a_really_full_file_system_is_reported_and_recovered_from(small, undisturbed, world, step):
     """Every attempt finds `step` KiB more than the last one did, gets as far as that, and says why it stopped."""
     run, said = tiny(world), []
     for room in range(0, 100 * step, step):

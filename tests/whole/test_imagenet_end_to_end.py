@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from support import image_folders, tiny_stable_diffusion
+from support.errors import complains
+from support.places import EXPERIMENTS
+from support.processes import two
 
 import paper_repro
-from empirical.config import from_dict
+from empirical.config import from_dict, world_of
 from empirical.pool.pool import Pool
 from empirical.runs.execute import execute
 from empirical.runs.folder import run_directory
@@ -59,25 +62,25 @@ def run_of(experiments, recipe, places, **more):
 
 
 @pytest.mark.parametrize("recipe", GROWTH)
-def test_a_recipe_runs_from_the_command_line_to_every_test_set(experiments, places, tmp_path, capsys, recipe):
+def test_a_recipe_runs_from_the_command_line_to_every_test_set(places, tmp_path, capsys, recipe):
     values = settings(recipe, places)
     chosen = [f"{name}={json.dumps(value) if isinstance(value, str) else value}" for name, value in values.items()]
     assert (
-        paper_repro.main(["run", str(recipe_file(experiments, recipe)), "--set", *chosen, "--out", str(tmp_path)]) == 0
+        paper_repro.main(["run", str(recipe_file(EXPERIMENTS, recipe)), "--set", *chosen, "--out", str(tmp_path)]) == 0
     )
     said = capsys.readouterr().out
-    run = run_of(experiments, recipe, places)
+    run = run_of(EXPERIMENTS, recipe, places)
     result = json.loads((run_directory(run, tmp_path / "runs") / "result.json").read_text())
-    assert {name: sum(counts["totals"]) for name, counts in result["sets"].items()} == SETS
+    assert {name: sum(counts["totals"]) for name, counts in result.sets.items()} == SETS
     for name in SETS:
         assert name in said
-    rounds = result["pool"]
+    rounds = result.pool
     kept = {"static": [8], "practice": [8, 4, 4], "prune": [4, 4]}[recipe]
     made = {"static": [8], "practice": [8, 4, 4], "prune": [4, 16]}[recipe]
     assert [round_["added"] for round_ in rounds] == kept
     assert [round_["images"] for round_ in rounds] == made
     guided = 2 * 4 * len(range(0, 10, run.acquire.every)) if recipe == "practice" else 0
-    assert (result["cost"]["guided_steps"], result["cost"]["skipped_steps"]) == (guided, 0)
+    assert (result.cost["guided_steps"], result.cost["skipped_steps"]) == (guided, 0)
     assert paper_repro.main(["verify", str(run_directory(run, tmp_path / "runs"))]) == 0
     assert "OFF" not in capsys.readouterr().out
 
@@ -90,37 +93,37 @@ def test_a_recipe_runs_from_the_command_line_to_every_test_set(experiments, plac
         {"acquire.through": "x0", "acquire.decode": "linear", "acquire.interval": (0.2, 0.8)},
     ],
 )
-def test_any_way_of_guidance_makes_other_images_of_the_same_noise(experiments, places, tmp_path, acquire):
+def test_any_way_of_guidance_makes_other_images_of_the_same_noise(places, tmp_path, acquire):
     few = {"growth.additions": 1, "growth.add_at": 2, "training.iterations": 4, **acquire}
     rounds = []
     for omega in (0.0, 0.05):
-        run = run_of(experiments, "practice", places, **few, **{"acquire.omega": omega})
+        run = run_of(EXPERIMENTS, "practice", places, **few, **{"acquire.omega": omega})
         result = execute(run, tmp_path)
-        rounds.append(Pool(run_directory(run, tmp_path) / "pool", run.world.shape, 2).rounds[1])
+        rounds.append(Pool(run_directory(run, tmp_path) / "pool", world_of(run).shape, 2).rounds[1])
     assert rounds[0].seeds.tolist() == rounds[1].seeds.tolist()
     images = [round_.images(torch.arange(len(round_))) for round_ in rounds]
     assert ((images[0] - images[1]).abs().amax((1, 2, 3)) > 0.01).all()
-    assert result["cost"]["skipped_steps"] == 0
+    assert result.cost["skipped_steps"] == 0
 
 
-def test_two_processes_do_the_run_that_one_does(experiments, places, tmp_path, two):
+def test_two_processes_do_the_run_that_one_does(places, tmp_path):
     """The plain round bit for bit; later ones follow from a learner whose sums went in another order."""
-    run = run_of(experiments, "practice", places)
+    run = run_of(EXPERIMENTS, "practice", places)
     alone = execute(run, tmp_path / "one")
     two(lambda ranks, device: execute(run, tmp_path / "two", device, ranks=ranks), tmp_path)
     together = json.loads((run_directory(run, tmp_path / "two") / "result.json").read_text())
-    assert {name: sum(counts["totals"]) for name, counts in together["sets"].items()} == SETS
-    pools = [Pool(run_directory(run, tmp_path / name) / "pool", run.world.shape, 3) for name in ("one", "two")]
+    assert {name: sum(counts["totals"]) for name, counts in together.sets.items()} == SETS
+    pools = [Pool(run_directory(run, tmp_path / name) / "pool", world_of(run).shape, 3) for name in ("one", "two")]
     plain = [pool.rounds[0].payloads(torch.arange(8)) for pool in pools]
     assert plain[0] == plain[1]
     assert [pool.rounds[2].seeds.tolist() for pool in pools] == [pools[0].rounds[2].seeds.tolist()] * 2
-    assert together["cost"]["images"] == alone["cost"]["images"] == 16
+    assert together.cost["images"] == alone.cost["images"] == 16
 
 
-def test_what_is_missing_is_said_before_anything_is_made(experiments, places, tmp_path, complains):
+def test_what_is_missing_is_said_before_anything_is_made(places, tmp_path):
     for name, where in (("data", "world (imagenet100).data"), ("generator", "world.generator")):
         nowhere = {f"world.{name}": str(tmp_path / "nowhere")}
         with complains(where) as caught:
-            execute(run_of(experiments, "static", places, **nowhere), tmp_path / "out")
+            execute(run_of(EXPERIMENTS, "static", places, **nowhere), tmp_path / "out")
         assert str(tmp_path / "nowhere") in str(caught.value)
     assert not list(Path(tmp_path).rglob("*.parquet"))

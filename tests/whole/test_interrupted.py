@@ -6,22 +6,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.processes import in_child
+from support.runs import setup_of, tiny
 
 from empirical import practice as practice_module
+from empirical.config import new_learner, world_of
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.guidance import EntropyGuide, Unguided
 from empirical.diffusion.sampler import Sampler
 from empirical.pool import pool as pool_module
 from empirical.pool.parquet import Rows, write
 from empirical.pool.pool import Pool
-from empirical.practice import Surroundings, add
+from empirical.practice import add
 
 
 class Counting:
     """A source that counts what it draws and gives up after some draws."""
 
     def __init__(self, run, draws=10**9):
-        self.sampler, self.left, self.drawn = Sampler(run.world, run.sampling), draws, []
+        self.sampler, self.left, self.drawn = Sampler(world_of(run), run.sampling), draws, []
 
     def draw(self, seed, first, count, guide=None):
         if self.left == 0:
@@ -33,10 +36,10 @@ class Counting:
 
 def begin(run, folder, rounds=0):
     """A learner that is not quite ignorant, the pool as it is on disk, and a guide."""
-    learner = run.world.learner(run, "cpu")
+    learner = new_learner(run, "cpu")
     if run.world.name == "linear":
         learner.w = torch.randn(16, generator=torch.Generator().manual_seed(0)).double() / 4
-    pool = Pool(folder / "pool", run.world.shape, rounds)
+    pool = Pool(folder / "pool", world_of(run).shape, rounds)
     guide = EntropyGuide(learner.logits, run.acquire.omega, "x0") if rounds and run.acquire.omega else Unguided()
     return learner, pool, guide
 
@@ -48,7 +51,7 @@ def files(folder):
 @pytest.mark.parametrize("world", ["linear", "digits"])
 @pytest.mark.parametrize("rounds", [0, 1])
 @pytest.mark.parametrize(("size", "draws"), [(8, 2), (8, 4), (12, 3), (10**6, 3)])
-def test_an_interrupted_round_goes_on_where_its_files_end(tiny, tmp_path, monkeypatch, world, rounds, size, draws):
+def test_an_interrupted_round_goes_on_where_its_files_end(tmp_path, monkeypatch, world, rounds, size, draws):
     """Rows come in batches of 8: files of one or two batches, or a single one; only what is in none is drawn again."""
     monkeypatch.setattr("empirical.pool.writer.ROWS", size)
     run = tiny(world, **{"sampling.batch": 8})
@@ -56,12 +59,17 @@ def test_an_interrupted_round_goes_on_where_its_files_end(tiny, tmp_path, monkey
     for folder in (tmp_path / "whole", tmp_path / "cut"):
         if rounds:
             learner, pool, guide = begin(run, folder)
-            add(run, learner, pool, Surroundings(Sampler(run.world, run.sampling), None), 0, run.growth.initial, guide)
+            add(
+                setup_of(run, learner, pool),
+                0,
+                run.growth.initial,
+                guide,
+            )
     learner, pool, guide = begin(run, tmp_path / "whole", rounds)
-    add(run, learner, pool, Surroundings(Counting(run), None), 3, count, guide)
+    add(setup_of(run, learner, pool, Counting(run)), 3, count, guide)
     learner, pool, guide = begin(run, tmp_path / "cut", rounds)
     with pytest.raises(KeyboardInterrupt):
-        add(run, learner, pool, Surroundings(Counting(run, draws), None), 3, count, guide)
+        add(setup_of(run, learner, pool, Counting(run, draws)), 3, count, guide)
     assert len(pool.rounds) == rounds
     per_file = {8: 1, 12: 2, 10**6: 6}[size]  # batches
     kept = draws // per_file * per_file
@@ -69,46 +77,51 @@ def test_an_interrupted_round_goes_on_where_its_files_end(tiny, tmp_path, monkey
     assert len(pool.begun()) == draws // per_file
     learner, pool, guide = begin(run, tmp_path / "cut", rounds)
     rest = Counting(run)
-    add(run, learner, pool, Surroundings(rest, None), 3, count, guide)
+    add(setup_of(run, learner, pool, rest), 3, count, guide)
     starts = range(first, first + count, 8)
     assert rest.drawn == [(low, min(8, first + count - low)) for low in starts][kept:]
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
-    whole = Pool(tmp_path / "whole" / "pool", run.world.shape, rounds + 1)
+    whole = Pool(tmp_path / "whole" / "pool", world_of(run).shape, rounds + 1)
     assert pool.rounds[rounds].seeds.tolist() == whole.rounds[rounds].seeds.tolist()
     costs = [{k: v for k, v in vars(p.rounds[rounds].cost).items() if not k.endswith("_s")} for p in (pool, whole)]
     assert costs[0] == pytest.approx(costs[1])
     assert costs[0]["images"] == count
 
 
-def test_a_complete_round_is_only_taken_into_use(tiny, tmp_path):
+def test_a_complete_round_is_only_taken_into_use(tmp_path):
     run = tiny("linear")
     learner, pool, guide = begin(run, tmp_path)
-    add(run, learner, pool, Surroundings(Counting(run), None), 0, 24, guide)
+    add(setup_of(run, learner, pool, Counting(run)), 0, 24, guide)
     again = Counting(run)
     learner, pool, guide = begin(run, tmp_path)
     assert pool.committed()
-    add(run, learner, pool, Surroundings(again, None), 0, 24, guide)
+    add(setup_of(run, learner, pool, again), 0, 24, guide)
     assert again.drawn == []
     assert len(pool) == 24
 
 
 @pytest.mark.parametrize("how", [{"acquire.ratio": 3}, {"acquire.reject": 0.4}])
-def test_an_interrupted_selection_is_made_whole(tiny, tmp_path, how):
+def test_an_interrupted_selection_is_made_whole(tmp_path, how):
     """Files that another writer, or an attempt with more processes, has left are not mixed with those of this one."""
     run = tiny("linear", **{"acquire.omega": 0.0, **how})
     judge = (lambda samples: (samples.images[:, 1] * 3).sigmoid()) if "acquire.reject" in how else None
     for name in ("whole", "cut"):
         learner, pool, guide = begin(run, tmp_path / name)
-        add(run, learner, pool, Surroundings(Counting(run), None, judge), 0, 24, guide)
+        add(setup_of(run, learner, pool, Counting(run), judge=judge), 0, 24, guide)
         if name == "cut":
-            samples = Sampler(run.world, run.sampling).draw(run.seed, 24, 5)[0]
+            samples = Sampler(world_of(run), run.sampling).draw(run.seed, 24, 5)[0]
             leftover = write(pool.directory, pool.shape, 1, 0.0, 3, Rows.of(samples, torch.rand(5)), Cost())
             interrupted = Counting(run, 1)
             with pytest.raises(KeyboardInterrupt):
-                add(run, learner, pool, Surroundings(interrupted, None, judge), 3, 16, guide)
+                add(
+                    setup_of(run, learner, pool, interrupted, judge=judge),
+                    3,
+                    16,
+                    guide,
+                )
             write(pool.directory, pool.shape, 1, 0.0, 3, Rows.of(samples, torch.rand(5)), Cost())
         source = Counting(run)
-        add(run, learner, pool, Surroundings(source, None, judge), 3, 16, guide)
+        add(setup_of(run, learner, pool, source, judge=judge), 3, 16, guide)
         made = 48 if "acquire.ratio" in how else 27
         assert sum(count for _, count in source.drawn) == made == pool.rounds[1].cost.images
         assert len(pool.rounds[1]) == 16
@@ -140,7 +153,7 @@ def peak_of(prepare, in_child, folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
-def test_oversampling_holds_no_more_than_it_keeps(tiny, in_child, tmp_path, monkeypatch):
+def test_oversampling_holds_no_more_than_it_keeps(tmp_path, monkeypatch):
     """512 rows of 32 KiB kept of 1,024 or of 9,216 (288 MiB): the peak rises by less than 48 MiB.
 
     A selection that gathers all candidates first rises by more than 100 MiB: this measure sees it.
@@ -159,11 +172,11 @@ def test_oversampling_holds_no_more_than_it_keeps(tiny, in_child, tmp_path, monk
         def prepare(run=run, name=name):
             if name == "hoarded":
                 practice_module.largest = hoarding
-            learner, pool = run.world.learner(run, "cpu"), Pool(tmp_path / name / "pool", run.world.shape)
+            learner, pool = new_learner(run, "cpu"), Pool(tmp_path / name / "pool", world_of(run).shape)
             learner.w = torch.randn(8192, generator=torch.Generator().manual_seed(0)).double() / 90
-            around = Surroundings(Sampler(run.world, run.sampling), None)
-            add(run, learner, pool, around, 0, 8, Unguided())
-            return lambda: add(run, learner, pool, around, 0, 512, Unguided())
+            around = setup_of(run, learner, pool)
+            add(around, 0, 8, Unguided())
+            return lambda: add(around, 0, 512, Unguided())
 
         peaks[name] = peak_of(prepare, in_child, tmp_path)
     print({name: round(peak) for name, peak in peaks.items()}, "MiB")

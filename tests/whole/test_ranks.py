@@ -6,12 +6,15 @@ import time
 
 import pytest
 import torch
+from support.processes import two
+from support.runs import setup_of, tiny
 
+from empirical.config import new_learner, world_of
 from empirical.diffusion.guidance import EntropyGuide, Unguided
 from empirical.diffusion.sampler import Sampler
 from empirical.pool import pool as pool_module
 from empirical.pool.pool import Pool
-from empirical.practice import Surroundings, add
+from empirical.practice import add
 from empirical.runs import execute as run_module
 from empirical.runs import sharing, state
 from empirical.runs.execute import execute
@@ -44,17 +47,17 @@ def rows_of(pool):
 
 def untrained(run):
     """A learner that every process makes the same."""
-    learner = run.world.learner(run, "cpu")
+    learner = new_learner(run, "cpu")
     return learner, EntropyGuide(learner.logits, run.acquire.omega, "x0") if run.acquire.omega else Unguided()
 
 
 def two_rounds(run, folder, ranks):
     """An initial pool and one addition."""
     learner, guide = untrained(run)
-    pool = Pool(folder, run.world.shape)
-    around = Surroundings(Sampler(run.world, run.sampling), None, None, ranks)
-    add(run, learner, pool, around, 0, 40, Unguided())
-    add(run, learner, pool, around, 7, 25, guide)
+    pool = Pool(folder, world_of(run).shape)
+    around = setup_of(run, learner, pool, ranks=ranks)
+    add(around, 0, 40, Unguided())
+    add(around, 7, 25, guide)
     return pool
 
 
@@ -62,7 +65,7 @@ class Tired:
     """A source that gives up after some draws."""
 
     def __init__(self, run, draws):
-        self.sampler, self.left = Sampler(run.world, run.sampling), draws
+        self.sampler, self.left = Sampler(world_of(run), run.sampling), draws
 
     def draw(self, *arguments):
         self.left -= 1
@@ -72,7 +75,7 @@ class Tired:
 
 
 @pytest.fixture(scope="module")
-def together(tiny, two, tmp_path_factory):
+def together(tmp_path_factory):
     """Everything that two processes do, in one go: a folder, and what each has noticed."""
     root = tmp_path_factory.mktemp("together")
     with pytest.MonkeyPatch.context() as patch:
@@ -103,10 +106,15 @@ def do_everything(tiny, root, ranks, device):
         two_rounds(tiny("digits", **changes), root / "rounds" / name, ranks)
     run = tiny("digits", **ROUNDS["guided"])
     learner, _ = untrained(run)
-    pool = Pool(root / "interrupted", run.world.shape)
+    pool = Pool(root / "interrupted", world_of(run).shape)
     try:
         pool_module.ROWS = 8
-        add(run, learner, pool, Surroundings(Tired(run, 2 - ranks.index), None, None, ranks), 0, 40, Unguided())
+        add(
+            setup_of(run, learner, pool, Tired(run, 2 - ranks.index), ranks=ranks),
+            0,
+            40,
+            Unguided(),
+        )
     except KeyboardInterrupt:
         seen["interrupted"] = len(pool.rounds)
     finally:
@@ -131,10 +139,10 @@ def do_everything(tiny, root, ranks, device):
 def train(tiny, ranks):
     """Twenty iterations on images all processes have, without mixing."""
     run = tiny("digits", **{"training.batch": 16})
-    learner = run.world.learner(run, "cpu")
+    learner = new_learner(run, "cpu")
     if ranks.count > 1:
         learner.distribute(ranks)
-    learner.fit(run.world.corpus_split(), 0, 20)
+    learner.fit(world_of(run).corpus_split(), 0, 20)
     return learner
 
 
@@ -152,7 +160,7 @@ def test_each_process_knows_its_place_and_what_the_others_have(together):
 
 
 @pytest.mark.parametrize("name", list(RUNS))
-def test_a_run_of_the_linear_world_is_the_same_by_two(tiny, together, tmp_path, monkeypatch, name):
+def test_a_run_of_the_linear_world_is_the_same_by_two(together, tmp_path, monkeypatch, name):
     """All of it, bit for bit: pool, retired rows, entropies, trajectory, accuracy, cost; the files may be others."""
     monkeypatch.setattr("empirical.loop.signals.HELD_OUT_IMAGES", 40)
     monkeypatch.setattr("empirical.loop.judge.REFERENCE_IMAGES", 40)
@@ -160,48 +168,55 @@ def test_a_run_of_the_linear_world_is_the_same_by_two(tiny, together, tmp_path, 
     world, changes = RUNS[name]
     run = tiny(world, **changes)
     alone = execute(run, tmp_path)
-    pools = [Pool(run_directory(run, r) / "pool", run.world.shape, len(alone["pool"])) for r in (tmp_path, root / name)]
+    pools = [
+        Pool(run_directory(run, r) / "pool", world_of(run).shape, len(alone.pool)) for r in (tmp_path, root / name)
+    ]
     assert rows_of(pools[1]) == rows_of(pools[0])
     assert len(list(pools[1].directory.glob("*.parquet"))) > len(list(pools[0].directory.glob("*.parquet")))
     for result in (first[name], second[name]):
         for key in ("accuracy", "alignment", "pool_size", "config"):
             assert result[key] == json.loads(json.dumps(alone[key]))
         for counted in ("images", "denoiser_calls", "guided_steps", "skipped_steps", "learner_steps"):
-            assert result["cost"][counted] == alone["cost"][counted]
-        assert result["cost"]["sampling_gflop"] == pytest.approx(alone["cost"]["sampling_gflop"])
-        assert [entry["step"] for entry in result["pool"]] == [entry["step"] for entry in alone["pool"]]
-        assert result["trajectory"] == alone["trajectory"]
+            assert result.cost[counted] == alone.cost[counted]
+        assert result.cost["sampling_gflop"] == pytest.approx(alone.cost["sampling_gflop"])
+        assert [entry["step"] for entry in result.pool] == [entry["step"] for entry in alone.pool]
+        assert result.trajectory == alone.trajectory
 
 
 @pytest.mark.parametrize("name", list(ROUNDS))
-def test_rounds_of_digits_are_the_same_by_two_given_the_same_learner(tiny, together, tmp_path, name):
+def test_rounds_of_digits_are_the_same_by_two_given_the_same_learner(together, tmp_path, name):
     root, _ = together
     run = tiny("digits", **ROUNDS[name])
     alone = two_rounds(run, tmp_path / "rounds", ALONE)
-    found = Pool(root / "rounds" / name, run.world.shape, 2)
+    found = Pool(root / "rounds" / name, world_of(run).shape, 2)
     assert rows_of(found) == rows_of(alone)
     assert len(list(found.directory.glob("round_0001-*.parquet"))) == 2
     assert (len(found.rounds[1]), found.rounds[1].cost.images) == (25, 75 if name == "oversampled" else 25)
 
 
-def test_a_round_that_two_have_begun_can_be_ended_by_one(tiny, together, tmp_path):
+def test_a_round_that_two_have_begun_can_be_ended_by_one(together, tmp_path):
     """Of five batches one had written two and the other one: two are left."""
     root, (first, second) = together
     assert first["interrupted"] == second["interrupted"] == 0
     run = tiny("digits", **ROUNDS["guided"])
     learner, guide = untrained(run)
-    pool, last = Pool(root / "interrupted", run.world.shape), Tired(run, 2)
+    pool, last = Pool(root / "interrupted", world_of(run).shape), Tired(run, 2)
     assert len(pool.begun()) == 3
-    add(run, learner, pool, Surroundings(last, None), 0, 40, Unguided())
+    add(setup_of(run, learner, pool, last), 0, 40, Unguided())
     assert last.left == 0
-    add(run, learner, pool, Surroundings(Sampler(run.world, run.sampling), None), 7, 25, guide)
+    add(
+        setup_of(run, learner, pool),
+        7,
+        25,
+        guide,
+    )
     assert rows_of(pool) == rows_of(two_rounds(run, tmp_path / "rounds", ALONE))
 
 
-def test_two_train_as_one_does_up_to_rounding(tiny, together):
+def test_two_train_as_one_does_up_to_rounding(together):
     root, _ = together
     alone, found = train(tiny, ALONE).state(), torch.load(root / "trained.pt", weights_only=True)
-    start = tiny("digits").world.learner(tiny("digits"), "cpu").state()
+    start = new_learner(tiny("digits"), "cpu").state()
     assert alone.keys() == found.keys()
     for name in alone:
         if name.startswith(("model.", "averaged.")):
@@ -209,15 +224,15 @@ def test_two_train_as_one_does_up_to_rounding(tiny, together):
             assert (alone[name] - found[name]).norm() < 0.02 * moved, name
 
 
-def test_two_reach_the_accuracy_of_one_within_noise(tiny, together, tmp_path):
+def test_two_reach_the_accuracy_of_one_within_noise(together, tmp_path):
     """597 test images: 4 standard errors of the difference of two accuracies near .9 are .07."""
     _, (first, second) = together
     run = tiny("digits", **DIGITS)
     alone = execute(run, tmp_path)
-    assert alone["accuracy"] > 0.7
-    assert abs(first["digits"]["accuracy"] - alone["accuracy"]) < 0.07
+    assert alone.accuracy > 0.7
+    assert abs(first["digits"].accuracy - alone.accuracy) < 0.07
     assert first["digits"] == first["again"] == second["again"]
-    assert first["digits"]["cost"]["images"] == 64 + 48 * (len(first["digits"]["pool"]) - 1)
+    assert first["digits"].cost["images"] == 64 + 48 * (len(first["digits"].pool) - 1)
 
 
 def test_all_processes_end_with_the_result_that_is_written(together):
@@ -230,7 +245,7 @@ def test_all_processes_end_with_the_result_that_is_written(together):
             assert seen[name] == written
 
 
-def test_one_and_two_share_their_plain_images(tiny, together, tmp_path):
+def test_one_and_two_share_their_plain_images(together, tmp_path):
     """Those that one process has drawn, another run by two finds, and the other way round."""
     root, _ = together
     execute(tiny("linear"), tmp_path)
@@ -257,7 +272,7 @@ def test_more_processes_than_images_and_uneven_batches_are_refused(together):
         assert len(seen["refused"]) == 3
 
 
-def test_two_recover_from_a_damaged_checkpoint_together(tiny, two, tmp_path, undisturbed, monkeypatch):
+def test_two_recover_from_a_damaged_checkpoint_together(tmp_path, undisturbed, monkeypatch):
     """It is set aside once, and said once; both go on from the one before."""
     run = tiny("linear")
     execute(run, tmp_path)
@@ -275,10 +290,10 @@ def test_two_recover_from_a_damaged_checkpoint_together(tiny, two, tmp_path, und
     monkeypatch.undo()
     events = [json.loads(line)["event"] for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert events == ["started", "recovered", "resumed"]
-    assert execute(run, tmp_path)["accuracy"] == undisturbed("linear")[0]["accuracy"]
+    assert execute(run, tmp_path).accuracy == undisturbed("linear")[0]["accuracy"]
 
 
-def test_a_second_pair_on_a_run_directory_is_refused_and_ends(tiny, two, tmp_path):
+def test_a_second_pair_on_a_run_directory_is_refused_and_ends(tmp_path):
     """The first process says why; the other does not wait for ever."""
     run = tiny("linear")
     folder = run_directory(run, tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.errors import complains
 from torchvision.transforms import v2
 
 from empirical.data.folders import NAMED, FolderSplit, inspect, open_folder
@@ -66,7 +67,7 @@ def test_every_mode_becomes_rgb(tmp_path, mode, kind):
     inspect("place", [path])
 
 
-def test_missing_folders_classes_and_images_are_named(folder, complains):
+def test_missing_folders_classes_and_images_are_named(folder):
     with complains("place") as caught:
         open_folder("place", folder / "nowhere", CLASSES, 8)
     assert "nowhere" in str(caught.value)
@@ -94,7 +95,7 @@ def damaged(folder):
     return sorted(map(str, folder.iterdir()))
 
 
-def test_damaged_images_are_counted_and_the_first_ten_named_at_once(tmp_path, complains):
+def test_damaged_images_are_counted_and_the_first_ten_named_at_once(tmp_path):
     (tmp_path / "bad").mkdir()
     whole = [picture(tmp_path / "whole" / f"{number}.jpg", (30, 30)) for number in range(300)]
     inspect("place", whole)
@@ -126,7 +127,7 @@ def test_a_file_is_what_its_contents_say_not_its_name(tmp_path):
     inspect("place", [str(path.rename(tmp_path / "x.JPEG"))])
 
 
-def test_an_image_damaged_inside_is_named_when_it_is_taken(tmp_path, complains):
+def test_an_image_damaged_inside_is_named_when_it_is_taken(tmp_path):
     path = tmp_path / "x.png"
     data = bytearray(Path(picture(path, (64, 64))).read_bytes())
     data[len(data) // 2] ^= 0xFF

@@ -4,7 +4,10 @@ from itertools import pairwise
 
 import pytest
 import torch
+from support.errors import complains
+from support.runs import pool_of, run_of, tiny
 
+from empirical.config import new_learner, world_of
 from empirical.data.images import quantise
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.guidance import EntropyGuide, RandomGuide, Unguided, make_guide
@@ -18,25 +21,25 @@ from empirical.worlds import LinearWorld
 
 def with_learner(run):
     """The sampler of a run and the logits of a learner that knows nothing yet."""
-    sampler, learner = Sampler(run.world, run.sampling), run.world.learner(run, "cpu")
+    sampler, learner = Sampler(world_of(run), run.sampling), new_learner(run, "cpu")
     if run.world.name == "linear":
-        learner.w = noise([3], run.world.shape)[0].double() / 4
+        learner.w = noise([3], world_of(run).shape)[0].double() / 4
     sampler.logits = learner.logits
     return sampler
 
 
 @pytest.fixture(scope="module")
-def linear(tiny):
+def linear():
     return with_learner(tiny("linear", **{"world.dimension": 24, "sampling.batch": 8, "sampling.guidance_scale": 0.5}))
 
 
 @pytest.fixture(scope="module")
-def digits(tiny):
+def digits():
     return with_learner(tiny("digits"))
 
 
 @pytest.fixture(scope="module")
-def vit(tiny):
+def vit():
     return with_learner(tiny("digits", **{"learner.kind": "vit"}))
 
 
@@ -104,14 +107,14 @@ def test_a_stream_hands_guided_draws_on_and_stores_none(linear, tmp_path):
     assert not list(tmp_path.rglob("block_*"))
 
 
-def test_streams_of_other_settings_or_seeds_do_not_share_files(tiny, tmp_path):
+def test_streams_of_other_settings_or_seeds_do_not_share_files(tmp_path):
     runs = [tiny("linear"), tiny("linear", **{"sampling.steps": 9}), tiny("linear", **{"world.dimension": 17})]
-    streams = [PlainSamples(Sampler(run.world, run.sampling), tmp_path) for run in runs]
+    streams = [PlainSamples(Sampler(world_of(run), run.sampling), tmp_path) for run in runs]
     assert len({stream.directory for stream in streams}) == 3
     assert not torch.equal(streams[0].draw(0, 0, 4)[0].images, streams[0].draw(1, 0, 4)[0].images)
 
 
-def test_a_damaged_stream_block_is_refused(linear, tmp_path, complains):
+def test_a_damaged_stream_block_is_refused(linear, tmp_path):
     PlainSamples(linear, tmp_path).draw(0, 0, 8)
     (block,) = tmp_path.rglob("block_*")
     block.write_bytes(block.read_bytes()[:-1])
@@ -191,12 +194,12 @@ def test_costs_add_up():
 
 
 @pytest.fixture(scope="module")
-def trained(run_of, pool_of, tmp_path_factory):
+def trained(tmp_path_factory):
     """A world's learner fitted on its own plain images, with its sampler: real settings, a short training."""
 
     def fit(world):
         run = run_of(world, **{"training.iterations": 150} if world == "digits" else {})
-        sampler, learner = Sampler(run.world, run.sampling), run.world.learner(run, "cpu")
+        sampler, learner = Sampler(world_of(run), run.sampling), new_learner(run, "cpu")
         learner.fit(pool_of(sampler.draw(0, 0, 256)[0], tmp_path_factory.mktemp(world)), 0, run.training.iterations)
         return run, sampler, learner
 

@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from support.errors import complains
 from support.places import DOCS
+from support.runs import tiny
 from support.small_architecture import Small
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cli import flops
+from empirical.config import world_of
 from empirical.diffusion.guidance import make_guide
 from empirical.diffusion.sampler import Sampler
 from empirical.settings.sections import Acquire, Sampling
@@ -82,9 +85,9 @@ def test_random_weights_sample_through_the_real_code():
         assert not guided.images.equal(plain.images)
 
 
-def test_other_worlds_have_no_random_weights(tiny, complains):
+def test_other_worlds_have_no_random_weights():
     with complains("--random-weights"):
-        without_weights(tiny("digits").world)
+        without_weights(world_of(tiny("digits")))
 
 
 def test_the_page_shows_every_mode_and_the_checked_numbers():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from support.errors import complains
 
 from empirical.diffusion.denoiser import predict_x0
 from empirical.generators import unet as generator
@@ -127,17 +128,17 @@ def test_the_estimate_of_the_shipped_generator_beats_none_at_every_level():
         {"checked": 0},
     ],
 )
-def test_wrong_settings_are_refused(complains, change):
+def test_wrong_settings_are_refused(change):
     with complains(next(iter(change))):
         GeneratorTraining(**change)
 
 
-def test_images_that_the_network_cannot_halve_are_refused(complains):
+def test_images_that_the_network_cannot_halve_are_refused():
     with complains("multipliers"):
         GeneratorTraining(patch=2, multipliers=(1, 1, 1, 1)).network(SHAPE, 10)
 
 
-def test_the_table_of_a_recipe_becomes_settings(complains):
+def test_the_table_of_a_recipe_becomes_settings():
     quick = {"batch": 8, "multipliers": [1, 2, 4], "set": {"training.iterations": 3}}
     table = {"lr": 1e-3, "batch": 32, "presets": {"default": {}, "quick": quick}}
     assert unet_training.from_table(table, "default") == (GeneratorTraining(lr=1e-3, batch=32), {})

@@ -4,6 +4,8 @@ import signal
 
 import pytest
 import torch
+from support.errors import complains
+from support.processes import in_child
 
 from empirical.generators import unet as generator
 from empirical.generators import unet_training
@@ -116,7 +118,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(corpus, undisturbed, tmp
     assert len(seen) == 40
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path, in_child):
+def test_a_killed_training_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path):
     """SIGKILL anywhere, the writing of a checkpoint included."""
     path, codes = tmp_path / "checkpoint.safetensors", []
     for tenths in range(1, 100):
@@ -128,7 +130,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(corpus, undisturbed, tmp_
     assert equal(train(corpus, checkpoint=path), undisturbed[1])
 
 
-def test_a_checkpoint_of_another_training_is_refused_with_what_differs(corpus, tmp_path, complains):
+def test_a_checkpoint_of_another_training_is_refused_with_what_differs(corpus, tmp_path):
     path, two = tmp_path / "checkpoint.safetensors", GeneratorTraining(base_channels=8, iterations=2, batch=4)
     train(corpus, two, checkpoint=path, origin={"rows": (0, 1000)})
     with complains(path) as caught:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from support.errors import complains
+from support.runs import pool_of
 from torch.utils.data import get_worker_info
 
 from empirical.data.images import quantise
@@ -22,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def pool(pool_of, tmp_path, monkeypatch):
+def pool(tmp_path, monkeypatch):
     """Forty rows that are read from their file."""
     monkeypatch.setattr(pool_module, "MEMORY", 0)
     images = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -76,7 +78,7 @@ def test_batches_are_those_of_the_data_in_their_order(pool):
 
 @read_by_anyone
 @pytest.mark.usefixtures("readers")
-def test_a_file_that_cannot_be_read_is_named_by_whoever_reads_it(pool, complains):
+def test_a_file_that_cannot_be_read_is_named_by_whoever_reads_it(pool):
     path = pool.rounds[0].files[0]
     os.truncate(path, 100)
     with complains(path) as refused:

@@ -1,15 +1,14 @@
 """Scoring: the same numbers in any chunks, from memory or from files, alone or in company; counts by class."""
 
-import json
 import threading
 
 import pytest
 import torch
+from support.processes import two
 
 from empirical.data.split import Part, Split
 from empirical.learning import evaluate
-from empirical.learning.evaluate import SetScore, accuracy, agreement, chunks, contradiction, correct, score
-from empirical.runs.execute import execute
+from empirical.learning.evaluate import accuracy, agreement, chunks, correct, score
 from empirical.system.errors import InputError
 from empirical.system.ranks import ALONE
 
@@ -134,7 +133,7 @@ def test_a_set_with_classes_of_its_own_is_scored_among_those(split):
     assert narrow.sets["r"].totals == wide.sets["r"].totals
 
 
-def test_two_processes_share_the_work_and_both_get_the_result(split, two, tmp_path):
+def test_two_processes_share_the_work_and_both_get_the_result(split, tmp_path):
     among = torch.tensor([0, 1, 2, 3])
 
     def result(ranks):
@@ -153,32 +152,3 @@ def test_two_processes_share_the_work_and_both_get_the_result(split, two, tmp_pa
 
     alone, _ = result(ALONE)
     two(work, tmp_path)
-
-
-def test_a_result_has_the_sets_and_its_accuracy_follows_from_them(tiny, tmp_path):
-    run = tiny("digits")
-    result = execute(run, tmp_path)
-    assert {name: sum(counts["totals"]) for name, counts in result["sets"].items()} == {"test": 597, "validation": 200}
-    validation = result["sets"]["validation"]
-    assert sum(validation["hits"]) / 200 == result["accuracy_validation"]
-    assert contradiction(result, 10) == ""
-    assert execute(tiny("linear"), tmp_path)["sets"] == {}
-    assert contradiction(execute(tiny("linear"), tmp_path), 2) == ""
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda r: r["sets"]["test"]["hits"].pop(), "sets.test: counts of [2, 1, 2] classes"),
-        (lambda r: r["sets"]["b"]["raw_hits"].__setitem__(0, 3), "sets.b.raw_hits: more"),
-        (lambda r: r["sets"]["test"]["hits"].__setitem__(1, 0), "sets.test: 1 of 5 right, not 2 of 5"),
-        (lambda r: r.update(accuracy=0.6), "accuracy: 0.6, not 0.4"),
-        (lambda r: r.update(correct="1100"), "sets.test: 2 of 5 right, not 2 of 4"),
-    ],
-)
-def test_counts_that_contradict_each_other_are_noticed(change, said):
-    sets = {"test": SetScore([2, 3], [1, 1], [2, 0])._asdict(), "b": SetScore([2, 0], [1, 0], [2, 0])._asdict()}
-    result = {"accuracy": 0.4, "correct": "10100", "sets": sets}
-    assert contradiction(json.loads(json.dumps(result)), 2) == ""
-    change(result)
-    assert said in contradiction(result, 2)

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from support.runs import pool_of
 
 from empirical.data.images import quantise
 from empirical.diffusion.sampler import Samples
@@ -18,7 +19,7 @@ MIXES = {"plain": {}, "mixup": {"mixup": 0.8}, "cutmix": {"cutmix": 1.0}, "both"
 
 
 @pytest.fixture(scope="module")
-def pool(pool_of, tmp_path_factory):
+def pool(tmp_path_factory):
     """Sixty invented images: dark ones of class 0, bright ones of class 1, and in between."""
     labels = torch.arange(60) % 3
     images = 0.3 * torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)) + (labels - 1).view(-1, 1, 1, 1)

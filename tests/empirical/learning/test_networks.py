@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from support.errors import complains
 from torch import nn
 
 from empirical.learning.crops import crop_flip
@@ -63,7 +64,7 @@ def test_shrinking_averages_and_never_leaves_the_range():
     [("vit_base_patch16_244", "vit_base_patch16_224"), ("vit_base_patch16_224.mine", "without the tag 'mine'"),
      ("hf-hub:timm/resnet50.a1_in1k", "models"), ("local-dir:/tmp", "models"), ("", "models")],
 )  # fmt: skip
-def test_unknown_names_are_refused_with_the_nearest(complains, name, said):
+def test_unknown_names_are_refused_with_the_nearest(name, said):
     with complains("learner.kind") as refused:
         network(name, 10)
     assert said in str(refused.value)

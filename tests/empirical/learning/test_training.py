@@ -4,6 +4,9 @@ import math
 
 import pytest
 import torch
+from support.errors import complains
+from support.processes import two
+from support.runs import folder_of, pool_of, tiny
 from torch import nn
 
 from empirical.data.split import Split
@@ -122,7 +125,7 @@ def test_what_is_random_in_a_network_follows_from_the_seed_and_is_off_outside_tr
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
-def test_batches_made_by_other_processes_train_to_the_same_bits(pool_of, tmp_path, monkeypatch):
+def test_batches_made_by_other_processes_train_to_the_same_bits(tmp_path, monkeypatch):
     split, recipe = images_of(60), RECIPE | {"bf16": False}
     pool = pool_of(Samples(*split, torch.arange(60), torch.arange(60)), tmp_path)
     wanted = fitted(pool, 5, **recipe).state()
@@ -185,7 +188,7 @@ def test_the_first_iteration_that_is_not_finite_is_named(value):
         learner.fit(data, 0, 6)
 
 
-def test_a_state_that_is_spoilt_is_never_saved(tiny, folder_of, tmp_path, monkeypatch):
+def test_a_state_that_is_spoilt_is_never_saved(tmp_path, monkeypatch):
     run, real = tiny("digits"), learner_module.NetworkLearner.fit
     calls = []
 
@@ -205,7 +208,7 @@ def test_a_state_that_is_spoilt_is_never_saved(tiny, folder_of, tmp_path, monkey
     assert calls[-1] == 8
 
 
-def test_too_little_gpu_memory_is_said_with_the_setting(complains):
+def test_too_little_gpu_memory_is_said_with_the_setting():
     said = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139 GiB"
     learner = learner_of()
 
@@ -222,7 +225,7 @@ def test_too_little_gpu_memory_is_said_with_the_setting(complains):
 
 
 @pytest.mark.parametrize(("name", "value"), [("augment", "mirror"), ("clip", -1.0), ("clip", math.nan)])
-def test_settings_are_checked(complains, name, value):
+def test_settings_are_checked(name, value):
     with complains(f"training.{name}"):
         Training(iterations=1, **{name: value})
 
@@ -230,7 +233,7 @@ def test_settings_are_checked(complains, name, value):
 # Two processes
 
 
-def test_two_processes_train_as_one_and_stop_together(two, tmp_path):
+def test_two_processes_train_as_one_and_stop_together(tmp_path):
     data, recipe = images_of(30), {"augment": "crop_flip", "clip": 0.05, "batch": 16}
 
     def work(ranks, _):

@@ -9,7 +9,11 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.errors import complains
+from support.processes import in_child
+from support.runs import folder_of, outcome, practise, run_of, tiny
 
+from empirical.config import new_learner, world_of
 from empirical.data.split import Split
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.sampler import Sampler
@@ -34,20 +38,20 @@ class Nothing:
 
 
 def watch_of(run, source=None):
-    return Watch(run, source or Sampler(run.world, run.sampling))
+    return Watch(run, source or Sampler(world_of(run), run.sampling))
 
 
 def trained(run, step=6):
     """A network that has begun to learn from real digits."""
-    learner = run.world.learner(run, "cpu")
-    learner.fit(run.world.corpus_split(), 0, step)
+    learner = new_learner(run, "cpu")
+    learner.fit(world_of(run).corpus_split(), 0, step)
     return learner
 
 
-def test_a_share_of_the_real_images_is_the_same_at_every_evaluation(tiny):
+def test_a_share_of_the_real_images_is_the_same_at_every_evaluation():
     run = tiny("digits", **{"growth.validation_share": 0.3})
     first, again, other = (watch_of(r, Nothing()) for r in (run, run, dataclasses.replace(run, seed=1)))
-    real = run.world.validation_split(0)
+    real = world_of(run).validation_split(0)
     assert len(first.watched.labels) == 60
     images, same, others = (watch.watched.take(torch.arange(60)).images for watch in (first, again, other))
     assert torch.equal(images, same)
@@ -65,39 +69,39 @@ def test_a_share_of_the_real_images_is_the_same_at_every_evaluation(tiny):
 
 @given(st.integers(1, 1000), st.integers(1, 400))
 @example(70, 100)  # .07 * 100 = 7.000000000000001
-def test_the_share_is_rounded_up_and_never_empty(run_of, thousandths, total):
+def test_the_share_is_rounded_up_and_never_empty(thousandths, total):
     """ceil(share total) for the share as written, also where share * total is a little above a whole number."""
     run = run_of("linear", growth__validation_share=thousandths / 1000, world__validation=total)
     assert len(watch_of(run, Nothing()).watched.labels) == math.ceil(Fraction(thousandths, 1000) * total)
 
 
-def test_the_whole_split_is_watched_unless_told_otherwise(tiny):
+def test_the_whole_split_is_watched_unless_told_otherwise():
     run = tiny("digits")
     watch, learner = watch_of(run, Nothing()), trained(run)
-    real = accuracy(learner, run.world.validation_split(0))
+    real = accuracy(learner, world_of(run).validation_split(0))
     assert watch(learner) == {"accuracy_validation": real, "signal": real}
 
 
-def test_an_empty_validation_split_is_refused(tiny, monkeypatch, complains):
+def test_an_empty_validation_split_is_refused(monkeypatch):
     run = tiny("digits")
     monkeypatch.setattr(DigitsWorld, "validation_split", lambda *_: Split(torch.empty(0, 1, 8, 8), torch.empty(0)))
     with complains("validation split"):
         watch_of(run)
 
 
-def test_the_synthetic_signal_is_the_accuracy_on_held_out_plain_images(tiny):
+def test_the_synthetic_signal_is_the_accuracy_on_held_out_plain_images():
     run = tiny("digits", seed=3, **{"growth.signal": "synthetic"})
     watch, learner = watch_of(run), trained(run)
-    samples, cost = Sampler(run.world, run.sampling).draw(HELD_OUT + 3, 0, 48)
+    samples, cost = Sampler(world_of(run), run.sampling).draw(HELD_OUT + 3, 0, 48)
     assert torch.equal(watch.watched.images, samples.images)
     assert watch(learner)["signal"] == accuracy(learner, Split(samples.images, samples.labels))
-    assert watch(learner)["accuracy_validation"] == accuracy(learner, run.world.validation_split(3))
-    own = Sampler(run.world, run.sampling).draw(3, 0, 100)[0]
+    assert watch(learner)["accuracy_validation"] == accuracy(learner, world_of(run).validation_split(3))
+    own = Sampler(world_of(run), run.sampling).draw(3, 0, 100)[0]
     assert not set(samples.seeds.tolist()) & set(own.seeds.tolist())
     assert (watch.cost.images, watch.cost.sampling_gflop) == (48, pytest.approx(cost.sampling_gflop))
 
 
-def test_the_agreement_signal_is_how_often_both_weights_say_the_same(tiny):
+def test_the_agreement_signal_is_how_often_both_weights_say_the_same():
     run = tiny("digits", **{"growth.signal": "agreement"})
     watch, learner = watch_of(run), trained(run)
     images = watch.watched.images
@@ -109,7 +113,7 @@ def test_the_agreement_signal_is_how_often_both_weights_say_the_same(tiny):
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
 @pytest.mark.parametrize("signal", ["synthetic", "agreement"])
-def test_the_signals_without_real_images_do_not_look_at_them(tiny, tmp_path, monkeypatch, world, signal):
+def test_the_signals_without_real_images_do_not_look_at_them(tmp_path, monkeypatch, world, signal):
     """With random real labels the additions come at the same steps and are the same, down to the last bit."""
     if (world, signal) == ("linear", "agreement"):
         pytest.skip("linear learners keep no average")
@@ -127,15 +131,15 @@ def test_the_signals_without_real_images_do_not_look_at_them(tiny, tmp_path, mon
             monkeypatch.setattr(cls, "validation_split", shuffled)
         results.append(execute(run, tmp_path / name))
     right, wrong = results
-    assert len(right["pool"]) > 1
+    assert len(right.pool) > 1
     for name in ("step", "pool", "loss", "signal"):
-        assert right["trajectory"][name] == wrong["trajectory"][name]
-    assert right["trajectory"]["accuracy_validation"] != wrong["trajectory"]["accuracy_validation"]
-    assert [entry["step"] for entry in right["pool"]] == [entry["step"] for entry in wrong["pool"]]
-    assert right["accuracy"] == wrong["accuracy"]
+        assert right.trajectory[name] == wrong.trajectory[name]
+    assert right.trajectory["accuracy_validation"] != wrong.trajectory["accuracy_validation"]
+    assert [entry["step"] for entry in right.pool] == [entry["step"] for entry in wrong.pool]
+    assert right.accuracy == wrong.accuracy
 
 
-def test_patience_obeys_the_signal_and_not_the_validation_accuracy(tiny, practise, tmp_path):
+def test_patience_obeys_the_signal_and_not_the_validation_accuracy(tmp_path):
     """A signal that rises for ever: nothing is added, though the accuracy has its plateaus."""
     run, seen = tiny("linear"), iter(range(1000))
     rising = practise(run, tmp_path / "a", watch=lambda _: {"accuracy_validation": 0.5, "signal": float(next(seen))})
@@ -154,9 +158,7 @@ COSTS = {
 
 
 @pytest.mark.parametrize("name", list(COSTS))
-def test_watching_and_judging_are_paid_once_however_often_a_run_is_resumed(
-    tiny, outcome, in_child, folder_of, tmp_path, name
-):
+def test_watching_and_judging_are_paid_once_however_often_a_run_is_resumed(tmp_path, name):
     """The result's cost is that of the rounds, the held-out images, the reference and its training."""
     changes, drawn, steps = COSTS[name]
     run = tiny("linear", **changes)
@@ -184,10 +186,10 @@ def test_watching_and_judging_are_paid_once_however_often_a_run_is_resumed(
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_the_training_of_the_reference_is_counted_in_seconds_too(tiny, world):
+def test_the_training_of_the_reference_is_counted_in_seconds_too(world):
     """As its iterations are: a filter that costs twice the training must not look free."""
     run = tiny(world, **{"acquire.reject": 0.5, "training.iterations": 40})
-    judge = watch_module.Judge(run, Sampler(run.world, run.sampling), "cpu")
+    judge = watch_module.Judge(run, Sampler(world_of(run), run.sampling), "cpu")
     assert judge.cost.learner_steps == 40
     assert judge.cost.sampling_cpu_s > 0
     assert judge.cost.learner_cpu_s > 0

@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from support.errors import complains
+from support.runs import folder_of, tiny
 
+from empirical.config import world_of
 from empirical.data.images import decode, encode, quantise
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.sampler import Samples
@@ -33,7 +36,7 @@ def rows_of(count, shape, seed=0, values=None):
 
 
 @pytest.fixture(scope="module")
-def pool_of_a_run(tiny, folder_of, tmp_path_factory):
+def pool_of_a_run(tmp_path_factory):
     """The folder of a digits run's pool."""
     run, root = tiny("digits"), tmp_path_factory.mktemp("run")
     execute(run, root)
@@ -58,12 +61,12 @@ loads = pytest.mark.filterwarnings(
 
 
 @loads
-def test_hugging_face_datasets_reads_a_run_s_pool(pool_of_a_run, tiny, load):
+def test_hugging_face_datasets_reads_a_run_s_pool(pool_of_a_run, load):
     """`load_dataset` gives pictures with all that is known about them, as this project reads them itself."""
     files = sorted(map(str, pool_of_a_run.glob("*.parquet")))
     found = load(files)
     assert found.column_names == ["image", *COLUMNS]
-    pool, run = Pool(pool_of_a_run, tiny("digits").world.shape, 3), tiny("digits")
+    pool, run = Pool(pool_of_a_run, world_of(tiny("digits")).shape, 3), tiny("digits")
     expected, start = pool.take(torch.arange(36)), 0
     assert len(found) == len(pool) == 36
     for round_ in pool.rounds:
@@ -182,7 +185,7 @@ def test_every_flipped_byte_and_every_cut_of_a_file_is_noticed(tmp_path):
     assert len(whole) > 2000
 
 
-def test_a_file_under_another_s_name_or_absent_is_refused_with_what_to_do(tmp_path, complains):
+def test_a_file_under_another_s_name_or_absent_is_refused_with_what_to_do(tmp_path):
     folder = tmp_path / "run" / "pool"
     one, other = (write(folder, (3,), 0, 0.0, 0, rows_of(4, (3,), seed)[0], Cost()) for seed in (0, 1))
     one.replace(other)
@@ -204,7 +207,7 @@ def round_of(folder, shape, rows, files=1):
 @pytest.mark.parametrize(
     "bad", [b"", b"no picture", encode(torch.zeros(1, 3, 8, 8))[0], encode(torch.zeros(1, 1, 9, 8))[0]]
 )
-def test_unreadable_samples_are_counted_and_named(tmp_path, complains, monkeypatch, bad):
+def test_unreadable_samples_are_counted_and_named(tmp_path, monkeypatch, bad):
     """Of files whose digests are right: they were written wrong. Rows are numbered as in the round, by index."""
     monkeypatch.setattr("empirical.pool.pool.MEMORY", 0)
     rows, images = rows_of(12, (1, 8, 8))
@@ -223,7 +226,7 @@ def test_unreadable_samples_are_counted_and_named(tmp_path, complains, monkeypat
         assert str(caught.value).endswith(f"delete {tmp_path / 'run'} and rerun")
 
 
-def test_a_pool_with_an_unreadable_sample_is_refused_when_it_is_opened(tmp_path, complains):
+def test_a_pool_with_an_unreadable_sample_is_refused_when_it_is_opened(tmp_path):
     """Where it fits in memory; otherwise when the sample is wanted."""
     rows, _ = rows_of(4, (1, 8, 8))
     pool = round_of(tmp_path, (1, 8, 8), rows._replace(payloads=[*rows.payloads[:3], b"bad"]))
@@ -232,13 +235,13 @@ def test_a_pool_with_an_unreadable_sample_is_refused_when_it_is_opened(tmp_path,
 
 
 @pytest.mark.parametrize("shape", [(3,), (5,), (1, 8, 8)])
-def test_vectors_of_another_dimension_are_refused(tmp_path, complains, shape):
+def test_vectors_of_another_dimension_are_refused(tmp_path, shape):
     round_of(tmp_path, (6,), rows_of(4, (6,))[0])
     with complains(tmp_path):
         Pool(tmp_path / "run" / "pool", shape, 1)
 
 
-def test_a_file_that_is_gone_is_said_when_its_rows_are_wanted(tmp_path, complains, monkeypatch):
+def test_a_file_that_is_gone_is_said_when_its_rows_are_wanted(tmp_path, monkeypatch):
     monkeypatch.setattr("empirical.pool.pool.MEMORY", 0)
     pool = round_of(tmp_path, (3,), rows_of(4, (3,))[0])
     pool.append()

@@ -12,6 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
+from support.errors import complains
+from support.runs import add_round, numbered_samples, pool_of
 
 from empirical.data.images import quantise
 from empirical.data.split import Split
@@ -27,13 +29,13 @@ from empirical.system.ranks import Ranks
 
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]) | st.floats(0, 3, width=32), min_size=1, max_size=7),
                 min_size=1, max_size=6), st.integers(1, 45), st.randoms(use_true_random=False))  # fmt: skip
-def test_largest_keeps_the_top_of_a_full_sort(samples_of, blocks, keep, chance):
+def test_largest_keeps_the_top_of_a_full_sort(blocks, keep, chance):
     """Streamed in blocks of any size, in any order, with ties: those a stable sort of all puts first."""
     flat = np.concatenate([np.array(block, dtype=np.float32) for block in blocks])
     expected = np.sort(np.argsort(-flat, kind="stable")[:keep])
     firsts = np.cumsum([0, *map(len, blocks)])
     stream = [
-        (Rows.of(samples_of(int(first), len(block)), torch.tensor(block)), torch.tensor(block))
+        (Rows.of(numbered_samples(int(first), len(block)), torch.tensor(block)), torch.tensor(block))
         for first, block in zip(firsts, blocks, strict=False)
     ]
     chance.shuffle(stream)
@@ -49,10 +51,10 @@ def test_largest_of_nothing_is_nothing():
     assert largest(iter([]), 3) is None
 
 
-def test_rounds_come_back_equal_with_all_they_record(tmp_path, samples_of, add_round):
+def test_rounds_come_back_equal_with_all_they_record(tmp_path):
     pool = Pool(tmp_path / "pool", (3,))
-    add_round(pool, samples_of(0, 5), torch.rand(5), cost=Cost(images=5, sampling_gflop=1.5, sampling_cpu_s=2.0))
-    add_round(pool, samples_of(5, 3), torch.rand(3), retired=[1, 4], omega=0.25, step=30)
+    add_round(pool, numbered_samples(0, 5), torch.rand(5), cost=Cost(images=5, sampling_gflop=1.5, sampling_cpu_s=2.0))
+    add_round(pool, numbered_samples(5, 3), torch.rand(3), retired=[1, 4], omega=0.25, step=30)
     again = Pool(tmp_path / "pool", (3,), rounds=2)
     for found, expected in zip(again.rounds, pool.rounds, strict=True):
         assert all(torch.equal(getattr(found, name), getattr(expected, name))
@@ -68,11 +70,11 @@ def test_rounds_come_back_equal_with_all_they_record(tmp_path, samples_of, add_r
     assert (len(again), again.generated) == (6, 8)
 
 
-def test_retired_rows_are_out_of_use_but_their_cost_and_files_stay(tmp_path, samples_of, add_round):
+def test_retired_rows_are_out_of_use_but_their_cost_and_files_stay(tmp_path):
     pool = Pool(tmp_path, (3,))
-    add_round(pool, samples_of(0, 5))
-    add_round(pool, samples_of(5, 4), retired=[0, 3])
-    add_round(pool, samples_of(9, 2), retired=[1, 6, 8])  # rows of both earlier rounds
+    add_round(pool, numbered_samples(0, 5))
+    add_round(pool, numbered_samples(5, 4), retired=[0, 3])
+    add_round(pool, numbered_samples(9, 2), retired=[1, 6, 8])  # rows of both earlier rounds
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for seen in (pool, Pool(tmp_path, (3,), rounds=3)):
         split, weights = seen.everything()
@@ -82,22 +84,22 @@ def test_retired_rows_are_out_of_use_but_their_cost_and_files_stay(tmp_path, sam
         assert (len(seen), seen.generated, seen.version) == (6, 11, 3)
         assert seen.take(torch.tensor([3, 8, 0])).images[:, 0].tolist() == [3, 8, 0]  # a number is for ever
     assert Pool(tmp_path, (3,), rounds=2).active.tolist() == [1, 2, 4, 5, 6, 7, 8]
-    add_round(pool, samples_of(11, 1), retired=pool.active.tolist())
+    add_round(pool, numbered_samples(11, 1), retired=pool.active.tolist())
     for seen in (pool, Pool(tmp_path, (3,), rounds=4)):
         assert seen.active.tolist() == [11] == seen.everything()[0].images[:, 0].tolist()
     assert {name: (tmp_path / name).read_bytes() for name in files} == files
     assert len(list(tmp_path.glob("*.parquet"))) == 4
 
 
-def test_a_round_by_many_writers_is_the_round_by_one(tmp_path, samples_of, add_round):
+def test_a_round_by_many_writers_is_the_round_by_one(tmp_path):
     """Whatever the division among them, rows are numbered by their index."""
     entropy, parts = torch.rand(9), [[7, 1, 4], [8], [0, 2, 3, 5, 6]]
-    alone = add_round(add_round(Pool(tmp_path / "a", (3,)), samples_of(0, 9), entropy), samples_of(9, 4))
+    alone = add_round(add_round(Pool(tmp_path / "a", (3,)), numbered_samples(0, 9), entropy), numbered_samples(9, 4))
     several = Pool(tmp_path / "b", (3,))
-    add_round(several, samples_of(0, 9), entropy, parts=parts)
-    add_round(several, samples_of(9, 4), parts=[[3, 2], [1, 0]])
-    backwards = add_round(Pool(tmp_path / "c", (3,)), samples_of(0, 9), entropy, parts=parts[::-1])
-    backwards = add_round(backwards, samples_of(9, 4), parts=[[1, 0], [3, 2]])
+    add_round(several, numbered_samples(0, 9), entropy, parts=parts)
+    add_round(several, numbered_samples(9, 4), parts=[[3, 2], [1, 0]])
+    backwards = add_round(Pool(tmp_path / "c", (3,)), numbered_samples(0, 9), entropy, parts=parts[::-1])
+    backwards = add_round(backwards, numbered_samples(9, 4), parts=[[1, 0], [3, 2]])
     assert len(list((tmp_path / "b").glob("*.parquet"))) == 5
     names = [sorted(path.name for path in (tmp_path / folder).iterdir()) for folder in "bc"]
     assert names[0] == names[1]
@@ -110,8 +112,8 @@ def test_a_round_by_many_writers_is_the_round_by_one(tmp_path, samples_of, add_r
                    for a, b in zip(pool.batch(0, step, 8), alone.batch(0, step, 8), strict=True))  # fmt: skip
 
 
-def test_a_row_that_is_in_two_files_is_refused(tmp_path, samples_of, add_round, complains):
-    pool = add_round(Pool(tmp_path / "pool", (3,)), samples_of(0, 4), parts=[[0, 1], [2, 3]])
+def test_a_row_that_is_in_two_files_is_refused(tmp_path):
+    pool = add_round(Pool(tmp_path / "pool", (3,)), numbered_samples(0, 4), parts=[[0, 1], [2, 3]])
     files = [read(path) for path in pool.rounds[0].files]
     assert covered(files) == {0, 1, 2, 3}
     assert covered([]) == set()
@@ -121,10 +123,10 @@ def test_a_row_that_is_in_two_files_is_refused(tmp_path, samples_of, add_round, 
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "swap", "lose"])
-def test_a_damaged_round_record_is_refused(tmp_path, samples_of, add_round, complains, damage):
+def test_a_damaged_round_record_is_refused(tmp_path, damage):
     """Also with another number of retired rows that is still valid JSON, and with a shard that is gone."""
-    pool = add_round(Pool(tmp_path / "pool", (3,)), samples_of(0, 4))
-    add_round(pool, samples_of(4, 4), retired=[1])
+    pool = add_round(Pool(tmp_path / "pool", (3,)), numbered_samples(0, 4))
+    add_round(pool, numbered_samples(4, 4), retired=[1])
     record = tmp_path / "pool" / "round_0001.json"
     data, named = record.read_bytes(), record
     values = json.loads(data)
@@ -148,22 +150,22 @@ def test_an_empty_pool_has_no_rows(tmp_path):
     assert (len(pool), pool.generated, pool.summary(), pool.committed(), pool.begun()) == (0, 0, [], False, [])
 
 
-def test_minibatches_are_uniform_over_the_rows(tmp_path, pool_of, samples_of):
+def test_minibatches_are_uniform_over_the_rows(tmp_path):
     """A chi-square test over 12,800 draws: it sees a bias of a few per cent in one row of 40."""
-    pool = pool_of(samples_of(0, 40), tmp_path)
+    pool = pool_of(numbered_samples(0, 40), tmp_path)
     counts = Counter(int(row) for step in range(200) for row in pool.batch(3, step, 64).images[:, 0])
     assert chisquare([counts[row] for row in range(40)]).pvalue > 1e-4
 
 
 @pytest.mark.parametrize(("weight", "retired"), [(2, []), (3, [0, 5, 20, 21]), (7, list(range(24)))])
-def test_rows_of_the_latest_addition_are_drawn_so_many_times_as_often(tmp_path, samples_of, add_round, weight, retired):
+def test_rows_of_the_latest_addition_are_drawn_so_many_times_as_often(tmp_path, weight, retired):
     """Rows 24-29 are the latest; a chi-square test sees another weight; learners that use all rows get weights."""
     pool = Pool(tmp_path, (3,), newest_weight=weight)
-    add_round(pool, samples_of(0, 20))
+    add_round(pool, numbered_samples(0, 20))
     assert set(pool.everything()[1].tolist()) == {1.0}  # the initial pool is no addition
-    add_round(pool, samples_of(20, 4))
+    add_round(pool, numbered_samples(20, 4))
     assert pool.everything()[1].tolist() == [1.0] * 20 + [weight] * 4
-    add_round(pool, samples_of(24, 6), retired=retired)
+    add_round(pool, numbered_samples(24, 6), retired=retired)
     rows = [row for row in range(30) if row not in retired]
     weights = torch.tensor([weight if row >= 24 else 1 for row in rows]).double()
     split, found = pool.everything()
@@ -178,8 +180,8 @@ def test_rows_of_the_latest_addition_are_drawn_so_many_times_as_often(tmp_path, 
         assert chisquare(drawn, (12_800 * other / other.sum()).numpy()).pvalue < 1e-4
 
 
-def test_a_minibatch_is_a_function_of_seed_and_step(tmp_path, pool_of, samples_of):
-    pool = pool_of(samples_of(0, 1000), tmp_path)
+def test_a_minibatch_is_a_function_of_seed_and_step(tmp_path):
+    pool = pool_of(numbered_samples(0, 1000), tmp_path)
     seen = {
         (seed, step): tuple(pool.batch(seed, step, 16).images[:, 0].tolist()) for seed in range(6) for step in range(6)
     }
@@ -189,8 +191,8 @@ def test_a_minibatch_is_a_function_of_seed_and_step(tmp_path, pool_of, samples_o
     assert torch.equal(images[:, 0].long() % 10, labels)
 
 
-def test_the_shares_of_all_processes_are_the_whole_minibatch(tmp_path, samples_of, add_round):
-    pool = add_round(add_round(Pool(tmp_path, (3,), newest_weight=3), samples_of(0, 50)), samples_of(50, 9))
+def test_the_shares_of_all_processes_are_the_whole_minibatch(tmp_path):
+    pool = add_round(add_round(Pool(tmp_path, (3,), newest_weight=3), numbered_samples(0, 50)), numbered_samples(50, 9))
     for data in (pool, Split(*pool.take(torch.arange(59)))):
         whole = data.batch(4, 2, 12).images[:, 0]
         shares = [data.batch(4, 2, 12, Ranks(index, 3)).images[:, 0] for index in range(3)]
@@ -209,7 +211,7 @@ def image_pool(folder, add_round, monkeypatch, memory):
         yield pool
 
 
-def test_rows_in_memory_and_rows_on_disk_make_the_same_minibatches(tmp_path, add_round, monkeypatch):
+def test_rows_in_memory_and_rows_on_disk_make_the_same_minibatches(tmp_path, monkeypatch):
     """Everything in memory, nothing, or (12,000 bytes: 46 images) only before the last round; and after a reload."""
     pools = [image_pool(tmp_path / str(memory), add_round, monkeypatch, memory) for memory in (2**26, 0, 12_000)]
     held = []

@@ -4,12 +4,16 @@ import json
 
 import pytest
 import torch
+from support.errors import complains
+from support.processes import in_child
+from support.runs import folder_of, tiny
 
+from empirical.config import new_learner, world_of
 from empirical.data.split import Split
 from empirical.learning.evaluate import correct, nearest
 from empirical.pool.pool import Pool
 from empirical.review.examine import EXAMINATIONS, examination_path, examine
-from empirical.runs.checkpoint import saved
+from empirical.runs.checkpoint import read_checkpoint
 from empirical.runs.execute import execute
 from empirical.system.tensors import load_tensors
 
@@ -29,7 +33,7 @@ def _few_images(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def finished(tiny, tmp_path_factory):
+def finished(tmp_path_factory):
     """A finished run and its root, by variant; each is made once, and `hindsight` is not asked yet."""
     made = {}
 
@@ -48,27 +52,27 @@ def finished(tiny, tmp_path_factory):
 def retrained(run, folder):
     """The learner at every evaluation and at every addition, from the pool and the steps of the result alone."""
     result = json.loads((folder / "result.json").read_text())
-    steps, rounds = result["trajectory"]["step"], result["pool"]
-    learner, at = run.world.learner(run, "cpu"), 0
+    steps, rounds = result.trajectory["step"], result.pool
+    learner, at = new_learner(run, "cpu"), 0
     for stop in [0, *steps]:
         there = sum(entry["step"] <= at for entry in rounds)  # rounds in use while training from `at` to `stop`
         if stop:
-            pool = Pool(folder / "pool", run.world.shape, there, newest_weight=run.growth.newest_weight)
+            pool = Pool(folder / "pool", world_of(run).shape, there, newest_weight=run.growth.newest_weight)
             learner.fit(pool, at, stop)
         yield stop, learner
         at = stop
 
 
 @pytest.mark.parametrize(("world", "changes"), VARIANTS)
-def test_hindsight_is_what_a_direct_recomputation_gives(finished, folder_of, world, changes):
+def test_hindsight_is_what_a_direct_recomputation_gives(finished, world, changes):
     """Every round at every evaluation, before it was made, too; what was wrong when it was added."""
     run, root = finished(world, changes)
     result = execute(run, root)
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     found = examine("hindsight", run, root)
-    assert found["step"] == result["trajectory"]["step"]
+    assert found["step"] == result.trajectory["step"]
     folder = folder_of(run, root)
-    whole = Pool(folder / "pool", run.world.shape, len(result["pool"]))
+    whole = Pool(folder / "pool", world_of(run).shape, len(result.pool))
     assert len(whole.rounds) > 1
     wrong, added = [[] for _ in whole.rounds], [None] * len(whole.rounds)
     for step, learner in retrained(run, folder):
@@ -79,7 +83,7 @@ def test_hindsight_is_what_a_direct_recomputation_gives(finished, folder_of, wor
             if step == round_.step:
                 added[number] = missed
     for number, entry in enumerate(found["rounds"]):
-        assert (entry["round"], entry["added_at"]) == (number, result["pool"][number]["step"])
+        assert (entry["round"], entry["added_at"]) == (number, result.pool[number]["step"])
         assert (entry["rows"], entry["misclassified"]) == (len(added[number]), int(added[number].sum()))
         table = torch.stack(wrong[number]).double()
         assert entry["error"] == pytest.approx(table.mean(1).tolist(), abs=1e-12)
@@ -91,20 +95,20 @@ def test_hindsight_is_what_a_direct_recomputation_gives(finished, folder_of, wor
 
 
 @pytest.mark.parametrize(("world", "changes"), VARIANTS)
-def test_the_replay_ends_with_the_run_s_own_learner(finished, folder_of, monkeypatch, world, changes):
+def test_the_replay_ends_with_the_run_s_own_learner(finished, monkeypatch, world, changes):
     """Bit for bit the state of the checkpoint: hindsight speaks of this very run."""
     (run, root), replayed = finished(world, changes), []
-    make = type(run.world).learner
-    monkeypatch.setattr(type(run.world), "learner", lambda *a: replayed.append(make(*a)) or replayed[-1])
+    make = type(world_of(run)).learner
+    monkeypatch.setattr(type(world_of(run)), "learner", lambda *a: replayed.append(make(*a)) or replayed[-1])
     EXAMINATIONS["hindsight"](run, root, "cpu")
     (learner,) = replayed
-    expected = saved(folder_of(run, root))[0]
+    expected = read_checkpoint(folder_of(run, root))[0]
     state = learner.state()
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[name], expected[name]) for name in expected)
 
 
-def test_a_static_run_has_hindsight_of_its_one_round(tiny, tmp_path):
+def test_a_static_run_has_hindsight_of_its_one_round(tmp_path):
     run = tiny("digits", **{"growth.additions": 0})
     execute(run, tmp_path)
     (entry,) = examine("hindsight", run, tmp_path)["rounds"]
@@ -112,7 +116,7 @@ def test_a_static_run_has_hindsight_of_its_one_round(tiny, tmp_path):
     assert entry["misclassified"] > 6  # the learner had seen nothing yet
 
 
-def test_a_round_that_was_all_right_has_no_errors_among_the_misclassified(tiny, tmp_path, monkeypatch):
+def test_a_round_that_was_all_right_has_no_errors_among_the_misclassified(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "empirical.review.examine.correct", lambda _, split: torch.ones(len(split.labels), dtype=torch.bool)
     )
@@ -123,7 +127,7 @@ def test_a_round_that_was_all_right_has_no_errors_among_the_misclassified(tiny, 
 
 
 @pytest.fixture(scope="module")
-def guided(tiny, tmp_path_factory):
+def guided(tmp_path_factory):
     """Digits under gentle and under violent guidance, plain control included, with what fidelity says of them."""
     root = tmp_path_factory.mktemp("fidelity")
 
@@ -156,8 +160,11 @@ def test_fidelity_is_high_for_plain_images_and_low_for_violently_guided_ones(gui
 def test_fidelity_measures_distances_as_it_says(guided):
     """Median distance to the corpus over the corpus's own; the share beyond 99 % of held-out images: by full tables."""
     (run, values), root = guided[0][0.5], guided[1]
-    corpus, held_out = run.world.corpus_split().images.flatten(1), run.world.validation_split(0).images.flatten(1)
-    pool = Pool(examination_path("fidelity", run, root).parent / "pool", run.world.shape, 2)
+    corpus, held_out = (
+        world_of(run).corpus_split().images.flatten(1),
+        world_of(run).validation_split(0).images.flatten(1),
+    )
+    pool = Pool(examination_path("fidelity", run, root).parent / "pool", world_of(run).shape, 2)
 
     def nearest(images):
         return (images.unsqueeze(1) - corpus).square().sum(-1).sqrt().min(1).values.double()
@@ -178,7 +185,7 @@ def test_nearest_neighbours_leave_an_image_itself_out_in_every_block():
     assert nearest(images, images).max() < 1e-6
 
 
-def test_an_examination_is_made_once_and_damage_is_refused(guided, complains, monkeypatch):
+def test_an_examination_is_made_once_and_damage_is_refused(guided, monkeypatch):
     (run, values), root = guided[0][0.0], guided[1]
     monkeypatch.setitem(EXAMINATIONS, "fidelity", lambda *_: pytest.fail("made again"))
     assert examine("fidelity", run, root) == values
@@ -194,7 +201,7 @@ def test_an_examination_is_made_once_and_damage_is_refused(guided, complains, mo
         path.write_bytes(whole)
 
 
-def test_what_is_not_asked_rightly_is_refused(tiny, in_child, folder_of, tmp_path, complains):
+def test_what_is_not_asked_rightly_is_refused(tmp_path):
     """Another question, and a run that is not finished: its pool must not be touched."""
     run = tiny("linear")
     with complains("examine"):
@@ -206,7 +213,7 @@ def test_what_is_not_asked_rightly_is_refused(tiny, in_child, folder_of, tmp_pat
     assert in_child(stops) == 1
     folder = folder_of(run, tmp_path)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert len(Pool(folder / "pool", run.world.shape, 2)) == 40
+    assert len(Pool(folder / "pool", world_of(run).shape, 2)) == 40
     load_tensors(folder / "checkpoint.safetensors", "")
     for kind in EXAMINATIONS:
         with complains(folder):

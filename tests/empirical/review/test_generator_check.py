@@ -3,7 +3,11 @@
 import json
 
 import pytest
+from support.errors import complains
+from support.places import EXPERIMENTS
+from support.runs import settings_of, tiny
 
+from empirical.config import world_of
 from empirical.generators import unet as generator
 from empirical.generators.unet_training import GeneratorTraining
 from empirical.review import generator_check as quality
@@ -30,28 +34,28 @@ def test_the_shipped_weights_say_where_they_come_from():
 
 @pytest.mark.parametrize("world", ["digits", "glyphs", "cifar10"])
 @pytest.mark.parametrize("preset", ["default", "quick"])
-def test_every_recipe_has_a_plan_for_its_generator(experiments, world, preset):
+def test_every_recipe_has_a_plan_for_its_generator(world, preset):
     """As parsed from the file: without weights, for a network that fits the images."""
-    run, settings = quality.plan(load_toml(experiments / "worlds" / f"{world}.toml"), preset)
-    assert run.world.weights == UNTRAINED
-    network = generator.unet(**settings.network(run.world.shape, run.world.classes))
+    run, settings = quality.plan(load_toml(EXPERIMENTS / "worlds" / f"{world}.toml"), preset)
+    assert world_of(run).weights == UNTRAINED
+    network = generator.unet(**settings.network(world_of(run).shape, world_of(run).classes))
     parameters = sum(p.numel() for p in network.parameters())
     assert parameters < 750_000 or preset == "default"  # 3 MB
     if world == "digits":
         assert settings.iterations == (5000 if preset == "default" else 1000)
 
 
-def test_training_by_command_leaves_weights_and_evidence_and_the_new_weights_run(tiny, tmp_path):
+def test_training_by_command_leaves_weights_and_evidence_and_the_new_weights_run(tmp_path):
     record = quality.train_generator(tiny("digits", **{"world.weights": UNTRAINED}), TINY, tmp_path, lambda *_: None)
     path = tmp_path / "digits_generator.safetensors"
     assert json.loads(path.with_suffix(".json").read_text())["weights_sha256"] == record["weights_sha256"]
     assert all(value >= 0 for value in record["checks"].values())
     run = tiny("digits", **{"world.weights": str(path)})
-    assert run.world.identity() == record["weights_sha256"] != DigitsWorld().identity()
+    assert world_of(run).identity() == record["weights_sha256"] != DigitsWorld().identity()
     assert not list(tmp_path.glob("*checkpoint*"))
 
 
-def test_a_command_stopped_at_the_check_does_not_train_again(tiny, tmp_path, monkeypatch):
+def test_a_command_stopped_at_the_check_does_not_train_again(tmp_path, monkeypatch):
     run = tiny("digits", **{"world.weights": UNTRAINED})
     settings, reports = GeneratorTraining(base_channels=8, iterations=4, batch=4, checked=16), []
     monkeypatch.setattr(quality, "check", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -63,17 +67,17 @@ def test_a_command_stopped_at_the_check_does_not_train_again(tiny, tmp_path, mon
     assert not list(tmp_path.glob("*checkpoint*"))
 
 
-def test_a_generator_for_another_corpus_can_be_trained(settings, tmp_path, complains):
+def test_a_generator_for_another_corpus_can_be_trained(tmp_path):
     """The shipped weights do not fit such a recipe, which is why it is made without any."""
-    run, _ = quality.plan(settings("digits", **{"world.corpus": [0, 900], "training.iterations": 8}), "default")
+    run, _ = quality.plan(settings_of("digits", **{"world.corpus": [0, 900], "training.iterations": 8}), "default")
     with complains("world (digits).weights"):
-        run.world.identity()
+        world_of(run).identity()
     record = quality.train_generator(
         run, GeneratorTraining(base_channels=8, iterations=3, batch=8, checked=16), tmp_path, lambda *_: None
     )
     assert record["corpus"] == [0, 900]
 
 
-def test_the_linear_world_has_nothing_to_train(tiny, tmp_path, complains):
+def test_the_linear_world_has_nothing_to_train(tmp_path):
     with complains("generator"):
         quality.train_generator(tiny("linear"), TINY, tmp_path, lambda *_: None)

@@ -7,7 +7,10 @@ import math
 import pytest
 import torch
 from support import image_folders, tiny_stable_diffusion
+from support.errors import complains
+from support.runs import folder_of, run_of, tiny
 
+from empirical.config import world_of
 from empirical.data.images import decode
 from empirical.diffusion.sampler import Sampler, image_seed
 from empirical.learning.entropy import entropy
@@ -30,7 +33,7 @@ def asked(kind):
 
 
 @pytest.fixture(scope="module")
-def finished(tiny, folder_of, tmp_path_factory):
+def finished(tmp_path_factory):
     """A run with additions of 24 guided digits, two and a half a class; its root and folder."""
     root = tmp_path_factory.mktemp("portraits")
     run = tiny("digits", **{"growth.initial": 24, "growth.addition": 24})
@@ -64,14 +67,14 @@ def column(pictures, name):
 def test_a_trail_ends_with_the_sampler_s_own_images(finished):
     """Plain and guided, more classes than a batch holds, few; and x0_hat of the last step is the sample."""
     run, _, folder = finished
-    sampler, guide = Sampler(run.world, run.sampling), guide_of(run, folder, 1, "cpu")
+    sampler, guide = Sampler(world_of(run), run.sampling), guide_of(run, folder, 1, "cpu")
     for steered in (None, guide):
         wanted, _ = sampler.draw(run.seed, 0, 10, steered)
         found = trail(sampler, run.seed, list(range(10)), steered or guide_of(run, folder, 0, "cpu"))
         assert close(found.samples, wanted.images)
         assert found.seeds == wanted.seeds.tolist()
         assert found.x0.shape == (run.sampling.steps, 10, 1, 8, 8)
-        assert close(run.world.finish(found.x0[-1]), wanted.images)
+        assert close(world_of(run).finish(found.x0[-1]), wanted.images)
     few = trail(sampler, run.seed, [2, 7], guide)
     assert close(few.samples, wanted.images[[2, 7]])
     assert not close(few.samples, wanted.images[[7, 2]])
@@ -87,14 +90,14 @@ def test_omegas_are_the_same_noise_under_the_learners_of_the_rounds(finished):
     assert {str(label) for label in labels} <= set(found["names"])
     assert all(found["names"][str(p["class"])] for p in images)
     assert found["iterations"] == [round_.step for round_ in open_pool(run, folder).rounds]
-    plain = Sampler(run.world, run.sampling).draw(run.seed, 0, 10)[0].images
+    plain = Sampler(world_of(run), run.sampling).draw(run.seed, 0, 10)[0].images
     for number in (1, 2):
         own = [p for p in images if p["round"] == number]
         uncertainty, guess = said(learner_of(run, folder, number, "cpu"), own)
         assert column(own, "entropy") == pytest.approx(uncertainty, abs=1e-6)
         assert column(own, "class") == guess
         assert close(pixels(own[:4]), plain[labels])
-        guided = Sampler(run.world, run.sampling).draw(run.seed, 0, 10, guide_of(run, folder, number, "cpu"))[0]
+        guided = Sampler(world_of(run), run.sampling).draw(run.seed, 0, 10, guide_of(run, folder, number, "cpu"))[0]
         assert close(pixels(own[4:]), guided.images[labels])  # .05 is the run's own strength
         assert sum(column(own[4:], "entropy")) > sum(column(own[:4], "entropy"))
 
@@ -111,7 +114,7 @@ def test_reverse_follows_x0_hat_to_the_samples(finished):
     uncertainty, guess = said(learner_of(run, folder, 1, "cpu"), found)
     assert column(found, "entropy") == pytest.approx(uncertainty, abs=1e-6)
     assert column(found, "class") == guess
-    plain = Sampler(run.world, run.sampling).draw(run.seed, 0, 10)[0].images[[0, 4, 9]]
+    plain = Sampler(world_of(run), run.sampling).draw(run.seed, 0, 10)[0].images[[0, 4, 9]]
     assert close(pixels(found[6:9]), plain)
     assert not close(pixels(found[:3]), pixels(found[6:9]))
 
@@ -155,7 +158,7 @@ def test_pools_are_those_in_use_at_the_start_and_at_the_end(finished):
     assert column(found, "entropy") == pytest.approx(said(finished_learner(run, folder, "cpu"), found)[0], abs=1e-6)
 
 
-def test_retired_rows_are_not_in_the_last_pool(tiny, tmp_path):
+def test_retired_rows_are_not_in_the_last_pool(tmp_path):
     run = tiny("digits", **{"acquire.retire": 1.0, "growth.additions": 1})
     execute(run, tmp_path)
     found = examine(asked("pools"), run, tmp_path)["images"]
@@ -163,7 +166,7 @@ def test_retired_rows_are_not_in_the_last_pool(tiny, tmp_path):
     assert {p["round"] for p in found if p["pool"] == "first"} == {0}
 
 
-def test_pruned_runs_keep_no_learners_and_show_rows_only(tiny, tmp_path, complains):
+def test_pruned_runs_keep_no_learners_and_show_rows_only(tmp_path):
     run = tiny("digits", **{"acquire.omega": 0.0, "acquire.ratio": 2})
     for kind in ("omegas", "reverse", "pools"):
         with complains("examine"):
@@ -174,7 +177,7 @@ def test_pruned_runs_keep_no_learners_and_show_rows_only(tiny, tmp_path, complai
     assert {(p["round"], p["omega"]) for p in found} == {(1, 0.0), (2, 0.0)}
 
 
-def test_a_latent_world_of_colours_shows_decoded_images(run_of, tmp_path):
+def test_a_latent_world_of_colours_shows_decoded_images(tmp_path):
     """ImageNet-100 on a Stable Diffusion of toy size: decoded, in colour, called by name."""
     places = image_folders.save(tmp_path / "real")
     places |= {"generator": str(tiny_stable_diffusion.save(tmp_path / "model")), "size": 32}
@@ -192,9 +195,9 @@ def test_a_latent_world_of_colours_shows_decoded_images(run_of, tmp_path):
         shown = pixels(found["images"], (3, 32, 32))
         assert shown.std() > 0.01
         assert all(0 <= p["entropy"] <= math.log(100) + 1e-4 for p in found["images"])
-        assert found["names"]["0"] == run.world.class_names[0]
+        assert found["names"]["0"] == world_of(run).class_names[0]
         last = [p for p in found["images"] if p["omega"] == 0.0][-1]
-        sampler = Sampler(run.world, run.sampling)
+        sampler = Sampler(world_of(run), run.sampling)
         wanted = sampler.draw(run.seed, last["label"], 1)[0].images
         assert (pixels([last], (3, 32, 32)) - wanted).abs().max() < 0.1
 
@@ -203,7 +206,7 @@ def test_a_latent_world_of_colours_shows_decoded_images(run_of, tmp_path):
 
 
 @pytest.mark.parametrize("kind", USES)
-def test_an_answer_is_made_once_kept_signed_and_verified(finished, monkeypatch, complains, kind):
+def test_an_answer_is_made_once_kept_signed_and_verified(finished, monkeypatch, kind):
     run, root, folder = finished
     values = examine(asked(kind), run, root)
     monkeypatch.setattr("empirical.review.examine.answer", lambda *_: pytest.fail("made again"))
@@ -249,12 +252,12 @@ def test_equal_questions_have_equal_names():
         ({"omega": [0.1]}, "examine"),
     ],
 )
-def test_questions_that_mean_nothing_are_refused(complains, change, where):
+def test_questions_that_mean_nothing_are_refused(change, where):
     with complains(where):
         question({**SPEC["omegas"], **change}, "examine")
 
 
-def test_strengths_belong_to_guided_pictures_only(complains):
+def test_strengths_belong_to_guided_pictures_only():
     with complains("examine"):
         question({**SPEC["rows"], "omegas": [0.1]}, "examine")
     with complains("examine.omegas"):
@@ -270,12 +273,12 @@ def test_strengths_belong_to_guided_pictures_only(complains):
         ("digits", {"acquire.omega": 0.0}),
     ],
 )
-def test_runs_without_pictures_or_learners_are_refused(tiny, complains, world, changes):
+def test_runs_without_pictures_or_learners_are_refused(world, changes):
     with complains("examine"):
         asked("omegas").check(tiny(world, **changes))
 
 
-def test_a_run_that_never_added_data_says_so(tiny, tmp_path, complains):
+def test_a_run_that_never_added_data_says_so(tmp_path):
     run = tiny("digits", **{"growth.patience": 1000})
     execute(run, tmp_path)
     with complains(tmp_path):

@@ -4,16 +4,18 @@ import json
 
 import pytest
 import torch
+from support.runs import folder_of, outcome, practise, tiny
 
 from empirical import practice as practice_module
-from empirical.config import to_dict
+from empirical.config import to_dict, world_of
 from empirical.pool.pool import Pool
 from empirical.runs import execute as run_module
+from empirical.runs.checkpoint import read_checkpoint
 from empirical.runs.execute import execute
 from empirical.runs.folder import prefix_name
 
 
-def test_a_run_leaves_all_that_is_promised(tiny, outcome, folder_of, tmp_path):
+def test_a_run_leaves_all_that_is_promised(tmp_path):
     run = tiny("digits")
     result, metrics, pool = outcome(run, tmp_path)
     folder = folder_of(run, tmp_path)
@@ -48,7 +50,7 @@ def test_a_run_leaves_all_that_is_promised(tiny, outcome, folder_of, tmp_path):
     assert -1 <= outcome(tiny("linear"), tmp_path)[0]["alignment"] <= 1
 
 
-def test_a_finished_run_is_only_read(tiny, tmp_path, folder_of):
+def test_a_finished_run_is_only_read(tmp_path):
     run = tiny("linear")
     first = execute(run, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in folder_of(run, tmp_path).rglob("*")}
@@ -57,16 +59,14 @@ def test_a_finished_run_is_only_read(tiny, tmp_path, folder_of):
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
-def test_equal_runs_are_equal_and_other_seeds_are_not(tiny, outcome, undisturbed, tmp_path, world):
+def test_equal_runs_are_equal_and_other_seeds_are_not(undisturbed, tmp_path, world):
     assert outcome(tiny(world), tmp_path) == undisturbed(world)
     assert outcome(tiny(world, seed=1), tmp_path)[2] != undisturbed(world)[2]
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
 @pytest.mark.parametrize("control", [{}, {"acquire.direction": "random"}, {"acquire.omega": 0.0, "acquire.ratio": 3}])
-def test_a_branch_of_a_shared_beginning_equals_the_run_from_scratch(
-    tiny, outcome, undisturbed, tmp_path, world, control
-):
+def test_a_branch_of_a_shared_beginning_equals_the_run_from_scratch(undisturbed, tmp_path, world, control):
     """A longer run keeps its states before both additions; shorter and different runs start from them."""
     longer = tiny(world, **control)
     execute(longer, tmp_path, share_before=frozenset({1, 2}))
@@ -80,7 +80,7 @@ def test_a_branch_of_a_shared_beginning_equals_the_run_from_scratch(
     assert outcome(longer, tmp_path) == undisturbed(world, **control)
 
 
-def test_a_branch_really_starts_late(tiny, tmp_path, monkeypatch):
+def test_a_branch_really_starts_late(tmp_path, monkeypatch):
     """The state of before the first addition holds the initial pool: the branch trains only what follows."""
     run = tiny("digits")
     execute(run, tmp_path, share_before=frozenset({1}))
@@ -100,7 +100,7 @@ def test_a_branch_really_starts_late(tiny, tmp_path, monkeypatch):
     assert before > 0
 
 
-def test_an_observer_sees_every_event_of_the_loop(tiny, practise, tmp_path):
+def test_an_observer_sees_every_event_of_the_loop(tmp_path):
     run, seen = tiny("digits"), []
     execute(run, tmp_path, observe=seen.append)
     expected = practise(run, tmp_path / "plain")[0]
@@ -108,7 +108,7 @@ def test_an_observer_sees_every_event_of_the_loop(tiny, practise, tmp_path):
     assert [e.values for e in seen if e.kind == "evaluated"] == [e.values for e in expected if e.kind == "evaluated"]
 
 
-def test_a_run_is_saved_every_so_many_evaluations_and_seconds(tiny, folder_of, tmp_path, monkeypatch):
+def test_a_run_is_saved_every_so_many_evaluations_and_seconds(tmp_path, monkeypatch):
     """The step of the checkpoint after each evaluation; data additions are off."""
 
     def steps(name, every, seconds):
@@ -118,24 +118,24 @@ def test_a_run_is_saved_every_so_many_evaluations_and_seconds(tiny, folder_of, t
 
         def observe(event):
             if event.kind == "evaluated":
-                found.append(run_module.saved(folder_of(run, tmp_path / name))[1]["step"])
+                found.append(read_checkpoint(folder_of(run, tmp_path / name)).values["step"])
 
         execute(run, tmp_path / name, observe=observe)
-        return found, run_module.saved(folder_of(run, tmp_path / name))[1]["step"]
+        return found, read_checkpoint(folder_of(run, tmp_path / name)).values["step"]
 
     assert steps("seldom", 100, 1e9) == ([0] * 7, 7)
     assert steps("third", 3, 1e9) == ([0, 0, 3, 3, 3, 6, 6], 7)
     assert steps("late", 100, 0.0) == ([1, 2, 3, 4, 5, 6, 7], 7)
 
 
-def test_skipped_guidance_steps_end_in_the_cost(tiny, folder_of, outcome, tmp_path, monkeypatch):
+def test_skipped_guidance_steps_end_in_the_cost(tmp_path, monkeypatch):
     """Every fifth image gets no usable gradient: it is made plainly, the others as ever, and it is counted."""
     run, make = tiny("linear", **{"growth.additions": 1}), practice_module.make_guide
     plain, bad = tiny("linear", **{"growth.additions": 1, "acquire.omega": 0.0}), torch.arange(16) % 5 == 0
 
     def added(run, name):
         cost = outcome(run, tmp_path / name)[0]["cost"]
-        pool = Pool(folder_of(run, tmp_path / name) / "pool", run.world.shape, 2)
+        pool = Pool(folder_of(run, tmp_path / name) / "pool", world_of(run).shape, 2)
         return pool.rounds[1].images(torch.arange(16)), cost
 
     (without, _), (guided, cost) = added(plain, "plain"), added(run, "guided")

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.errors import complains
+from support.runs import folder_of, outcome, tiny
 
 from empirical.runs.folder import prefix_name, result_path, run_name
 from empirical.scale import slurm, sweep
@@ -19,21 +21,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:R
 
 
 @pytest.fixture
-def cases(tiny):
+def cases():
     """The cases of a small sweep: two seeds, three lengths each."""
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
     return [sweep.Case("p", "s", run.growth.additions, run) for run in runs]
 
 
 @pytest.fixture
-def long_case(tiny):
+def long_case():
     """A case that takes seconds, so that there is time to interrupt it."""
     slow = {"training.iterations": 2000, "world.dimension": 64, "growth.additions": 5}
     return sweep.Case("p", "s", 5, tiny("linear", **slow))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_a_preempted_job_is_queued_again_and_gives_the_same(long_case, tmp_path, outcome, folder_of, monkeypatch):
+def test_a_preempted_job_is_queued_again_and_gives_the_same(long_case, tmp_path, monkeypatch):
     """The signal that SLURM sends before it takes a node away, to the process of a job in mid-run."""
     monkeypatch.setattr(slurm, "POLL_SECONDS", 0.1)
     root = tmp_path / "runs"
@@ -54,7 +56,7 @@ def test_a_preempted_job_is_queued_again_and_gives_the_same(long_case, tmp_path,
     assert "resumed" in (folder / "journal.jsonl").read_text()
 
 
-def test_a_job_that_fails_is_named_with_its_words(cases, tmp_path, folder_of, complains):
+def test_a_job_that_fails_is_named_with_its_words(cases, tmp_path):
     root = tmp_path / "runs"
     folder = folder_of(cases[0].run, root)
     folder.mkdir(parents=True)
@@ -67,7 +69,7 @@ def test_a_job_that_fails_is_named_with_its_words(cases, tmp_path, folder_of, co
 
 
 @pytest.mark.slow
-def test_several_processes_do_the_runs_of_a_job_together(tiny, tmp_path, folder_of):
+def test_several_processes_do_the_runs_of_a_job_together(tmp_path):
     small = {"growth.initial": 16, "growth.addition": 16, "growth.additions": 1}
     cases = [sweep.Case("p", "s", 1, tiny("digits", seed=seed, **small), "hindsight") for seed in (0, 1)]
     cluster = Cluster(tmp_path / "slurm", tmp_path / "runs", "cpu", Slurm(cluster="local", jobs=1, ranks=2))
@@ -119,7 +121,7 @@ def recorded(tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3, 50])
-def test_every_case_is_dealt_once_and_runs_that_begin_alike_stay_together(recorded, tiny, jobs):
+def test_every_case_is_dealt_once_and_runs_that_begin_alike_stay_together(recorded, jobs):
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in range(5) for k in (0, 1, 3)]
     cases = [sweep.Case("p", "s", 0, run) for run in runs]
     cluster = recorded(jobs=jobs)

@@ -5,6 +5,7 @@ import stat
 import sys
 
 import pytest
+from support.runs import tiny
 
 from empirical.scale import sweep
 from empirical.scale.slurm import Cluster, Slurm, settings
@@ -50,7 +51,7 @@ def commands(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("commands")
-def test_slurm_is_asked_for_what_the_file_says(tiny, tmp_path):
+def test_slurm_is_asked_for_what_the_file_says(tmp_path):
     cases = [sweep.Case("p", "s", 0, tiny("linear", seed=seed)) for seed in (0, 1)]
     asked = Slurm(partition="long", minutes=90, jobs=2, cpus=3, memory_gb=5, account="lab", qos="low",
                   constraint="a100", setup=("export STAND_IN=1",))  # fmt: skip

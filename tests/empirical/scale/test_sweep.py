@@ -5,6 +5,9 @@ import pickle
 import signal
 
 import pytest
+from support.errors import complains
+from support.places import EXPERIMENTS
+from support.runs import folder_of, outcome, tiny
 
 from empirical.review.examine import examination_path, examine
 from empirical.runs.execute import execute
@@ -16,9 +19,9 @@ SERIES = {"panel": "p", "name": "s", "world": "linear", "vary": "growth.addition
 
 
 @pytest.fixture(scope="session")
-def expand(experiments):
+def expand():
     return lambda series, preset="default", seeds=2, **overrides: sweep.expand(
-        series, experiments, preset, {"linear": seeds, "digits": seeds}, overrides
+        series, EXPERIMENTS, preset, {"linear": seeds, "digits": seeds}, overrides
     )
 
 
@@ -57,14 +60,14 @@ def test_values_per_preset_and_overrides_per_world(expand):
         ({"examine": "foresight"}, "examine"),
     ],
 )
-def test_bad_series_are_refused(expand, complains, change, named):
+def test_bad_series_are_refused(expand, change, named):
     with complains(named):
         expand([{**SERIES, **change}])
     with complains("series"):
         expand([{key: value for key, value in SERIES.items() if key != "vary"}])
 
 
-def test_groups_share_each_beginning_before_it_is_needed(tiny):
+def test_groups_share_each_beginning_before_it_is_needed():
     """Replayed: every run but the first of its group finds a state to start from, as far on as there is one."""
     plain = {"acquire.omega": 0.0}
     runs = [
@@ -89,7 +92,7 @@ def test_groups_share_each_beginning_before_it_is_needed(tiny):
             there |= {prefix_name(run, addition - 1) for addition in share_before}
 
 
-def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tiny, cases_of, outcome, tmp_path):
+def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(cases_of, tmp_path):
     """In another process, with shared beginnings; the second call finds everything done."""
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
     reports = []
@@ -112,7 +115,7 @@ def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tiny, cases_
     }  # fmt: skip
 
 
-def test_the_records_hold_what_the_runs_were_examined_for(tiny, cases_of, tmp_path):
+def test_the_records_hold_what_the_runs_were_examined_for(cases_of, tmp_path):
     """Asked twice of one run and once of another that begins alike: each answer is made once, after its run."""
     runs = [tiny("linear"), tiny("linear", **{"growth.additions": 1})]
     cases = [*cases_of([runs[0], runs[0], runs[1]], "hindsight"), *cases_of(runs)]
@@ -127,7 +130,7 @@ def test_the_records_hold_what_the_runs_were_examined_for(tiny, cases_of, tmp_pa
     assert sweep.work(cases, tmp_path) == []
 
 
-def test_a_question_to_a_finished_run_is_still_to_be_answered(tiny, cases_of, tmp_path):
+def test_a_question_to_a_finished_run_is_still_to_be_answered(cases_of, tmp_path):
     """The run itself is not done again."""
     run = tiny("linear")
     execute(run, tmp_path)
@@ -142,7 +145,7 @@ def test_a_question_to_a_finished_run_is_still_to_be_answered(tiny, cases_of, tm
     assert {path: after[path] for path in before} == before
 
 
-def test_the_first_failure_ends_a_sweep_with_its_message(tiny, cases_of, folder_of, tmp_path, complains):
+def test_the_first_failure_ends_a_sweep_with_its_message(cases_of, tmp_path):
     bad = tiny("linear", seed=1)
     folder = folder_of(bad, tmp_path)
     folder.mkdir(parents=True)
@@ -157,7 +160,7 @@ def test_complaints_can_be_sent_between_processes():
     assert (type(again), str(again)) == (InputError, "here: got 1; allowed 2; do 3")
 
 
-def test_a_killed_worker_is_reported(tiny, cases_of, tmp_path, complains):
+def test_a_killed_worker_is_reported(cases_of, tmp_path):
     """Killed from outside, as by the system when memory runs out."""
     runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 4000}) for seed in range(2)]
 
@@ -170,7 +173,7 @@ def test_a_killed_worker_is_reported(tiny, cases_of, tmp_path, complains):
 
 
 @pytest.mark.parametrize("moment", ["submit", "report"])
-def test_interrupted_anywhere_it_ends_with_its_workers(tiny, cases_of, tmp_path, monkeypatch, moment):
+def test_interrupted_anywhere_it_ends_with_its_workers(cases_of, tmp_path, monkeypatch, moment):
     """Ctrl-C while a worker is being started, and while one is at work; the work would take minutes."""
     runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 40000}) for seed in range(2)]
     reports, submit = [], sweep.ProcessPoolExecutor.submit
@@ -197,6 +200,6 @@ def test_interrupted_anywhere_it_ends_with_its_workers(tiny, cases_of, tmp_path,
 
 
 @pytest.mark.parametrize(("device", "workers", "named"), [("abacus", 1, "--device"), ("cpu", -1, "--workers")])
-def test_impossible_devices_and_workers_are_refused(tiny, cases_of, tmp_path, complains, device, workers, named):
+def test_impossible_devices_and_workers_are_refused(cases_of, tmp_path, device, workers, named):
     with complains(named):
         workers.sweep(cases_of([tiny("linear")]), tmp_path, device, workers, lambda *_: None)

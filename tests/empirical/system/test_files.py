@@ -5,6 +5,7 @@ import os
 
 import pytest
 import torch
+from support.errors import complains
 
 from empirical.system import files as checkpoint
 from empirical.system.files import link_tree, read_json, read_signed, write_bytes, write_json, write_signed
@@ -25,7 +26,7 @@ def test_tensors_come_back_equal(tmp_path):
     assert all(torch.equal(found[name], tensors[name]) for name in tensors)
 
 
-def test_every_flipped_byte_and_every_cut_of_a_tensor_file_is_noticed(tmp_path, complains):
+def test_every_flipped_byte_and_every_cut_of_a_tensor_file_is_noticed(tmp_path):
     """All of the file: length, header with the plain values, tensors."""
     path = tmp_path / "x.safetensors"
     save_tensors(path, {"w": torch.arange(3.0), "n": torch.arange(2)}, {"step": 12, "corpus": [0, 1000]})
@@ -48,7 +49,7 @@ def test_every_flipped_byte_and_every_cut_of_a_tensor_file_is_noticed(tmp_path, 
         load_tensors(path, "write it")
 
 
-def test_json_comes_back_and_damage_is_named(tmp_path, complains):
+def test_json_comes_back_and_damage_is_named(tmp_path):
     path = tmp_path / "x.json"
     write_json(path, {"a": [1, 2.5]})
     assert read_json(path) == {"a": [1, 2.5]}
@@ -58,7 +59,7 @@ def test_json_comes_back_and_damage_is_named(tmp_path, complains):
             read_json(path)
 
 
-def test_every_flipped_byte_and_every_cut_of_a_signed_file_is_noticed(tmp_path, complains):
+def test_every_flipped_byte_and_every_cut_of_a_signed_file_is_noticed(tmp_path):
     """Also those that leave valid JSON: another digit, another letter of a name."""
     path, values = tmp_path / "x.json", {"a": [1, 2.5, None, "hm"], "b": {"rows": 3}}
     write_signed(path, values)
@@ -91,7 +92,7 @@ def failing(error, after=0):
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_full_disk_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, complains, call):
+def test_a_full_disk_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, call):
     path = tmp_path / "x.json"
     write_json(path, "old")
     with monkeypatch.context() as patch:
@@ -104,7 +105,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, co
     assert os.listdir(tmp_path) == ["x.json"]
 
 
-def test_writing_under_a_file_is_refused(tmp_path, complains):
+def test_writing_under_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with complains(tmp_path / "file"):
         write_bytes(tmp_path / "file" / "x", b"")

@@ -6,9 +6,11 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from support.errors import complains
+from support.runs import settings_of
 from torchvision.datasets import CIFAR10
 
-from empirical.config import from_dict
+from empirical.config import from_dict, world_of
 from empirical.data.images import decode, encode
 from empirical.generators.unet_training import GeneratorTraining
 from empirical.review import generator_check as quality
@@ -114,7 +116,7 @@ def test_the_generator_learns_from_the_corpus_half_of_it_mirrored(folder):
     assert not torch.equal(stream(4, 400)[0], images)
 
 
-def test_a_missing_folder_is_said_with_how_to_get_it(tmp_path, complains):
+def test_a_missing_folder_is_said_with_how_to_get_it(tmp_path):
     world = Cifar10World(data=str(tmp_path / "nowhere"))
     for ask in (world.corpus_split, world.material, lambda: world.validation_split(0)):
         with complains("world (cifar10).data") as caught:
@@ -125,19 +127,19 @@ def test_a_missing_folder_is_said_with_how_to_get_it(tmp_path, complains):
     assert not (tmp_path / "nowhere").exists()  # nothing was fetched
 
 
-def test_a_damaged_file_is_refused_before_it_is_opened(folder, complains):
+def test_a_damaged_file_is_refused_before_it_is_opened(folder):
     path = folder / CIFAR10.base_folder / "data_batch_2"
     path.write_bytes(path.read_bytes() + b"\n")
     with complains("world (cifar10).data"):
         Cifar10World(data=str(folder), **ROWS).corpus_split()
 
 
-def test_rows_that_are_not_there_are_refused(folder, complains):
+def test_rows_that_are_not_there_are_refused(folder):
     with complains("world (cifar10).data"):
         Cifar10World(data=str(folder), corpus=(0, 30), validation=(30, 51)).validation_split(0)
 
 
-def test_data_are_fetched_only_on_request(folder, tmp_path, monkeypatch, complains):
+def test_data_are_fetched_only_on_request(folder, tmp_path, monkeypatch):
     """`prepare` leaves a whole folder alone, fetches a missing one, and says when that fails."""
     fetched = []
     monkeypatch.setattr(
@@ -168,32 +170,32 @@ def test_data_are_fetched_only_on_request(folder, tmp_path, monkeypatch, complai
         ({"test_rows": (0, 10_001)}, "test_rows"),
     ],
 )
-def test_wrong_rows_are_refused(change, named, complains):
+def test_wrong_rows_are_refused(change, named):
     with complains(f"world (cifar10).{named}"):
         Cifar10World(**change)
 
 
-def test_without_weights_the_command_that_makes_them_is_named(settings, complains):
+def test_without_weights_the_command_that_makes_them_is_named():
     with complains("world (cifar10).weights") as caught:
-        from_dict(settings("cifar10", **{"world.weights": "nowhere.safetensors"}))
+        from_dict(settings_of("cifar10", **{"world.weights": "nowhere.safetensors"}))
     assert "paper_repro.py generator cifar10" in str(caught.value)
 
 
-def test_from_training_a_generator_to_deliberate_practice(folder, settings, tmp_path):
+def test_from_training_a_generator_to_deliberate_practice(folder, tmp_path):
     """The whole way, small: train, check, then a run that adds guided photographs."""
     small = {
         "world.data": str(folder), **{f"world.{name}": list(v) for name, v in ROWS.items()}, "learner.kind": "cnn",
         "training.iterations": 8, "training.batch": 8, "sampling.steps": 4, "sampling.batch": 10, "growth.initial": 10,
         "growth.addition": 10, "growth.additions": 1, "growth.evaluate_every": 2, "growth.add_at": 4,
     }  # fmt: skip
-    recipe = settings("cifar10", **small)
+    recipe = settings_of("cifar10", **small)
     tiny = GeneratorTraining(base_channels=8, patch=4, iterations=3, batch=4, checked=10)
     record = quality.train_generator(quality.plan(recipe, "default")[0], tiny, tmp_path / "out", lambda *_: None)
     assert record["corpus"] == [0, 30]
     path = str(tmp_path / "out" / "cifar10_generator.safetensors")
     run = from_dict(merged(recipe, {"world.weights": path, "world.data": str(folder)}))
-    assert run.world.weights_values()["unet"]["channels"] == 3
+    assert world_of(run).weights_values()["unet"]["channels"] == 3
     result = execute(run, tmp_path / "runs")
-    assert result["pool_size"] == 20
-    assert len(result["correct"]) == 8
-    assert run.world.weights != UNTRAINED
+    assert result.pool_size == 20
+    assert len(result.correct) == 8
+    assert world_of(run).weights != UNTRAINED

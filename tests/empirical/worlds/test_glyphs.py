@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.ft2font import FT2Font
+from support.errors import complains
+from support.runs import settings_of
 
-from empirical.config import from_dict, to_dict
+from empirical.config import from_dict, new_learner, to_dict
 from empirical.data.images import decode, encode, quantise
 from empirical.generators.unet_training import GeneratorTraining
 from empirical.review import generator_check as quality
@@ -212,22 +214,22 @@ def test_the_classes_can_be_told_apart_from_pixels_and_better_in_fonts_that_were
         ({"data_seed": -1}, "data_seed"),
     ],
 )
-def test_wrong_options_are_refused(change, named, complains):
+def test_wrong_options_are_refused(change, named):
     with complains(f"world (glyphs).{named}"):
         GlyphsWorld(weights=UNTRAINED, **change)
 
 
-def test_without_weights_the_command_that_makes_them_is_named(settings, complains):
-    values = settings("glyphs", **{"world.weights": "nowhere.safetensors"})
+def test_without_weights_the_command_that_makes_them_is_named():
+    values = settings_of("glyphs", **{"world.weights": "nowhere.safetensors"})
     with complains("world (glyphs).weights") as caught:
         from_dict(values)
     assert "paper_repro.py generator glyphs" in str(caught.value)
 
 
-def test_learners_start_from_the_run_seed_and_can_be_differentiated(settings):
+def test_learners_start_from_the_run_seed_and_can_be_differentiated():
     for kind in WORLD.networks:
-        run = from_dict(settings("glyphs", **{"world.weights": UNTRAINED, "learner.kind": kind}))
-        first, again = (run.world.learner(run, "cpu") for _ in range(2))
+        run = from_dict(settings_of("glyphs", **{"world.weights": UNTRAINED, "learner.kind": kind}))
+        first, again = (new_learner(run, "cpu") for _ in range(2))
         assert all(torch.equal(a, b) for a, b in zip(first.state().values(), again.state().values(), strict=True))
         images = WORLD.corpus_split().images[:4].clone().requires_grad_()
         logits = first.logits(images)
@@ -244,9 +246,9 @@ TINY = {
 }  # fmt: skip
 
 
-def test_from_training_a_generator_to_deliberate_practice(settings, tmp_path):
+def test_from_training_a_generator_to_deliberate_practice(tmp_path):
     """The whole way, small: train, check, then a run that adds guided glyphs."""
-    recipe = settings("glyphs", **TINY)
+    recipe = settings_of("glyphs", **TINY)
     tiny = GeneratorTraining(base_channels=8, multipliers=(1, 2), patch=4, iterations=4, batch=8, checked=16)
     record = quality.train_generator(quality.plan(recipe, "default")[0], tiny, tmp_path, lambda *_: None)
     assert record["corpus"] == list(WORLD.corpus)
@@ -254,18 +256,18 @@ def test_from_training_a_generator_to_deliberate_practice(settings, tmp_path):
     run = from_dict(merged(recipe, {"world.weights": path}))
     assert from_dict(to_dict(run)) == run
     result = execute(run, tmp_path / "runs")
-    assert result["pool_size"] == 32
-    assert result["pool"][1]["omega"] > 0
-    assert len(result["correct"]) == 64
-    assert 0 <= result["accuracy"] <= 1
+    assert result.pool_size == 32
+    assert result.pool[1]["omega"] > 0
+    assert len(result.correct) == 64
+    assert 0 <= result.accuracy <= 1
 
 
-def test_weights_for_other_fonts_or_another_world_are_refused(settings, tmp_path, complains):
+def test_weights_for_other_fonts_or_another_world_are_refused(tmp_path):
     tiny = GeneratorTraining(base_channels=8, multipliers=(1,), patch=8, iterations=1, batch=2, checked=4)
-    recipe = settings("glyphs", **TINY)
+    recipe = settings_of("glyphs", **TINY)
     quality.train_generator(quality.plan(recipe, "default")[0], tiny, tmp_path, lambda *_: None)
     path = str(tmp_path / "glyphs_generator.safetensors")
     with complains("world (glyphs).corpus"):
         from_dict(merged(recipe, {"world.weights": path, "world.corpus": ["DejaVuSans"]}))
     with complains("world (digits).weights"):
-        from_dict(settings("digits", **{"world.weights": path}))
+        from_dict(settings_of("digits", **{"world.weights": path}))

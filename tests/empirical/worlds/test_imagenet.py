@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from support import image_folders, tiny_stable_diffusion
+from support.errors import complains
 from support.image_folders import Sighted
+from support.processes import in_child, two
 
-from empirical.config import from_dict, to_dict
+from empirical.config import from_dict, new_learner, to_dict, world_of
 from empirical.data.images import quantise
 from empirical.diffusion.sampler import Sampler
 from empirical.review.verify import check_run
@@ -130,7 +132,7 @@ def test_sets_without_a_folder_are_left_out(world):
     few.inspect()
 
 
-def test_two_processes_share_the_scoring(world, two, tmp_path):
+def test_two_processes_share_the_scoring(world, tmp_path):
     def work(ranks, device):  # noqa: ARG001
         learner = Sighted(wrong=(3,))
         found = world.test(learner, ranks)
@@ -142,7 +144,7 @@ def test_two_processes_share_the_scoring(world, two, tmp_path):
     two(work, tmp_path)
 
 
-def test_missing_folders_and_classes_are_refused_by_name(copied, complains):
+def test_missing_folders_and_classes_are_refused_by_name(copied):
     copied.inspect()
     shutil.rmtree(Path(copied.v2) / str(IMAGENET_1K.index(IMAGENET_100[7])))
     with complains("world (imagenet100).v2") as caught:
@@ -160,19 +162,19 @@ def test_missing_folders_and_classes_are_refused_by_name(copied, complains):
 
 
 @pytest.mark.parametrize("name", ["tabby", "n99999999", "1000"])
-def test_folders_of_no_class_of_the_set_are_refused_by_name(copied, complains, name):
+def test_folders_of_no_class_of_the_set_are_refused_by_name(copied, name):
     (Path(copied.v2) / name).mkdir()
     with complains("world (imagenet100).v2") as caught:
         copied.real("v2")
     assert name in str(caught.value)
 
 
-def test_a_set_in_the_place_of_another_is_refused(copied, complains):
+def test_a_set_in_the_place_of_another_is_refused(copied):
     with complains("world (imagenet100).r"):
         dataclasses.replace(copied, r=copied.sketch).real("r")
 
 
-def test_damaged_images_of_all_sets_are_named_before_a_run_does_anything(copied, shared, complains, tmp_path):
+def test_damaged_images_of_all_sets_are_named_before_a_run_does_anything(copied, shared, tmp_path):
     cut = [Path(copied.data, "val", IMAGENET_100[0], "0.JPEG"), min(Path(copied.r).rglob("*.JPEG"))]
     for path in cut:
         path.write_bytes(path.read_bytes()[:-30])
@@ -190,7 +192,7 @@ def test_a_run_is_described_without_its_data(shared, tmp_path):
     assert json.loads(json.dumps(to_dict(from_dict(values))))["world"]["data"] == str(tmp_path / "nowhere")
 
 
-def test_settings_that_do_not_fit_are_refused(shared, complains):
+def test_settings_that_do_not_fit_are_refused(shared):
     with complains("learner.kind"):
         from_dict(settings(shared, learner={"kind": "vit_base_patch16_225"}))
     with complains("acquire.decode"):
@@ -247,13 +249,13 @@ def test_the_generator_is_told_apart_and_asked_for_class_names(world, tmp_path):
 
 def test_learners_follow_from_the_run_seed(shared):
     one, same, other = (from_dict(settings(shared, seed=seed)) for seed in (0, 0, 1))
-    first, again, another = (run.world.learner(run, "cpu").state() for run in (one, same, other))
+    first, again, another = (new_learner(run, "cpu").state() for run in (one, same, other))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], another[name]) for name in first)
     assert first["model.model.head.weight"].shape[0] == 100
 
 
-def test_data_and_weights_may_move_while_a_run_is_made(shared, tmp_path, in_child):
+def test_data_and_weights_may_move_while_a_run_is_made(shared, tmp_path):
     """A run is named after what its weights are, not after where; from the next start on it knows the new places."""
     moved = {name: str(shutil.copytree(place, tmp_path / name)) for name, place in shared.items()}
     runs = [from_dict(settings(places)) for places in (shared, moved)]
@@ -266,7 +268,7 @@ def test_data_and_weights_may_move_while_a_run_is_made(shared, tmp_path, in_chil
 
     assert in_child(lambda: execute(runs[0], tmp_path / "out", observe=stopped)) == 9
     resumed, alone = execute(runs[1], tmp_path / "out"), execute(runs[0], tmp_path / "alone")
-    assert resumed["sets"] == alone["sets"]
+    assert resumed.sets == alone.sets
     config = json.loads((run_directory(runs[1], tmp_path / "out") / "config.json").read_text())
     assert config["world"]["data"] == moved["data"]
 
@@ -274,12 +276,12 @@ def test_data_and_weights_may_move_while_a_run_is_made(shared, tmp_path, in_chil
 def test_a_run_ends_with_all_sets_and_is_what_it_says(shared, tmp_path):
     run = from_dict(settings(shared | {"v2": "", "sketch": ""}, acquire={"omega": 0.1, "decode": "linear"}))
     result = execute(run, tmp_path)
-    assert {name: sum(counts["totals"]) for name, counts in result["sets"].items()} == {
+    assert {name: sum(counts["totals"]) for name, counts in result.sets.items()} == {
         "validation": 100, "train": 100, "r": 19, "a": 15}  # fmt: skip
-    assert len(result["correct"]) == 100
-    assert result["pool_size"] == 4
-    assert sum(result["sets"]["validation"]["hits"]) / 100 == pytest.approx(result["accuracy_validation"])
+    assert len(result.correct) == 100
+    assert result.pool_size == 4
+    assert sum(result.sets["validation"]["hits"]) / 100 == pytest.approx(result.accuracy_validation)
     (folder,) = (tmp_path / "imagenet100").glob("[0-9a-f]*")
     assert [check for check in check_run(folder, thorough=False) if not check.ok] == []
-    samples, _ = Sampler(run.world, run.sampling).draw(0, 0, 1)
-    assert samples.images.shape == (1, *run.world.shape)
+    samples, _ = Sampler(world_of(run), run.sampling).draw(0, 0, 1)
+    assert samples.images.shape == (1, *world_of(run).shape)

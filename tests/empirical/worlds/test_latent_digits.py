@@ -4,7 +4,11 @@ import json
 
 import pytest
 import torch
+from support.errors import complains
+from support.places import EXPERIMENTS
+from support.runs import run_of, tiny
 
+from empirical.config import new_learner, world_of
 from empirical.diffusion.guidance import make_guide
 from empirical.diffusion.sampler import Sampler
 from empirical.generators import autoencoder as autoencoder_training
@@ -92,33 +96,33 @@ def test_samples_are_decoded_and_on_the_levels_that_are_stored(world, space, lat
     assert (finished - space.decode(latents[:8]).clamp(-1, 1)).abs().max() < 0.51 / 127.5
 
 
-def test_modes_cost_what_they_leave_out(run_of):
+def test_modes_cost_what_they_leave_out():
     """In the order of Stable Diffusion's, whose decoder costs three passes of the UNet, a tiny one a fifth of one."""
     run = run_of("latent_digits", **{"sampling.batch": 2})
-    sampler = Sampler(run.world, run.sampling)
-    learner = run.world.learner(run, "cpu")
+    sampler = Sampler(world_of(run), run.sampling)
+    learner = new_learner(run, "cpu")
 
     def work(**settings):
         acquire = Acquire(omega=0.05, **settings)
-        preview = run.world.preview(acquire.decode, "cpu")
+        preview = world_of(run).preview(acquire.decode, "cpu")
         return sampler.gflop_per_image(make_guide(learner.logits, acquire, preview))
 
     plain = sampler.gflop_per_image(make_guide(learner.logits, Acquire()))
-    ratio = {decode: work(decode=decode) / plain for decode in run.world.decodes}
+    ratio = {decode: work(decode=decode) / plain for decode in world_of(run).decodes}
     assert 1 < ratio["linear"] < 1.1 < ratio["tiny"] < 1.2 < 1.6 < ratio["full"]
     dear, half = work(through="denoiser") / plain, work(through="conditional") / plain
     assert ratio["full"] < half < dear - 0.3
     assert work(through="denoiser", every=5) / plain == pytest.approx(1 + (dear - 1) / 5)
 
 
-def test_a_generator_goes_with_the_autoencoder_it_was_trained_for(world, tmp_path, complains):
+def test_a_generator_goes_with_the_autoencoder_it_was_trained_for(world, tmp_path):
     path = tmp_path / AUTOENCODER
     autoencoder_training.train(world.corpus_split().images, FEW, path, {"corpus": [0, 1000]}, lambda *_: None)
     with complains("world (latent_digits).autoencoder"):
         LatentDigitsWorld(autoencoder=str(path)).identity()
 
 
-def test_other_weights_are_no_autoencoder(world, complains):
+def test_other_weights_are_no_autoencoder(world):
     with complains(world.path.name):
         LatentDigitsWorld(autoencoder=str(world.path)).identity()
 
@@ -126,7 +130,7 @@ def test_other_weights_are_no_autoencoder(world, complains):
 @pytest.mark.parametrize(
     "options", [{"corpus": (0, 900)}, {"autoencoder": "absent.safetensors"}, {"weights": "absent.safetensors"}]
 )
-def test_weights_that_do_not_fit_or_are_not_there_are_refused(options, complains):
+def test_weights_that_do_not_fit_or_are_not_there_are_refused(options):
     with complains("world (latent_digits)"):
         LatentDigitsWorld(**options).identity()
 
@@ -165,7 +169,7 @@ def test_a_training_that_diverges_stops(world, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_training_by_command_makes_both_parts_and_goes_on_with_the_autoencoder_there(tiny, tmp_path, monkeypatch):
+def test_training_by_command_makes_both_parts_and_goes_on_with_the_autoencoder_there(tmp_path, monkeypatch):
     monkeypatch.setattr(latent_digits, "AutoencoderTraining", lambda: FEW)
     run = tiny("latent_digits", **{"world.weights": UNTRAINED})
     check, seen = quality.check, []
@@ -176,13 +180,13 @@ def test_training_by_command_makes_both_parts_and_goes_on_with_the_autoencoder_t
     record = quality.train_generator(run, SMALL, tmp_path, lambda *said: seen.append(said))
     assert seen == [(3, 3, "checking 16 images")]  # nothing was trained twice
     places = {"world.weights": "latent_digits_generator.safetensors", "world.autoencoder": AUTOENCODER}
-    world = tiny("latent_digits", **{key: str(tmp_path / name) for key, name in places.items()}).world
+    world = world_of(tiny("latent_digits", **{key: str(tmp_path / name) for key, name in places.items()}))
     assert world.identity() == record["weights_sha256"] != LatentDigitsWorld().identity()
     assert {weights.dtype for weights in world._loaded("cpu")[0].state_dict().values()} == {torch.float32}
 
 
 @pytest.mark.parametrize("preset", ["default", "quick"])
-def test_the_recipe_has_a_plan_for_its_generator(experiments, preset):
-    run, settings = quality.plan(load_toml(experiments / "worlds" / "latent_digits.toml"), preset)
-    assert run.world.weights == UNTRAINED
-    assert settings.network(run.world.latent_shape, run.world.classes)["size"] == 4
+def test_the_recipe_has_a_plan_for_its_generator(preset):
+    run, settings = quality.plan(load_toml(EXPERIMENTS / "worlds" / "latent_digits.toml"), preset)
+    assert world_of(run).weights == UNTRAINED
+    assert settings.network(world_of(run).latent_shape, world_of(run).classes)["size"] == 4

@@ -7,8 +7,10 @@ import pytest
 import torch
 from scipy.stats import kstest
 from sklearn.datasets import load_digits
+from support.runs import add_round, pool_of, run_of
 from torch.autograd.functional import jacobian
 
+from empirical.config import new_learner, world_of
 from empirical.data.images import decode, encode
 from empirical.data.split import Split
 from empirical.diffusion.sampler import Sampler, Samples
@@ -50,10 +52,10 @@ def test_the_score_is_finite_far_on_the_wrong_side():
 
 
 @pytest.fixture(scope="module")
-def plenty(run_of):
+def plenty():
     """2,048 samples of the linear world after 200 steps, without classifier-free guidance."""
     run = run_of("linear", **{"world.dimension": 8, "sampling.steps": 200, "sampling.guidance_scale": 0.0})
-    return Sampler(run.world, run.sampling).draw(0, 0, 2048)[0]
+    return Sampler(world_of(run), run.sampling).draw(0, 0, 2048)[0]
 
 
 def test_samples_of_the_linear_world_respect_their_labels(plenty):
@@ -79,10 +81,10 @@ def test_many_steps_give_the_half_space_law(plenty):
     assert correlation.abs().max() < 4.5 / math.sqrt(n)
 
 
-def test_fewer_steps_are_further_from_the_law(run_of, plenty):
+def test_fewer_steps_are_further_from_the_law(plenty):
     """What the allowance of the test above is for: the error of the sampler falls with its steps."""
     run = run_of("linear", **{"world.dimension": 8, "sampling.steps": 5, "sampling.guidance_scale": 0.0})
-    coarse = Sampler(run.world, run.sampling).draw(0, 0, 2048)[0]
+    coarse = Sampler(world_of(run), run.sampling).draw(0, 0, 2048)[0]
     gaps = [abs(s.images[:, 1:].double().var(0).mean() - 1) for s in (coarse, plenty)]
     assert gaps[0] > 2 * gaps[1]
 
@@ -118,7 +120,7 @@ def linear_learner(kind, ridge=0.05, rows=60, dimension=7):
 
 @pytest.mark.parametrize("kind", ["ridge", "logistic"])
 @pytest.mark.parametrize("ridge", [1e-3, 0.05, 2.0])
-def test_the_linear_learner_is_at_the_minimum_of_its_loss(kind, ridge, pool_of, tmp_path):
+def test_the_linear_learner_is_at_the_minimum_of_its_loss(kind, ridge, tmp_path):
     """The gradient of (1/n) sum loss + ridge/2 ||w||^2 is zero there, and not at a point beside it."""
     _, learner, samples = linear_learner(kind, ridge)
     reported = learner.fit(pool_of(samples, tmp_path), 0, 1)
@@ -136,7 +138,7 @@ def test_the_linear_learner_is_at_the_minimum_of_its_loss(kind, ridge, pool_of, 
     assert reported == pytest.approx(loss(learner.w).item(), rel=1e-12)
 
 
-def test_the_linear_learner_is_refitted_when_the_pool_changes(pool_of, add_round, tmp_path):
+def test_the_linear_learner_is_refitted_when_the_pool_changes(tmp_path):
     _, learner, samples = linear_learner("ridge")
     pool = pool_of(samples, tmp_path)
     learner.fit(pool, 0, 1)
@@ -207,19 +209,19 @@ def test_the_digits_splits_are_disjoint_and_as_configured():
     assert not (corpus.flatten(1).unsqueeze(0) == real.flatten(1).unsqueeze(1)).all(-1).any()
 
 
-def test_digits_learners_start_from_the_run_seed_and_leave_the_global_state(run_of):
+def test_digits_learners_start_from_the_run_seed_and_leave_the_global_state():
     runs = [run_of("digits", seed=seed) for seed in (1, 1, 2)]
     before = torch.random.get_rng_state()
-    first, again, other = (run.world.learner(run, "cpu").state() for run in runs)
+    first, again, other = (new_learner(run, "cpu").state() for run in runs)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["model.0.weight"], other["model.0.weight"])
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_shipped_digits_look_like_their_labels(run_of):
+def test_shipped_digits_look_like_their_labels():
     """A nearest-centroid rule of the real corpus names at least 85 % of 200 generated images; chance is 10 %."""
     run = run_of("digits")
-    corpus, samples = run.world.rows(run.world.corpus), Sampler(run.world, run.sampling).draw(0, 0, 200)[0]
+    corpus, samples = world_of(run).rows(world_of(run).corpus), Sampler(world_of(run), run.sampling).draw(0, 0, 200)[0]
     centroids = torch.stack([corpus.images[corpus.labels == k].mean(0) for k in range(10)]).flatten(1)
     guesses = torch.cdist(samples.images.flatten(1), centroids).argmin(1)
     assert (guesses == samples.labels).float().mean() > 0.85
@@ -231,11 +233,11 @@ def test_the_worlds_go_by_their_names():
     assert all(world.name == name for name, world in WORLDS.items())
 
 
-def test_generated_digits_are_on_the_levels_that_are_stored(run_of):
+def test_generated_digits_are_on_the_levels_that_are_stored():
     run = run_of("digits", **{"sampling.steps": 4})
-    images = Sampler(run.world, run.sampling).draw(0, 0, 16)[0].images
-    assert torch.equal(decode(encode(images), run.world.shape), images)
-    assert torch.equal(run.world.finish(torch.full((1, 1, 8, 8), 1.7)), torch.ones(1, 1, 8, 8))
+    images = Sampler(world_of(run), run.sampling).draw(0, 0, 16)[0].images
+    assert torch.equal(decode(encode(images), world_of(run).shape), images)
+    assert torch.equal(world_of(run).finish(torch.full((1, 1, 8, 8), 1.7)), torch.ones(1, 1, 8, 8))
 
 
 def test_weights_that_were_replaced_are_read_anew(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support.invented_runs import record
 from support.layout import assert_nothing_overlaps
+from support.places import EXPERIMENTS
 from support.small_experiments import in_this_process
 
 import paper_repro
@@ -267,12 +268,12 @@ EXAMINE = {
 }
 
 
-def test_from_recipe_to_picture_and_back(tmp_path, experiments, monkeypatch, capsys):
+def test_from_recipe_to_picture_and_back(tmp_path, monkeypatch, capsys):
     """Made, drawn again from what is kept, verified byte for byte; a changed answer is noticed."""
     monkeypatch.setattr("empirical.scale.workers.sweep", in_this_process)
     folder, out = tmp_path / "experiments", tmp_path / "out"
     (folder / "worlds").mkdir(parents=True)
-    text = (experiments / "worlds" / "digits.toml").read_text()
+    text = (EXPERIMENTS / "worlds" / "digits.toml").read_text()
     for old, new in SETTINGS.items():
         assert old in text
         text = text.replace(old, new, 1)

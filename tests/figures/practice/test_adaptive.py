@@ -11,6 +11,7 @@ from support.places import EXPERIMENTS
 from support.records import invented
 
 import rmt
+from empirical.config import world_of
 from empirical.scale import sweep
 from figures.contract import table
 from figures.contract.figure import Contents, Inputs
@@ -29,7 +30,7 @@ def records_of(found, rng):
     """Records as the runs of these cases would leave them, with alignments that the recursion and some noise give."""
     records = []
     for case in found:
-        growth, acquire, world = case.run.growth, case.run.acquire, case.run.world
+        growth, acquire, world = case.run.growth, case.run.acquire, world_of(case.run)
         size = growth.initial + (0 if acquire.retire else growth.additions * growth.addition)
         rho = 0.8 + 0.002 * case.run.seed if growth.initial < 1000 else 0.99
         if growth.additions:

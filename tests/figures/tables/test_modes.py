@@ -2,6 +2,7 @@
 
 import pytest
 from support.layout import assert_nothing_overlaps
+from support.places import EXPERIMENTS
 from support.records import invented
 
 from empirical.scale.series import series_of
@@ -95,9 +96,9 @@ def test_the_picture_is_legible_and_needs_runs(rows):
 
 
 @pytest.mark.parametrize("preset", ["default", "quick"])
-def test_every_line_of_the_file_is_a_mode_that_its_name_says(experiments, preset):
+def test_every_line_of_the_file_is_a_mode_that_its_name_says(preset):
     lines = {}
-    for series in series_of("modes", load_toml(experiments / "modes.toml")):
+    for series in series_of("modes", load_toml(EXPERIMENTS / "modes.toml")):
         values = series["values"][preset] if isinstance(series["values"], dict) else series["values"]
         assert len(values) <= 1
         if values:

@@ -4,13 +4,13 @@ import tomllib
 
 import numpy as np
 import pytest
+from figures.contract.settings import build
 from support.places import EXPERIMENTS
 
 import rmt
 import scaling
 from figures.contract import table
 from figures.contract.figure import Contents, Inputs
-from figures.contract.settings import build
 from figures.theory import fig3
 
 RECIPE = EXPERIMENTS / "fig3.toml"
