@@ -1,9 +1,9 @@
-"""The files a pool is made of: immutable Parquet, named after their own contents, read row by row without loading them.
+"""The files of a pool: immutable Parquet, named after a digest of their contents, with samples that are read singly.
 
-Columns: `image` (PNG, with the feature description that makes `datasets.load_dataset("parquet", ...)` decode it) or
-`vector`; `label`, `seed`, `index` (place in the run's sequence of images), `round`, `omega`, `entropy` (nats, the
-learner's when the row was added) and `step` (its iteration then). Files are neither compressed nor dictionary-encoded:
-a sample's bytes stand in the file as they are, and one row is one `pread`.
+Columns: `image` (PNG, with the feature description by which `datasets.load_dataset("parquet", ...)` decodes it) or
+`vector`; `label`, `seed`, `index` (in the run's sequence of images), `round`, `omega`, `entropy` (nats, of the learner
+when the row was added) and `step` (its iteration then). Files are neither compressed nor dictionary-encoded, so the
+bytes of a sample are in the file unchanged and one `pread` reads a row.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from empirical.diffusion.sampler import Samples
 from empirical.system.errors import InputError, require
 from empirical.system.files import write_bytes
 
-ROWS = 4096  # of a full file
-KEY = b"deliberate-practice"  # of the settings of the round in the file's metadata
+ROWS = 4096  # rows of a full file
+KEY = b"deliberate-practice"  # key of the cost of the rows in the file's metadata
 
 
 class Rows(NamedTuple):
-    """Rows on their way into a pool: samples as bytes, with what is known about each."""
+    """Hold rows that will be written to a pool: samples as bytes, with label, seed, index and entropy."""
 
     payloads: list[bytes]
     labels: Tensor  # (n,) int64, as are seeds and indices
@@ -44,36 +44,36 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(cls, samples: Samples, entropy: Tensor) -> Rows:
-        """Samples just drawn, about which the learner has this entropy."""
+        """Encode samples; `entropy` (n,) is the learner's about each."""
         return cls(encode(samples.images), samples.labels, samples.seeds, samples.indices, entropy.float())
 
     @classmethod
-    def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """One after the other."""
-        payloads = [payload for part in parts for payload in part.payloads]
-        return cls(payloads, *(torch.cat(column) for column in list(zip(*parts, strict=True))[1:]))
+    def joined(cls, groups: Sequence[Rows]) -> Rows:
+        """Concatenate groups of rows."""
+        payloads = [payload for rows in groups for payload in rows.payloads]
+        return cls(payloads, *(torch.cat(column) for column in list(zip(*groups, strict=True))[1:]))
 
     def take(self, rows: Tensor) -> Rows:
-        """Some of them."""
+        """Select some rows by position."""
         return Rows([self.payloads[row] for row in rows.tolist()], *(column[rows] for column in self[1:]))
 
 
 @dataclass(frozen=True)
 class Shard:
-    """An open file: everything but the samples is in memory."""
+    """Hold an open file: everything but the samples is in memory."""
 
     path: Path
-    labels: Tensor  # (n,), as are the others
+    labels: Tensor  # (n,), as are the next five
     seeds: Tensor
     indices: Tensor
     entropy: Tensor
-    offsets: np.ndarray  # where each sample's bytes begin in the file
-    lengths: np.ndarray
+    offsets: np.ndarray  # of each sample's first byte in the file
+    lengths: np.ndarray  # of each sample in bytes
     cost: Cost  # of the file's rows, without seconds
 
 
 def payload(path: Path, first: int, size: int) -> bytes:
-    """One stored sample: `size` bytes of the file from byte `first` on."""
+    """Read one stored sample: `size` bytes of the file from byte `first` on."""
     file = os.open(path, os.O_RDONLY)
     try:
         return os.pread(file, size, first)
@@ -84,7 +84,7 @@ def payload(path: Path, first: int, size: int) -> bytes:
 def write(
     directory: Path, shape: tuple[int, ...], number: int, omega: float, step: int, rows: Rows, cost: Cost
 ) -> Path:
-    """Write rows of round `number` as one file, all at once; equal rows give an equal file of the same name."""
+    """Write rows of round `number` as one file, atomically; equal rows give an equal file of the same name."""
     count = len(rows.payloads)
     name, samples, feature = _column(shape, rows.payloads)
     columns = {
@@ -124,23 +124,8 @@ def write(
     return path
 
 
-def _column(shape: tuple[int, ...], payloads: list[bytes]) -> tuple[str, pa.Array, dict[str, Any]]:
-    """The samples' column: its name, its values, and what `datasets` has to know about them."""
-    if is_image(shape):
-        paths = pa.nulls(len(payloads), pa.string())
-        return (
-            "image",
-            pa.StructArray.from_arrays([pa.array(payloads, pa.binary()), paths], ["bytes", "path"]),
-            {"_type": "Image"},
-        )
-    flat = np.frombuffer(b"".join(payloads), np.float32)
-    length = flat.size // len(payloads)
-    feature = {"feature": {"dtype": "float32", "_type": "Value"}, "length": length, "_type": "List"}
-    return "vector", pa.FixedSizeListArray.from_arrays(pa.array(flat), length), feature
-
-
 def read(path: Path) -> Shard:
-    """Open a file that `write` wrote. Raises InputError where its contents are not those it is named after."""
+    """Open a file of `write`. Raises InputError if its contents do not match the digest in its name."""
     do = f"delete {path.parent.parent} and rerun"
     try:
         data = path.read_bytes()
@@ -173,6 +158,21 @@ def read(path: Path) -> Shard:
         lengths=np.array([len(payload) for payload in payloads], np.int32),
         cost=Cost(**values["cost"]),
     )
+
+
+def _column(shape: tuple[int, ...], payloads: list[bytes]) -> tuple[str, pa.Array, dict[str, Any]]:
+    """Return the name and the values of the samples' column, and its feature description for `datasets`."""
+    if is_image(shape):
+        paths = pa.nulls(len(payloads), pa.string())
+        return (
+            "image",
+            pa.StructArray.from_arrays([pa.array(payloads, pa.binary()), paths], ["bytes", "path"]),
+            {"_type": "Image"},
+        )
+    flat = np.frombuffer(b"".join(payloads), np.float32)
+    length = flat.size // len(payloads)
+    feature = {"feature": {"dtype": "float32", "_type": "Value"}, "length": length, "_type": "List"}
+    return "vector", pa.FixedSizeListArray.from_arrays(pa.array(flat), length), feature
 
 
 def _digest(data: bytes) -> str:

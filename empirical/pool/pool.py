@@ -1,10 +1,9 @@
 """The growing training set: immutable shards on disk, a commit record per round, mini-batches over the active rows.
 
-<run>/pool/round_0001-<digest>.parquet    rows, in as many files as there are writers or as are needed (`shards`)
-           round_0001.json                written last: the round is complete; its files, cost, and the rows it retires
+<run>/pool/round_0001-<digest>.parquet    rows; every writer makes as many files as it needs (see `parquet`)
+           round_0001.json                written last, when the round is complete: files, cost, rows that it retires
 
-Rows are numbered in order of (round, index), whatever the files, so that a pool made by many processes is the pool
-that one makes.
+Rows are numbered in order of (round, index), whatever the files, so many processes make the same pool as one.
 """
 
 from __future__ import annotations
@@ -26,39 +25,43 @@ from empirical.pool.writer import Writer
 from empirical.system.files import read_signed, write_signed
 from empirical.system.ranks import ALONE, Ranks
 
-MEMORY = 2**26  # bytes of decoded samples that are kept in memory; larger pools are read row by row
+MEMORY = 2**26  # bytes of decoded samples kept in memory, at most; larger pools are read row by row
 
 
 class Pool:
-    """All rounds of a run so far. `newest_weight`: how often a row of the latest addition counts in mini-batches."""
+    """Hold all rounds of a run so far; learners draw mini-batches from the active rows.
+
+    rounds: number of committed rounds to take into use at once. newest_weight: how many times as likely a row of the
+    latest addition is to be drawn as another row.
+    """
 
     def __init__(
         self, directory: Path, shape: tuple[int, ...], rounds: int = 0, device: str = "cpu", newest_weight: int = 1
     ) -> None:
         self.directory, self.shape, self.device, self.newest_weight = directory, shape, device, newest_weight
         self.rounds: list[Round] = []
-        self.active = torch.empty(0, dtype=torch.long)  # numbers of the rows in use, ascending
+        self.active = torch.empty(0, dtype=torch.long)  # numbers of the active rows, ascending
         self._starts: list[int] = []  # number of each round's first row
-        self._rows: Split | None = None  # the active rows, where they fit in memory
+        self._rows: Split | None = None  # the active rows, if they fit in memory
         for _ in range(rounds):
             self.append()
 
-    # The round to come
+    # The next round
 
     def committed(self) -> bool:
-        """Whether the next round is complete on disk: an interrupted run may have got that far."""
+        """Return whether the next round is complete on disk, as an interrupted run may have left it."""
         return self._record(len(self.rounds)).exists()
 
     def begun(self) -> list[Shard]:
-        """The files of the next round that an interrupted run has left."""
+        """Open the files of the next round that an interrupted run has left."""
         return [read(path) for path in sorted(self._paths(len(self.rounds)))]
 
     def writer(self, omega: float, step: int) -> Writer:
-        """Takes rows of the next round and puts them into files."""
+        """Make a writer of rows of the next round."""
         return Writer(self.directory, self.shape, len(self.rounds), omega, step)
 
     def commit(self, omega: float, step: int, cost: Cost, retired: Tensor) -> None:
-        """Declare the next round complete: all files of it that there are."""
+        """Write the record that declares the next round complete with all of its files on disk."""
         number = len(self.rounds)
         values = {
             "round": number,
@@ -71,7 +74,7 @@ class Pool:
         write_signed(self._record(number), values)
 
     def append(self) -> None:
-        """Take the next round, which must be committed, into use."""
+        """Add the next round, which must be committed, to the active rows, and drop the rows that it retires."""
         number = len(self.rounds)
         values = read_signed(self._record(number), f"delete {self.directory.parent} and rerun")
         files = [read(self.directory / name) for name in values["files"]]
@@ -102,17 +105,11 @@ class Pool:
         before, self.active = self._rows, torch.cat([self.active[kept], numbers])
         self._rows = None
         if len(self.active) * math.prod(self.shape) * 4 <= MEMORY:
-            if number and before is None:
-                self._rows = self._held(self.active)
-                return
-            added = self._held(numbers)
-            self._rows = (
-                added
-                if before is None
-                else Split(
-                    torch.cat([before.images[kept], added.images]), torch.cat([before.labels[kept], added.labels])
-                )
-            )
+            if before is None:
+                self._rows = self._loaded(self.active)
+            else:
+                added, rest = self._loaded(numbers), (before.images[kept], before.labels[kept])
+                self._rows = Split(*(torch.cat(columns) for columns in zip(rest, added, strict=True)))
 
     def _paths(self, number: int) -> Iterator[Path]:
         return self.directory.glob(f"round_{number:04d}-*.parquet")
@@ -120,50 +117,47 @@ class Pool:
     def _record(self, number: int) -> Path:
         return self.directory / f"round_{number:04d}.json"
 
-    # The rows in use
+    # The active rows
 
     def __len__(self) -> int:
         return len(self.active)
 
     @property
     def version(self) -> int:
-        """Changes whenever the rows in use change."""
+        """Number that changes whenever the active rows change."""
         return len(self.rounds)
 
     @property
     def generated(self) -> int:
-        """Images generated for this pool, discarded ones included: where the next round's sequence starts."""
+        """Number of images generated for this pool, discarded ones included: index of the next round's first image."""
         return sum(round_.cost.images for round_ in self.rounds)
 
     def take(self, rows: Tensor) -> Split:
-        """Rows of the pool by number, with their labels."""
-        return self._load(rows)
-
-    def _load(self, rows: Tensor) -> Split:
+        """Read rows, active or retired, by their number in the pool, onto the CPU."""
         images = torch.empty(len(rows), *self.shape)
         labels = torch.empty(len(rows), dtype=torch.long)
         number = np.searchsorted(self._starts, rows.numpy(), side="right") - 1
         for i in np.unique(number):
-            here = torch.from_numpy(np.flatnonzero(number == i))
-            inside = rows[here] - self._starts[i]
-            images[here], labels[here] = self.rounds[i].images(inside), self.rounds[i].labels[inside]
+            positions = torch.from_numpy(np.flatnonzero(number == i))
+            inside = rows[positions] - self._starts[i]
+            images[positions], labels[positions] = self.rounds[i].images(inside), self.rounds[i].labels[inside]
         return Split(images, labels)
 
-    def _held(self, rows: Tensor) -> Split:
-        """Rows of the pool where they are to stay."""
-        return Split(*(part.to(self.device) for part in self._load(rows)))
+    def _loaded(self, rows: Tensor) -> Split:
+        """Read rows and move them to `device`."""
+        return Split(*(column.to(self.device) for column in self.take(rows)))
 
     @property
     def in_memory(self) -> bool:
-        """Whether the rows in use are; else they are read from files, onto the CPU."""
+        """Whether the active rows are in memory; if not, they are read from files onto the CPU."""
         return self._rows is not None
 
     def in_use(self, places: Tensor) -> Split:
-        """Rows in use, by their place among them."""
-        return self._rows.take(places) if self._rows is not None else self._load(self.active[places])
+        """Return active rows by their place among the active rows."""
+        return self._rows.take(places) if self._rows is not None else self.take(self.active[places])
 
     def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
-        """This process's share of iteration `step`'s mini-batch: uniform, the latest addition `newest_weight`-fold."""
+        """Draw this process's share of iteration `step`'s mini-batch: uniform, the newest rows `newest_weight`-fold."""
         newest = self._newest()
         drawn = draw(seed, step, size, len(self) + (self.newest_weight - 1) * newest)
         old = len(self) - newest
@@ -171,17 +165,17 @@ class Pool:
         return self.in_use(places[ranks.index :: ranks.count])
 
     def everything(self) -> tuple[Split, Tensor]:
-        """All rows in use, and how likely each is to be drawn, relative to the others."""
+        """Return all active rows and their relative probabilities of being drawn."""
         weights = torch.ones(len(self))
         weights[len(self) - self._newest() :] = self.newest_weight
         return self.in_use(torch.arange(len(self))), weights
 
     def _newest(self) -> int:
-        """Rows of the latest addition; the initial pool is none."""
+        """Return the number of rows in the latest addition; the initial pool is no addition."""
         return len(self.rounds[-1]) if len(self.rounds) > 1 else 0
 
     def summary(self) -> list[dict[str, Any]]:
-        """One line per round: rows, images generated for them and their cost, mean entropy when added, omega, step."""
+        """Describe each round: rows, images generated for them and their cost, mean entropy when added, omega, step."""
         return [
             {
                 "round": round_.number,

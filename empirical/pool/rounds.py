@@ -1,11 +1,4 @@
-"""The growing training set: immutable shards on disk, a commit record per round, mini-batches over the active rows.
-
-<run>/pool/round_0001-<digest>.parquet    rows, in as many files as there are writers or as are needed (`shards`)
-           round_0001.json                written last: the round is complete; its files, cost, and the rows it retires
-
-Rows are numbered in order of (round, index), whatever the files, so that a pool made by many processes is the pool
-that one makes.
-"""
+"""One complete round of a pool: labels, seeds, indices and entropies in memory, samples read from its files."""
 
 from __future__ import annotations
 
@@ -24,17 +17,17 @@ from empirical.system.errors import require
 
 @dataclass(frozen=True)
 class Round:
-    """The rows of one addition (round 0: the initial pool), in order of their index in the run's sequence."""
+    """Hold the rows of one addition (round 0: the initial pool), in order of their index in the run's sequence."""
 
     number: int
     omega: float
-    step: int  # the learner's iteration when they were added
+    step: int  # iteration of the learner when the rows were added
     cost: Cost
     files: list[Path]
     shape: tuple[int, ...]  # of a sample
-    retired: Tensor  # rows of the pool that this round retires
+    retired: Tensor  # numbers of the pool's rows that this round retires
     places: np.ndarray  # (n, 3): number of the file, first byte in it, bytes
-    labels: Tensor  # (n,), as are the others
+    labels: Tensor  # (n,), as are seeds, indices and entropy
     seeds: Tensor
     indices: Tensor
     entropy: Tensor
@@ -43,11 +36,14 @@ class Round:
         return len(self.labels)
 
     def payloads(self, rows: Tensor) -> list[bytes]:
-        """The stored bytes of some of the round's rows."""
+        """Read the stored bytes of some of the round's rows."""
         return [payload(self.files[file], first, size) for file, first, size in self.places[rows.numpy()].tolist()]
 
     def images(self, rows: Tensor) -> Tensor:
-        """Samples of some of the round's rows, (B, *shape); the unreadable ones of a file are counted and named."""
+        """Read samples (B, *shape) of some of the round's rows.
+
+        Raises InputError that counts and names the unreadable samples of a file.
+        """
         try:
             return decode(self.payloads(rows), self.shape)
         except (OSError, ValueError):
@@ -56,15 +52,15 @@ class Round:
             raise
 
     def _name_unreadable(self, file: int) -> None:
-        here, bad = np.flatnonzero(self.places[:, 0] == file), []
-        for row in here.tolist():
+        """Refuse a file with unreadable samples; all of its samples are tried, to count them."""
+        rows, bad = np.flatnonzero(self.places[:, 0] == file), []
+        for row in rows.tolist():
             try:
                 decode(self.payloads(torch.tensor([row])), self.shape)
             except (OSError, ValueError):
                 bad.append(row)
         path = self.files[file]
-        got = (
-            f"{len(bad)} of {len(here)} samples that cannot be read (rows {', '.join(map(str, bad[:10]))} of the round)"
-        )
+        names = ", ".join(map(str, bad[:10]))
+        got = f"{len(bad)} of {len(rows)} samples that cannot be read (rows {names} of the round)"
         do = f"delete {path.parent.parent} and rerun"
         require(not bad, str(path), got, f"samples of shape {self.shape}", do)

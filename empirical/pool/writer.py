@@ -1,11 +1,4 @@
-"""The growing training set: immutable shards on disk, a commit record per round, mini-batches over the active rows.
-
-<run>/pool/round_0001-<digest>.parquet    rows, in as many files as there are writers or as are needed (`shards`)
-           round_0001.json                written last: the round is complete; its files, cost, and the rows it retires
-
-Rows are numbered in order of (round, index), whatever the files, so that a pool made by many processes is the pool
-that one makes.
-"""
+"""The writer of a round: it collects rows and puts them into Parquet files of the pool."""
 
 from __future__ import annotations
 
@@ -20,33 +13,33 @@ from empirical.system.errors import require
 
 @dataclass
 class Writer:
-    """Collects rows of one round and writes a file whenever enough have come together."""
+    """Collect rows of round `number` and write a file whenever there are enough for one."""
 
     directory: Path
     shape: tuple[int, ...]
     number: int
     omega: float
     step: int
-    parts: list[Rows] = field(default_factory=list)
-    cost: Cost = field(default_factory=Cost)
+    waiting: list[Rows] = field(default_factory=list)  # rows that are in no file yet
+    cost: Cost = field(default_factory=Cost)  # of these rows
 
     def add(self, rows: Rows, cost: Cost) -> None:
-        """Take rows, in order; `cost` is what they alone have cost."""
-        self.parts.append(rows)
+        """Add rows, in order of index; `cost` is the cost of these rows alone."""
+        self.waiting.append(rows)
         self.cost.add(cost)
-        if sum(len(part.payloads) for part in self.parts) >= ROWS:
+        if sum(len(rows.payloads) for rows in self.waiting) >= ROWS:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has not been written yet."""
-        if self.parts:
-            rows = Rows.joined(self.parts)
+        """Write the rows that are in no file yet."""
+        if self.waiting:
+            rows = Rows.joined(self.waiting)
             write(self.directory, self.shape, self.number, self.omega, self.step, rows, self.cost)
-        self.parts, self.cost = [], Cost()
+        self.waiting, self.cost = [], Cost()
 
 
 def covered(shards: Sequence[Shard]) -> set[int]:
-    """Indices that are in some files; refused where one is there twice."""
+    """Return the indices of the rows in some files; refuse files that have a row twice."""
     indices = [index for shard in shards for index in shard.indices.tolist()]
     twice = len(indices) - len(set(indices))
     where = str(shards[0].path.parent) if shards else "pool"
