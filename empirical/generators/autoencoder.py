@@ -1,4 +1,4 @@
-"""Training a small autoencoder for a latent world: an AutoencoderKL, and an AutoencoderTiny that decodes like it."""
+"""Training of small autoencoders for a latent world: an AutoencoderKL, and an AutoencoderTiny that decodes like it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from empirical.system.tensors import load_tensors, save_tensors, tensors_digest
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderTraining:
-    """Shape of the two autoencoders and recipe of their training; counts are in iterations.
+    """Set the shape of the two autoencoders and the recipe of their training; counts are in iterations.
 
-    `channels` are from the finest resolution, that of the images, to that of the latents, each half the one before.
+    `channels` has one number per resolution, from that of the images to that of the latents, each half the one before.
     """
 
     channels: tuple[int, ...] = (32, 8)
@@ -32,8 +32,8 @@ class AutoencoderTraining:
     iterations: int = 2000
     tiny_iterations: int = 2000
     batch: int = 64
-    lr: float = 3e-3  # falls to zero linearly
-    kl: float = 1e-3  # weight of the Kullback-Leibler term, against squares of pixels
+    lr: float = 3e-3  # at the start; it falls to zero linearly
+    kl: float = 1e-3  # weight of the Kullback-Leibler term, relative to squared errors of pixels
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class AutoencoderTraining:
         require(all(c % 8 == 0 for c in widths), "autoencoder.channels", widths, "multiples of 8")
 
     def vae(self, image_channels: int) -> dict[str, Any]:
-        """The arguments of the AutoencoderKL, but for those that its latents decide."""
+        """Return the arguments of the AutoencoderKL without its scaling, which is measured on its latents."""
         stages = len(self.channels)
         return {
             "in_channels": image_channels,
@@ -58,7 +58,7 @@ class AutoencoderTraining:
         }
 
     def tiny(self, image_channels: int) -> dict[str, Any]:
-        """The arguments of the AutoencoderTiny, of whose encoder nothing is asked."""
+        """Return the arguments of the AutoencoderTiny; its encoder is not used and is as small as possible."""
         stages = len(self.channels)
         return {
             "in_channels": image_channels,
@@ -80,25 +80,38 @@ def train(
 ) -> None:
     """Fit both autoencoders to images (n, C, H, W) in [-1, 1] and write them to `path`, with the values of `about`.
 
-    The latents of the first are scaled to mean 0 and variance 1 over the images. On the CPU, the same bits for a seed.
-    report(iteration, what) is called now and then. Raises FloatingPointError with the iteration of a loss not finite.
+    The AutoencoderKL's latents are scaled to mean 0 and variance 1 over the images. On a CPU, equal seeds give equal
+    bits. report(iteration, text) is called about twenty times for each autoencoder. Raises FloatingPointError that
+    names the iteration by which the loss was not finite.
     """
     source = torch.Generator().manual_seed(settings.seed)
     shapes = {"vae": settings.vae(images.shape[1]), "tiny": settings.tiny(images.shape[1])}
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)  # the initial weights; everything later is drawn from `source`
+        torch.manual_seed(settings.seed)  # for the initial weights; later numbers are drawn from `source`
         vae: Any = AutoencoderKL(**shapes["vae"])
         tiny: Any = AutoencoderTiny(**shapes["tiny"])
     _fit_vae(vae, images, settings, source, report)
     space = LatentSpace(vae)
-    unscaled = space.encode(images) / vae.config.scaling_factor  # a fresh AutoencoderKL does not shift
+    unscaled = space.encode(images) / vae.config.scaling_factor  # the new AutoencoderKL has no shift
     scaling = {"scaling_factor": 1 / unscaled.std().item(), "shift_factor": unscaled.mean().item()}
     vae.register_to_config(**scaling)
     _fit_tiny(tiny, space, space.encode(images), settings, source, report)
-    parts: dict[str, Any] = {"vae": vae, "tiny": tiny}
-    tensors = {f"{name}.{key}": v.half() for name, part in parts.items() for key, v in part.state_dict().items()}
+    networks: dict[str, Any] = {"vae": vae, "tiny": tiny}
+    tensors = {f"{name}.{key}": v.half() for name, net in networks.items() for key, v in net.state_dict().items()}
     shapes["vae"] |= scaling
     save_tensors(path, tensors, {**shapes, "training": asdict(settings), **about})
+
+
+def load(path: Path) -> tuple[LatentSpace, dict[str, Any]]:
+    """Load a file of `train`: the latent space, and the stored values with the weights' digest as "sha256"."""
+    tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
+    got = f"weights with {', '.join(values)}"
+    require("vae" in values, str(path), got, "weights of an autoencoder", "name another file")
+    networks: dict[str, Any] = {"vae": AutoencoderKL(**values["vae"]), "tiny": AutoencoderTiny(**values["tiny"])}
+    for name, net in networks.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        net.load_state_dict(own)  # to float32, from the half precision of the file
+    return LatentSpace(**networks), {**values, "sha256": tensors_digest(tensors)}
 
 
 def _fit_vae(
@@ -110,7 +123,7 @@ def _fit_vae(
 ) -> None:
     """Minimise square errors of pixels plus kl times the Kullback-Leibler divergence per pixel (Kingma & Welling 2014).
 
-    The weights end rounded to those that half precision can hold, as they are stored.
+    At the end the weights are rounded to half precision, in which they are stored.
     """
 
     def loss() -> Tensor:
@@ -120,7 +133,7 @@ def _fit_vae(
         divergence = posterior.kl().sum() / batch.numel()
         return mse_loss(vae.decode(latents).sample, batch) + settings.kl * divergence
 
-    _minimise(vae, loss, settings.iterations, settings.lr, lambda step, said: report(step, f"autoencoder {said:.4f}"))
+    _minimise(vae, loss, settings.iterations, settings.lr, lambda step, value: report(step, f"autoencoder {value:.4f}"))
     vae.load_state_dict({name: value.half().float() for name, value in vae.state_dict().items()})
 
 
@@ -132,7 +145,7 @@ def _fit_tiny(
     source: torch.Generator,
     report: Callable[[int, str], None],
 ) -> None:
-    """Regress on what `space` decodes, of latents and of points between two: there x0_hat is while it is uncertain."""
+    """Fit the tiny decoder to the VAE's on interpolations of two latents: early in sampling x0_hat is like them."""
 
     def rows() -> Tensor:
         return torch.randint(len(latents), (settings.batch,), generator=source)
@@ -142,27 +155,15 @@ def _fit_tiny(
         between = torch.lerp(latents[rows()], latents[rows()], share)
         return mse_loss(tiny.decode(between).sample, space.decode(between))
 
-    said = "tiny decoder {:.4f}"
-    _minimise(tiny, loss, settings.tiny_iterations, settings.lr, lambda step, value: report(step, said.format(value)))
-
-
-def load(path: Path) -> tuple[LatentSpace, dict[str, Any]]:
-    """The latent space of a file that `train` wrote, and the values stored with it, the weights' "sha256" too."""
-    tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
-    require(
-        "vae" in values, str(path), f"weights with {', '.join(values)}", "those of an autoencoder", "name another file"
+    _minimise(
+        tiny, loss, settings.tiny_iterations, settings.lr, lambda step, value: report(step, f"tiny decoder {value:.4f}")
     )
-    parts: dict[str, Any] = {"vae": AutoencoderKL(**values["vae"]), "tiny": AutoencoderTiny(**values["tiny"])}
-    for name, part in parts.items():
-        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-        part.load_state_dict(own)  # to float32, from the half precision of the file
-    return LatentSpace(**parts), {**values, "sha256": tensors_digest(tensors)}
 
 
 def _minimise(
     module: nn.Module, loss: Callable[[], Tensor], iterations: int, lr: float, report: Callable[[int, float], None]
 ) -> None:
-    """AdamW on a mini-batch loss, at a rate that falls to zero; all weights must be part of the loss, or stay."""
+    """Minimise a mini-batch loss by AdamW at a rate that falls to zero; weights outside the loss do not change."""
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, fused=True)
     every = math.ceil(iterations / 20)
     for step in range(iterations):

@@ -1,6 +1,6 @@
-"""Between latents and images: an AutoencoderKL, and two cheaper ways to show its latents to a learner.
+"""Maps between latents and images: an AutoencoderKL, and two cheaper decoders that show latents to a learner.
 
-Latents here are scaled: those a diffusion model works on, z = scaling_factor (mean - shift_factor).
+Latents are scaled as a diffusion model uses them: z = scaling_factor (mean - shift_factor).
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from torch.nn.functional import pad, pixel_unshuffle, unfold
 
 from empirical.system.errors import require
 
-KERNEL = 3  # of the linear map: an image patch is a function of so many latent positions along an edge
-DECODED_AT_ONCE = 8  # latents, for the fit of the linear map: the decoder needs the most memory
+KERNEL = 3  # latent positions along an edge on which an image patch depends in the linear map
+DECODED_AT_ONCE = 8  # latents per pass of the decoder in the fit of the linear map, which limits its memory
 
 
 class LatentSpace:
-    """The latents of a frozen diffusers AutoencoderKL `vae`; `tiny` is an AutoencoderTiny for the same ones, if any."""
+    """Encode and decode latents by a frozen AutoencoderKL `vae`; `tiny`, if any, is an AutoencoderTiny for them."""
 
     def __init__(self, vae: Any, tiny: Any | None = None) -> None:
         self.vae = vae.eval().requires_grad_(False)
         self.tiny = None if tiny is None else tiny.eval().requires_grad_(False)
 
     def to(self, device: str) -> Self:
-        """Moved there, itself."""
-        for part in filter(None, (self.vae, self.tiny)):
-            part.to(device)
+        """Move the networks to a device; return self."""
+        for network in filter(None, (self.vae, self.tiny)):
+            network.to(device)
         return self
 
     @property
@@ -37,21 +37,21 @@ class LatentSpace:
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Images (B, C, f h, f w), about [-1, 1], of latents (B, c, h, w); differentiable, in the VAE's precision."""
+        """Decode latents (B, c, h, w) to images (B, C, f h, f w), about [-1, 1]; differentiable, in VAE precision."""
         return _decode(self.vae, latents)
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Latents (B, c, h, w), the means of the encoder's distributions, of images (B, C, f h, f w) in [-1, 1]."""
+        """Encode images (B, C, f h, f w) in [-1, 1] to latents (B, c, h, w): means of the encoder's distributions."""
         scale, shift = _scaling(self.vae)
         mean = self.vae.encode(images.to(self.vae.dtype)).latent_dist.mean
         return scale * (mean.to(images.dtype) - shift)
 
     def preview(self, decode: str, examples: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
-        """A differentiable map from latents to images, or what passes for them in guidance.
+        """Return a differentiable map from latents to images, exact or approximate, for guidance.
 
-        decode: "full", the VAE; "tiny", the AutoencoderTiny; "linear", a map fitted here on the latents of `examples`,
-        which is called for nothing else. The fit costs their decoding: keep the result.
+        decode: "full", the VAE; "tiny", the AutoencoderTiny; "linear", a map that is fitted here to the latents of
+        `examples`. The fit decodes all of them, so callers should keep the map; other maps do not call `examples`.
         """
         if decode == "full":
             return self.decode
@@ -62,30 +62,20 @@ class LatentSpace:
         return lambda latents: _decode(self.tiny, latents)
 
 
-def _scaling(autoencoder: Any) -> tuple[float, float]:
-    """scaling_factor and shift_factor; an AutoencoderTiny is trained on scaled latents, so that its own are 1 and 0."""
-    return autoencoder.config.scaling_factor, autoencoder.config.shift_factor or 0.0
-
-
-def _decode(autoencoder: Any, latents: Tensor) -> Tensor:
-    scale, shift = _scaling(autoencoder)
-    return autoencoder.decode((latents / scale + shift).to(autoencoder.dtype)).sample.to(latents.dtype)
-
-
 @torch.no_grad()
 def fit_linear(decode: Callable[[Tensor], Tensor], latents: Tensor, factor: int) -> nn.Module:
-    """The affine map from 3 x 3 latent positions to the pixels of the middle one that is next to `decode` in squares.
+    """Fit the affine map from 3 x 3 latent positions to the pixels of the middle one to `decode`, by least squares.
 
-    decode: latents (B, c, h, w) to images (B, C, f h, f w). latents: examples (n, c, h, w); the edges are repeated
+    decode: latents (B, c, h, w) to images (B, C, f h, f w). latents: examples (n, c, h, w); edge values are repeated
     beyond the border. factor: f. Returns a frozen convolution with a pixel shuffle, in float32 on the latents' device.
-    Least squares in float64 from the normal equations, whose size does not grow with the number of examples.
+    Solved in float64 from the normal equations, whose size does not grow with the number of examples.
     """
     count, channels, height, width = latents.shape
     unknowns, given = channels * KERNEL**2 + 1, count * height * width
     do = "fit it on more images"
     require(given >= unknowns, "linear map", f"{given} latent positions", f"at least {unknowns}", do)
-    parts = [_normal_equations(decode, part, factor) for part in latents.split(DECODED_AT_ONCE)]
-    gram, cross = (torch.stack(sums).sum(0).cpu() for sums in zip(*parts, strict=True))
+    equations = [_normal_equations(decode, batch, factor) for batch in latents.split(DECODED_AT_ONCE)]
+    gram, cross = (torch.stack(terms).sum(0).cpu() for terms in zip(*equations, strict=True))
     solution = torch.linalg.lstsq(gram, cross, driver="gelsd").solution.to(latents)  # (9 c + 1, C f^2)
     outputs = solution.shape[1]
     convolution = nn.Conv2d(channels, outputs, KERNEL, padding=KERNEL // 2, padding_mode="replicate")
@@ -94,8 +84,18 @@ def fit_linear(decode: Callable[[Tensor], Tensor], latents: Tensor, factor: int)
     return nn.Sequential(convolution, nn.PixelShuffle(factor)).to(latents.device).eval().requires_grad_(False)
 
 
+def _scaling(autoencoder: Any) -> tuple[float, float]:
+    """Return scaling_factor and shift_factor: 1 and 0 in an AutoencoderTiny, which is trained on scaled latents."""
+    return autoencoder.config.scaling_factor, autoencoder.config.shift_factor or 0.0
+
+
+def _decode(autoencoder: Any, latents: Tensor) -> Tensor:
+    scale, shift = _scaling(autoencoder)
+    return autoencoder.decode((latents / scale + shift).to(autoencoder.dtype)).sample.to(latents.dtype)
+
+
 def _normal_equations(decode: Callable[[Tensor], Tensor], latents: Tensor, factor: int) -> tuple[Tensor, Tensor]:
-    """A' A and A' B: A has the neighbourhood of every latent position and a one, B the pixels of its patch."""
+    """Return A' A and A' B: rows of A are the neighbourhood of a latent position and a one, rows of B its pixels."""
     patches = pixel_unshuffle(decode(latents), factor).movedim(1, -1).flatten(0, 2).double()  # (n h w, C f^2)
     around = unfold(pad(latents, (KERNEL // 2,) * 4, mode="replicate"), KERNEL).movedim(1, -1).flatten(0, 1).double()
     around = torch.cat([around, torch.ones_like(around[:, :1])], dim=1)  # (n h w, 9 c + 1)

@@ -1,6 +1,6 @@
-"""Pretrained models in diffusers' folders, local or in the hub's cache: found, looked over, loaded, digested.
+"""Pretrained models in diffusers' folders, local or in the hub's cache: located, checked, loaded, digested.
 
-Nothing is fetched, and only safetensors are read. What is missing or cut off is said before any weights are loaded.
+Nothing is fetched, and only safetensors are read. Missing or cut-off files are refused before any weights are loaded.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import safetensors
 from empirical.system.errors import InputError
 from empirical.system.files import text_digest
 
-# What is read of a model; hubs keep other copies of the same weights beside.
+# The files that are read of a model; hubs keep more copies of the same weights.
 FILES = '"*.json" "*.txt" "*diffusion_pytorch_model.safetensors" "*/model.safetensors"'
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One weights file as it is on disk; another size or time of change is another file."""
+    """Identify one weights file on disk; a file with another size or time of change is another one."""
 
     path: Path
     size: int
@@ -36,21 +36,21 @@ class Weights:
 
 @dataclass(frozen=True)
 class Model:
-    """A folder with a model's parts. where: the setting that names it; name: what the setting says."""
+    """Point to a folder with a model's parts. where: the setting that names the model; name: the setting's value."""
 
     where: str
     name: str
     folder: Path
 
     def refuse(self, got: str, allowed: str, part: str = "") -> InputError:
-        """The one complaint about a model that cannot be used, with the two ways to supply another."""
+        """Make the error of a model that cannot be used, with the two ways to supply another one."""
         on_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", self.name) and not Path(self.name).exists()
         fetch = f"hf download {self.name if on_hub else 'MODEL-ID'} --include {FILES}"
         do = f"fetch the model to the cache ({fetch}) or name a complete local folder in {self.where}"
         return InputError(f"{self.where} ({self.name}{', ' if part else ''}{part})", got, allowed, do)
 
     def json(self, file: str) -> dict[str, Any]:
-        """The values of one of its JSON files, say "unet/config.json"."""
+        """Read the values of one of the model's JSON files, say "unet/config.json"."""
         part, _, name = file.rpartition("/")
         try:
             values = json.loads((self.folder / file).read_text())
@@ -63,7 +63,7 @@ class Model:
         return values
 
     def weights(self, part: str, stem: str) -> tuple[Weights, ...]:
-        """The weights files of a part, each whole: `stem`.safetensors, or the shards that its index lists."""
+        """Return the checked weights files of a part: `stem`.safetensors, or the shards that its index lists."""
         folder = self.folder / part
         if (folder / f"{stem}.safetensors").exists():
             names = [f"{stem}.safetensors"]
@@ -79,8 +79,9 @@ class Model:
         return tuple(self._whole(folder / name, part) for name in names)
 
     def _whole(self, path: Path, part: str) -> Weights:
+        """Refuse a weights file that is absent, cut off or damaged."""
         try:
-            with safetensors.safe_open(path, framework="pt"):  # reads the header, which must fit the file's size
+            with safetensors.safe_open(path, framework="pt"):  # checks the header against the file's size
                 status = path.stat()
         except FileNotFoundError:
             raise self.refuse(f"no {path.name}", "all files of the model", part) from None
@@ -89,7 +90,7 @@ class Model:
         return Weights(path, status.st_size, status.st_mtime_ns)
 
     def load(self, kind: Any, part: str, **options: Any) -> Any:
-        """A part as a network of the given diffusers or transformers class, ready to use; all its weights from file."""
+        """Load a part as a frozen network of the given diffusers or transformers class; no weight may stay random."""
         try:
             with quiet():
                 network, info = kind.from_pretrained(
@@ -99,10 +100,16 @@ class Model:
                     output_loading_info=True,
                     **options,
                 )
-        except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:  # misfits
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+            TypeError,
+            KeyError,
+        ) as error:  # the files do not match
             reason = str(error).partition("\n")[0].partition(". ")[0]
             raise self.refuse(f"weights that do not fit config.json ({reason})", kind.__name__, part) from None
-        if info["missing_keys"] or info.get("mismatched_keys"):  # these would be random
+        if info["missing_keys"] or info.get("mismatched_keys"):  # these would stay random
             missing = sorted(map(str, [*info["missing_keys"], *info.get("mismatched_keys", ())]))
             got = f"weights without {len(missing)} tensors that config.json asks for, as {missing[0]}"
             raise self.refuse(got, f"all tensors of the {kind.__name__}", part)
@@ -110,9 +117,9 @@ class Model:
 
 
 def locate(where: str, name: str, first: str) -> Model:
-    """The model that the setting `where` names: a local folder, or a hub id in the local cache. `first`: a file it has.
+    """Locate the model that the setting `where` names: a local folder, or a hub id in the local cache.
 
-    Raises InputError if it is neither, and if transformers is not installed.
+    first: a file that every such model has. Raises InputError if there is no such model, or no transformers.
     """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
@@ -124,7 +131,7 @@ def locate(where: str, name: str, first: str) -> Model:
         return Model(where, name, Path(name).expanduser())
     try:
         cached = try_to_load_from_cache(name, first)
-    except HFValidationError:  # no hub id
+    except HFValidationError:  # the name is no hub id
         cached = None
     model = Model(where, name, Path(cached).parent if isinstance(cached, str) else Path())
     if not isinstance(cached, str):
@@ -133,20 +140,20 @@ def locate(where: str, name: str, first: str) -> Model:
 
 
 def files_digest(files: Iterable[Weights]) -> str:
-    """SHA-256 over the contents of weights files, in their order."""
+    """Return a SHA-256 over the contents of weights files, in their order."""
     return text_digest("".join(_sha256(file) for file in files))
 
 
 @lru_cache(maxsize=64)
 def _sha256(file: Weights) -> str:
-    """Kept for the process: gigabytes take seconds."""
+    """Hash a file; cached, since gigabytes take seconds."""
     with file.path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Both libraries without progress bars and remarks; as they were afterwards."""
+    """Silence progress bars and remarks of diffusers and transformers; their settings are restored at the end."""
     from diffusers.utils import logging as diffusers
     from transformers.utils import logging as transformers
 

@@ -1,7 +1,7 @@
-"""Stable Diffusion 1.5 at its real size without its weights: to count operations, and to measure speeds without files.
+"""Stable Diffusion 1.5 at its real size with random weights, to count operations and measure speeds without files.
 
-On the device "meta" nothing is allocated or computed, which is enough for torch's FLOP counter; elsewhere the weights
-are random. Everything else (steps, guidance, decoding, learner) is that of the ImageNet worlds.
+On the device "meta" nothing is allocated or computed, which is enough for torch's FLOP counter. Steps, guidance,
+decoding and learners are the same as with real weights.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from empirical.generators.stable_diffusion import Parts
 if TYPE_CHECKING:
     from empirical.diffusion.denoiser import Denoiser
 
-TOKENS = 77  # that CLIP makes of a prompt
-Configs = Mapping[str, Mapping[str, Any]]  # by part: what is not the default of its class in diffusers
+TOKENS = 77  # tokens of a prompt, as CLIP encodes it
+Configs = Mapping[str, Mapping[str, Any]]  # by part: arguments other than the defaults of its class in diffusers
 SD_1_5: Configs = {
     "unet": {"sample_size": 64, "cross_attention_dim": 768},
     "vae": {
@@ -40,13 +40,13 @@ SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.01
 
 @dataclass(frozen=True)
 class Architecture(Model):
-    """A model that is its configuration: its networks have random weights, and are made on `device`."""
+    """Stand for a model that has configurations but no files: its networks get random weights on `device`."""
 
     configs: Configs
     device: torch.device
 
     def load(self, kind: Any, part: str, **options: Any) -> Any:
-        """A network of the given class."""
+        """Make a frozen network of the given class."""
         with quiet(), self.device:
             network = kind(**self.configs[part]).to(options["torch_dtype"])
         return network.eval().requires_grad_(False)
@@ -54,16 +54,16 @@ class Architecture(Model):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RandomParts(Parts):
-    """The parts of an `Architecture`; what a text encoder would say of prompts is random, too."""
+    """Hold the parts of an `Architecture`; encoded prompts are random, too."""
 
     @cached_property
     def space(self) -> LatentSpace:
-        """The latents' images."""
+        """Latent space of the VAE."""
         space = super().space
         return _Shapes(space.vae, space.tiny) if self.device.type == "meta" else space
 
     def denoiser(self, prompts: Sequence[str]) -> Denoiser:
-        """See `Parts.denoiser`."""
+        """Return a noise estimate, see `Parts.denoiser`."""
         unet, dtype = self.unet, self.dtype
         size = (len(prompts) + 1, TOKENS, unet.config.cross_attention_dim)
         states = torch.randn(size, device=self.device, dtype=dtype)
@@ -74,26 +74,12 @@ class RandomParts(Parts):
         return denoise
 
     def identity(self) -> str:
-        """There are no weights to tell apart."""
+        """Return "random": there are no weights to distinguish."""
         return "random"
 
 
-class _Shapes(LatentSpace):
-    """A latent space on "meta", where nothing can be fitted: the linear map is that to black images."""
-
-    def preview(self, decode: str, examples: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
-        if decode != "linear":
-            return super().preview(decode, examples)
-        config, factor = self.vae.config, self.factor
-
-        def black(latents: Tensor) -> Tensor:
-            return latents.new_zeros(len(latents), config.out_channels, *(factor * edge for edge in latents.shape[2:]))
-
-        return fit_linear(black, torch.randn(1, config.latent_channels, 16, 16), factor).to("meta")
-
-
 def random_parts(device: str, configs: Configs = SD_1_5) -> RandomParts:
-    """The parts of a model with these configurations and random weights; by default those of Stable Diffusion 1.5."""
+    """Make the parts of a model with these configurations, by default Stable Diffusion 1.5, and random weights."""
     place = torch.device(device)
     model = Architecture("architecture", "random weights", Path(), configs, place)
     edge = configs["unet"]["sample_size"]
@@ -109,3 +95,17 @@ def random_parts(device: str, configs: Configs = SD_1_5) -> RandomParts:
         files=(),
         tiny_files=(),
     )
+
+
+class _Shapes(LatentSpace):
+    """Latent space on "meta", where nothing can be fitted: its linear map is fitted to black images on the CPU."""
+
+    def preview(self, decode: str, examples: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
+        if decode != "linear":
+            return super().preview(decode, examples)
+        config, factor = self.vae.config, self.factor
+
+        def black(latents: Tensor) -> Tensor:
+            return latents.new_zeros(len(latents), config.out_channels, *(factor * edge for edge in latents.shape[2:]))
+
+        return fit_linear(black, torch.randn(1, config.latent_channels, 16, 16), factor).to("meta")

@@ -1,7 +1,7 @@
 """Stable Diffusion 1, 2 and XL as a class-conditional generator of latents, from diffusers' parts.
 
-The parts are those of a pipeline's folder, never the pipeline: UNet, VAE, text encoders, noise schedule. The networks
-compute in bfloat16 on a GPU and in float32 on a CPU; latents, noise estimates and gradients are float32 everywhere.
+The parts of a pipeline's folder are loaded singly: UNet, VAE, text encoders, noise schedule. The networks compute in
+bfloat16 on a GPU and in float32 on a CPU; latents, noise estimates and gradients are float32 everywhere.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from empirical.diffusion.denoiser import Denoiser
     from empirical.generators.latent_space import LatentSpace
 
-PIPELINES = {"StableDiffusionPipeline": False, "StableDiffusionXLPipeline": True}  # is it an SD-XL?
-STEM = "diffusion_pytorch_model"  # of diffusers' weights files; transformers' are "model"
+PIPELINES = {"StableDiffusionPipeline": False, "StableDiffusionXLPipeline": True}  # whether it is SD-XL
+STEM = "diffusion_pytorch_model"  # stem of diffusers' weights files; transformers' stem is "model"
 
 
 def load(model: str, tiny: str, device: str) -> Parts:
-    """The parts of `model` on `device`, with an AutoencoderTiny for its latents unless `tiny` is "".
+    """Open the parts of `model` on `device`, with an AutoencoderTiny for its latents unless `tiny` is "".
 
     model, tiny: local folders in diffusers' format, or hub ids in the local cache (nothing is fetched).
-    Configurations and the wholeness of all files are checked here; weights are read when a part is first used.
+    Configurations and the completeness of all files are checked here; weights are read when a part is first used.
 
-    Raises InputError for missing or partly downloaded files, other formats than safetensors, and other kinds of models.
+    Raises InputError for missing or partly downloaded files, formats other than safetensors, and other kinds of models.
     """
     place = torch.device(device)
     if place.type == "cuda" and place.index is None:
@@ -43,41 +43,41 @@ def load(model: str, tiny: str, device: str) -> Parts:
 
 @lru_cache(maxsize=2)
 def _load(model: str, tiny: str, device: torch.device) -> Parts:
-    found = locate("world.generator", model, "model_index.json")
+    main = locate("world.generator", model, "model_index.json")
     small = locate("world.tiny", tiny, "config.json") if tiny else None
-    pipeline = str(found.json("model_index.json").get("_class_name"))
+    pipeline = str(main.json("model_index.json").get("_class_name"))
     if pipeline not in PIPELINES:
-        raise found.refuse(pipeline, " or ".join(PIPELINES))
+        raise main.refuse(pipeline, " or ".join(PIPELINES))
     xl = PIPELINES[pipeline]
     encoders = ("text_encoder", "text_encoder_2") if xl else ("text_encoder",)
-    unet, vae = _config(found, "unet", "UNet2DConditionModel"), _config(found, "vae", "AutoencoderKL")
-    _check_unet(found, unet, vae, xl)
-    _check_text(found, unet, encoders)
+    unet, vae = _config(main, "unet", "UNet2DConditionModel"), _config(main, "vae", "AutoencoderKL")
+    _check_unet(main, unet, vae, xl)
+    _check_text(main, unet, encoders)
     if small:
         _check_tiny(small, vae)
     size = unet["sample_size"]
-    scheduler = found.json("scheduler/scheduler_config.json")
+    scheduler = main.json("scheduler/scheduler_config.json")
     places = [("unet", STEM), *((part, "model") for part in encoders), ("vae", STEM)]
     return Parts(
-        model=found,
+        model=main,
         tiny=small,
         xl=xl,
         device=device,
         latent_shape=(unet["in_channels"], *([size, size] if isinstance(size, int) else size)),
         vae=vae,
-        prediction=_prediction(found, scheduler),
-        schedule=_schedule(found, scheduler),
-        files=tuple(file for place in places for file in found.weights(*place)),
+        prediction=_prediction(main, scheduler),
+        schedule=_schedule(main, scheduler),
+        files=tuple(file for place in places for file in main.weights(*place)),
         tiny_files=small.weights("", STEM) if small else (),
     )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
-    """A latent diffusion model; each network is loaded once, when it is first used.
+    """Hold a latent diffusion model; each network is loaded once, when it is first used.
 
-    latent_shape: (channels, height, width) that the UNet was trained with. vae: its VAE's configuration.
-    prediction: what the UNet says, "epsilon" (the noise) or "v_prediction" (the velocity). schedule: DDIM's arguments.
+    latent_shape: (channels, height, width) with which the UNet was trained. vae: configuration of the VAE.
+    prediction: output of the UNet, "epsilon" (noise) or "v_prediction" (velocity). schedule: arguments of DDIM.
     """
 
     model: Model
@@ -93,25 +93,25 @@ class Parts:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the networks' weights and arithmetic."""
+        """Type of the networks' weights and arithmetic."""
         return torch.bfloat16 if self.device.type == "cuda" else torch.float32
 
     def scheduler(self) -> Any:
-        """DDIM over the model's noise levels, stepping from eps: the denoiser says it, whatever the UNet does."""
+        """Make the DDIM scheduler of the model's noise levels. DDIM runs on eps; `denoiser` converts v-predictions."""
         from diffusers import DDIMScheduler
 
         return DDIMScheduler(**self.schedule)
 
     @cached_property
     def unet(self) -> Any:
-        """The UNet, without gradients of its own."""
+        """UNet with frozen weights."""
         from diffusers import UNet2DConditionModel
 
         return self.model.load(UNet2DConditionModel, "unet", torch_dtype=self.dtype).to(self.device)
 
     @cached_property
     def space(self) -> LatentSpace:
-        """The latents' images. SD-XL's VAE computes in float32 where its configuration asks for it (force_upcast)."""
+        """Latent space of the VAE. SD-XL's VAE computes in float32 if its configuration asks for it (force_upcast)."""
         from diffusers import AutoencoderKL, AutoencoderTiny
 
         from empirical.generators.latent_space import LatentSpace
@@ -122,47 +122,49 @@ class Parts:
         return LatentSpace(vae, tiny)
 
     def denoiser(self, prompts: Sequence[str]) -> Denoiser:
-        """The noise estimate eps(x_t, t, labels) of latents (B, c, h, w) for prompts[labels[i]]; differentiable in x_t.
+        """Return the noise estimate eps(x_t, t, labels) of latents (B, c, h, w), differentiable in x_t.
 
-        The label len(prompts) is the unconditional estimate. The prompts are encoded here, once.
+        Image i has the prompt prompts[labels[i]]; the label len(prompts) gives the unconditional estimate. The prompts
+        are encoded here, once.
         """
         from empirical.generators.unet import noise_of_velocity
 
         unet, dtype, alphas = self.unet, self.dtype, self.scheduler().alphas_cumprod
         table = encoded(self.model, tuple(prompts), self.xl, self.device, dtype)
         size = [_factor(self.vae) * edge for edge in self.latent_shape[1:]]
-        sizes = torch.tensor([[*size, 0, 0, *size]], device=self.device)  # SD-XL: of the original, its crop, the target
+        sizes = torch.tensor([[*size, 0, 0, *size]], device=self.device)  # for SD-XL: original, crop, target
 
         def denoise(x: Tensor, t: int, labels: Tensor) -> Tensor:
-            more = {}
+            added = {}
             if table.pooled is not None:
-                more = {"text_embeds": table.pooled[labels], "time_ids": sizes.expand(len(x), -1)}
+                added = {"text_embeds": table.pooled[labels], "time_ids": sizes.expand(len(x), -1)}
             states = table.states[labels]
-            said = unet(x.to(dtype), t, encoder_hidden_states=states, added_cond_kwargs=more).sample.to(x.dtype)
-            return said if self.prediction == "epsilon" else noise_of_velocity(said, x, alphas[t])
+            output = unet(x.to(dtype), t, encoder_hidden_states=states, added_cond_kwargs=added).sample.to(x.dtype)
+            return output if self.prediction == "epsilon" else noise_of_velocity(output, x, alphas[t])
 
         return denoise
 
     def identity(self) -> str:
-        """A digest of the weights and the noise schedule; that of the tiny autoencoder, if any, after a "+"."""
+        """Return a digest of weights and noise schedule, followed by "+" and that of the tiny autoencoder, if any."""
         own = text_digest(files_digest(self.files) + json.dumps([self.prediction, self.schedule]))
         return f"{own}+{files_digest(self.tiny_files)}" if self.tiny else own
 
 
 def _prediction(model: Model, scheduler: dict[str, Any]) -> str:
-    said = scheduler.get("prediction_type", "epsilon")
-    if said not in ("epsilon", "v_prediction"):
-        raise model.refuse(f"prediction_type {said}", "epsilon or v_prediction", "scheduler")
-    return said
+    """Return the output of the UNet that the scheduler's configuration names."""
+    prediction = scheduler.get("prediction_type", "epsilon")
+    if prediction not in ("epsilon", "v_prediction"):
+        raise model.refuse(f"prediction_type {prediction}", "epsilon or v_prediction", "scheduler")
+    return prediction
 
 
 def _schedule(model: Model, scheduler: dict[str, Any]) -> dict[str, Any]:
-    """DDIM's arguments: the model's noise levels; as in diffusers' pipelines nothing clipped, steps offset by one."""
+    """Return DDIM's arguments: the model's levels; no clipping, steps offset by one, as in diffusers' pipelines."""
     names = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule")
     missing = [name for name in names if scheduler.get(name) is None]
     if missing:
         raise model.refuse(f"no {missing[0]}", "a schedule by betas", "scheduler")
-    if scheduler.get("rescale_betas_zero_snr"):  # x0_hat = (x_T - eps) / 0: eps says nothing of the image there
+    if scheduler.get("rescale_betas_zero_snr"):  # there x0_hat = (x_T - eps) / 0
         raise model.refuse("rescale_betas_zero_snr", "schedules with some signal at every level", "scheduler")
     usual = {"trained_betas": None, "timestep_spacing": "leading", "set_alpha_to_one": False}
     values = {name: scheduler[name] for name in names}
@@ -171,7 +173,7 @@ def _schedule(model: Model, scheduler: dict[str, Any]) -> dict[str, Any]:
 
 
 def _config(model: Model, part: str, kind: str) -> dict[str, Any]:
-    """The configuration of a part, which must be of this kind."""
+    """Return the configuration of a part, which must be of class `kind`."""
     config = model.json(f"{part}/config.json" if part else "config.json")
     if config.get("_class_name") != kind:
         raise model.refuse(str(config.get("_class_name") or config.get("architectures")), kind, part)
@@ -179,7 +181,7 @@ def _config(model: Model, part: str, kind: str) -> dict[str, Any]:
 
 
 def _check_unet(model: Model, unet: dict[str, Any], vae: dict[str, Any], xl: bool) -> None:
-    """Refuse a UNet that maps anything but latents and text (and, for SD-XL, sizes) to noise."""
+    """Refuse a UNet with inputs other than latents and text (and, for SD-XL, sizes), or outputs other than noise."""
     channels = (unet.get("in_channels"), unet.get("out_channels"), vae.get("latent_channels"))
     if len(set(channels)) > 1:
         got = "{} input and {} output channels for latents of {} (inpainting and the like have more)".format(*channels)
@@ -191,13 +193,13 @@ def _check_unet(model: Model, unet: dict[str, Any], vae: dict[str, Any], xl: boo
         "time_cond_proj_dim",
         "addition_embed_type",
     )
-    told = {name: unet[name] for name in names if unet.get(name) is not None}
-    if told != ({"addition_embed_type": "text_time"} if xl else {}):
-        raise model.refuse(f"a UNet conditioned on {told}", "text and, for SD-XL, sizes (text_time)", "unet")
+    conditions = {name: unet[name] for name in names if unet.get(name) is not None}
+    if conditions != ({"addition_embed_type": "text_time"} if xl else {}):
+        raise model.refuse(f"a UNet conditioned on {conditions}", "text and, for SD-XL, sizes (text_time)", "unet")
 
 
 def _check_text(model: Model, unet: dict[str, Any], encoders: Sequence[str]) -> None:
-    """Refuse text encoders of other widths than the UNet reads, and tokenizers without their files."""
+    """Refuse text encoders of a width that the UNet does not read, and tokenizers without their files."""
     widths = [model.json(f"{part}/config.json").get("hidden_size", 0) for part in encoders]
     if sum(widths) != unet.get("cross_attention_dim"):
         got = f"text encoders of width {widths} for a UNet that reads {unet.get('cross_attention_dim')}"
@@ -209,15 +211,15 @@ def _check_text(model: Model, unet: dict[str, Any], encoders: Sequence[str]) -> 
 
 
 def _check_tiny(tiny: Model, vae: dict[str, Any]) -> None:
-    """Refuse an AutoencoderTiny for other latents."""
+    """Refuse an AutoencoderTiny whose latents are not those of the VAE."""
     small = _config(tiny, "", "AutoencoderTiny")
-    got = (small.get("latent_channels"), 2 ** (len(small.get("decoder_block_out_channels", ())) - 1))
-    wanted = (vae["latent_channels"], _factor(vae))
-    if got != wanted:
-        said = "{} latent channels and {} pixels per position"
-        raise tiny.refuse(said.format(*got), f"{said.format(*wanted)}, as the generator has")
+    own = (small.get("latent_channels"), 2 ** (len(small.get("decoder_block_out_channels", ())) - 1))
+    needed = (vae["latent_channels"], _factor(vae))
+    if own != needed:
+        form = "{} latent channels and {} pixels per position"
+        raise tiny.refuse(form.format(*own), f"{form.format(*needed)}, as the generator has")
 
 
 def _factor(vae: dict[str, Any]) -> int:
-    """Pixels per latent position along an edge, from an AutoencoderKL's configuration."""
+    """Return the pixels per latent position along an edge, from an AutoencoderKL's configuration."""
     return 2 ** (len(vae["block_out_channels"]) - 1)

@@ -1,4 +1,4 @@
-"""The class-conditional pixel diffusion model: a diffusers UNet, its settings, its file. See `generator_training`."""
+"""The class-conditional diffusion model that is trained here: a diffusers UNet, its noise schedule and its file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from empirical.system.tensors import load_tensors, tensors_digest
 
 
 def scheduler() -> Any:
-    """The noise schedule that generators of this project are trained and sampled with: 1,000 levels, linear betas."""
-    from diffusers import DDIMScheduler  # here, as below: planning does without it
+    """Make the noise schedule with which generators are trained and sampled here: 1,000 levels, linear betas."""
+    from diffusers import DDIMScheduler  # imported here, since it takes seconds
 
     return DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="leading", steps_offset=1)
 
@@ -30,7 +30,7 @@ def unet(
     attention: int = 0,
     patch: int = 1,
 ) -> Any:
-    """A UNet for `estimate`; label `classes` stands for "no class". The defaults are the shipped digits generator's."""
+    """Build a UNet for `estimate`; label `classes` means "no class". Defaults: the shipped digits generator."""
     from diffusers import UNet2DModel
 
     plain = len(multipliers) - attention
@@ -49,7 +49,7 @@ def unet(
 
 
 def output(model: Any, x: Tensor, t: Tensor | int, labels: Tensor) -> Tensor:
-    """What the network says of images (B, C, H, W); one with more input channels than C sees patches of pixels."""
+    """Return raw UNet output; images (B, C, H, W) are unshuffled into patches if it has more input channels than C."""
     patch = math.isqrt(model.config.in_channels // x.shape[1])
     if patch == 1:
         return model(x, t, labels).sample
@@ -57,28 +57,28 @@ def output(model: Any, x: Tensor, t: Tensor | int, labels: Tensor) -> Tensor:
 
 
 def estimate(model: Any, x: Tensor, t: int, labels: Tensor, prediction: str = "noise") -> Tensor:
-    """The noise estimate eps of images x_t (B, C, H, W), from a network of noise or of velocities."""
-    said = output(model, x, t, labels)
-    return said if prediction == "noise" else noise_of_velocity(said, x, alphas_cumprod()[t])
+    """Return the noise estimate eps of images x_t (B, C, H, W); `prediction` of the UNet is "noise" or "velocity"."""
+    raw = output(model, x, t, labels)
+    return raw if prediction == "noise" else noise_of_velocity(raw, x, alphas_cumprod()[t])
 
 
 def noise_of_velocity(velocity: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
-    """eps = sqrt(a) v + sqrt(1 - a) x_t, where v = sqrt(a) eps - sqrt(1 - a) x_0 and a = alphas_cumprod[t].
+    """Return eps = sqrt(a) v + sqrt(1 - a) x_t, where v = sqrt(a) eps - sqrt(1 - a) x_0 and a = alphas_cumprod[t].
 
-    (Salimans & Ho 2022.) Where x_t is nearly all noise, errors of v do not grow by 1 / sqrt(a) towards x_0.
+    Salimans & Ho 2022. When x_t is nearly all noise, errors of v do not grow by 1 / sqrt(a) in x_0.
     """
     return alpha.sqrt() * velocity + (1 - alpha).sqrt() * x
 
 
 @lru_cache(maxsize=1)
 def alphas_cumprod() -> Tensor:
-    """xi_t of the schedule, for t = 0 ... 999."""
+    """Return xi_t of the schedule for t = 0 ... 999, (1000,)."""
     return scheduler().alphas_cumprod
 
 
 def load(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a weights file, ready to use, and the values stored with it, the weights' "sha256" too."""
+    """Load a weights file: the frozen network, and the stored values with the weights' digest as "sha256"."""
     tensors, values = load_tensors(path, do="restore the weights file, or train it again: paper_repro.py generator")
     model = unet(**values["unet"])
-    model.load_state_dict(tensors)  # in float32, whatever the file has
+    model.load_state_dict(tensors)  # to float32, also from a file in half precision
     return model.eval().requires_grad_(False), {**values, "sha256": tensors_digest(tensors)}

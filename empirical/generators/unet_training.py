@@ -1,4 +1,4 @@
-"""Training a pixel diffusion model: an optimiser, an average, a checkpoint to go on from."""
+"""Training of the UNet of a small world: its recipe, the loop with checkpoints, the file of the finished weights."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ Batches = Callable[[int, int], tuple[Tensor, Tensor]]  # (step, size) -> images 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorTraining:
-    """Shape of the UNet and recipe of its training; counts are in iterations."""
+    """Set the shape of the UNet and the recipe of its training; counts are in iterations."""
 
     base_channels: int = 16
-    multipliers: tuple[int, ...] = (1, 2)  # channels in units of base_channels; one per resolution, each half the last
+    multipliers: tuple[int, ...] = (1, 2)  # channels in units of base_channels, per resolution; each half the last
     layers: int = 1  # residual blocks per resolution
-    attention: int = 0  # at so many of the coarsest resolutions
-    patch: int = 1  # patch x patch pixels are the channels of one position of the UNet: 2 makes it 4 times cheaper
-    prediction: str = "noise"  # what the network says, or "velocity" (`noise_of_velocity`): better above 8 x 8
+    attention: int = 0  # number of resolutions with attention, coarsest first
+    patch: int = 1  # patch x patch pixels become channels of one position of the UNet: 2 makes it 4 times cheaper
+    prediction: str = "noise"  # output of the network; "velocity" (`noise_of_velocity`) is better above 8 x 8
     iterations: int = 5000
     batch: int = 128
     lr: float = 4e-3
     weight_decay: float = 0.01
     class_dropout: float = 0.1  # share of labels replaced by "no class", for classifier-free guidance
     ema_decay: float = 0.998
-    bf16: bool = False  # the network's arithmetic in bfloat16; weights, loss and averages stay in float32
-    half: bool = False  # the finished weights are stored in half precision: a file of half the size
-    checked: int = 8192  # generated images for the quality check afterwards
+    bf16: bool = False  # run the network in bfloat16; weights, loss and averages stay float32
+    half: bool = False  # store the finished weights in half precision: a file of half the size
+    checked: int = 8192  # generated images for the quality check after the training
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class GeneratorTraining:
         require(0 <= self.ema_decay < 1, f"{where}.ema_decay", self.ema_decay, "a number in [0, 1)")
 
     def network(self, shape: tuple[int, ...], classes: int) -> dict[str, Any]:
-        """The arguments of `unet` for images (C, H, H)."""
+        """Return the arguments of `unet` for images (C, H, H)."""
         channels, size = shape[0], shape[1]
         coarsest = self.patch * 2 ** (len(self.multipliers) - 1)
         require(
@@ -81,30 +81,87 @@ class GeneratorTraining:
 
 
 def from_table(table: Mapping[str, Any], preset: str) -> tuple[GeneratorTraining, dict[str, Any]]:
-    """The settings of a recipe's `[generator]` table, those of `[generator.presets.<preset>]` on top.
+    """Read a recipe's `[generator]` table, with `[generator.presets.<preset>]` on top; return (settings, overrides).
 
-    A preset's `set` holds dotted settings of the recipe for the learners that check the generator; returned apart.
+    overrides: the preset's `set`, dotted settings of the recipe for the learners that check the generator.
     """
     presets = table.get("presets", {"default": {}})
     require(preset in presets, "generator.presets", preset, f"one of {', '.join(presets)}", "add it to the recipe")
     values = {name: value for name, value in table.items() if name != "presets"} | presets[preset]
-    learners = values.pop("set", {})
-    return build(GeneratorTraining, values, "generator"), learners
+    overrides = values.pop("set", {})
+    return build(GeneratorTraining, values, "generator"), overrides
 
 
-def _rate(step: int, total: int) -> float:
-    """Linear warm-up over 2 %, constant, linear decay over the last 30 %."""
-    return min(1.0, (step + 1) / (0.02 * total)) * min(1.0, (total - step) / (0.3 * total))
+def train(
+    corpus: Split | Batches,
+    shape: tuple[int, ...],
+    classes: int,
+    settings: GeneratorTraining,
+    report: Callable[[int, float], None],
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    origin: Mapping[str, Any] | None = None,
+    save_every_s: float = 20.0,
+) -> nn.Module:
+    """Fit a UNet to predict the noise in images (n, C, H, W) in [-1, 1] of `corpus`; return the averaged model.
+
+    report(iteration, loss) is called at least a hundred times, if there are as many iterations.
+    checkpoint: file that keeps the state of the training; if it exists the training continues from there, on a CPU to
+        the same weights bit for bit. The caller deletes it.
+    origin: plain values that identify the corpus; a checkpoint with another origin is refused.
+    Raises FloatingPointError that names the iteration whose loss was not finite.
+    """
+    network = settings.network(shape, classes)
+    state = _State(network, settings, device)
+    about = _plain({"training": asdict(settings), "network": network, "corpus": origin})
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint, about)
+    alphas = alphas_cumprod().to(device)
+    every, saved = min(50, math.ceil(settings.iterations / 100)), time.monotonic()
+    losses: list[Tensor] = []  # since the last report; read only then, since reading waits for a GPU
+    while state.step < settings.iterations:
+        losses.append(_iterate(state, corpus, classes, settings, alphas))
+        state.step += 1
+        last = state.step == settings.iterations
+        if state.step % every and not last:
+            continue
+        finite = torch.stack(losses).isfinite().tolist()
+        if not all(finite):
+            bad = state.step - len(losses) + finite.index(False)
+            raise FloatingPointError(f"generator: the loss of iteration {bad} is not finite; lower the lr")
+        if last:
+            _check_weights(state)
+        if checkpoint is not None and (last or time.monotonic() - saved >= save_every_s):
+            state.save(checkpoint, about)
+            saved = time.monotonic()
+        report(state.step, losses[-1].item())
+        losses.clear()
+    return state.averaged.module
+
+
+def save(
+    path: Path,
+    model: nn.Module,
+    settings: GeneratorTraining,
+    shape: tuple[int, ...],
+    classes: int,
+    manifest: dict[str, Any],
+) -> None:
+    """Write the weights with the arguments of the network, the recipe, and the values of `manifest`."""
+    values = {"unet": settings.network(shape, classes), "training": asdict(settings), **manifest}
+    tensors = {name: value.half() if settings.half else value for name, value in model.state_dict().items()}
+    save_tensors(path, tensors, values)
 
 
 class _State:
-    """A training in progress: all that its rest depends on, as named tensors."""
+    """Hold a training in progress; checkpoints contain all that its remaining iterations depend on."""
 
     def __init__(self, network: dict[str, Any], settings: GeneratorTraining, device: str) -> None:
         from timm.utils import ModelEmaV3
 
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)  # the initial weights; everything later is drawn from `source`
+            torch.manual_seed(settings.seed)  # for the initial weights; later numbers are drawn from `source`
             self.model = unet(**network).to(device)
         self.averaged = ModelEmaV3(self.model, decay=settings.ema_decay, use_warmup=True)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=settings.weight_decay, fused=True)
@@ -126,58 +183,10 @@ class _State:
         self.step = step
 
 
-def train(
-    corpus: Split | Batches,
-    shape: tuple[int, ...],
-    classes: int,
-    settings: GeneratorTraining,
-    report: Callable[[int, float], None],
-    *,
-    device: str = "cpu",
-    checkpoint: Path | None = None,
-    origin: Mapping[str, Any] | None = None,
-    save_every_s: float = 20.0,
-) -> nn.Module:
-    """Fit a UNet to predict the noise in images (n, C, H, W) in [-1, 1] of `corpus`; returns the averaged model.
-
-    report(iteration, loss) is called at least a hundred times, if there are as many iterations.
-    checkpoint: file that keeps the state of the training; if it exists the training goes on from there, on a CPU to
-        the same weights bit for bit. It stays, finished, until the caller deletes it.
-    origin: plain values that say what the corpus is; a checkpoint with another origin is refused.
-    Raises FloatingPointError with the iteration whose loss was not finite.
-    """
-    network = settings.network(shape, classes)
-    state = _State(network, settings, device)
-    about = _plain({"training": asdict(settings), "network": network, "corpus": origin})
-    if checkpoint is not None and checkpoint.exists():
-        state.load(checkpoint, about)
-    alphas = alphas_cumprod().to(device)
-    every, saved = min(50, math.ceil(settings.iterations / 100)), time.monotonic()
-    losses: list[Tensor] = []  # since the last report; looked at there, so that a GPU need not wait for each
-    while state.step < settings.iterations:
-        losses.append(_iterate(state, corpus, classes, settings, alphas))
-        state.step += 1
-        last = state.step == settings.iterations
-        if state.step % every and not last:
-            continue
-        finite = torch.stack(losses).isfinite().tolist()
-        if not all(finite):
-            at = state.step - len(losses) + finite.index(False)
-            raise FloatingPointError(f"generator: the loss of iteration {at} is not finite; lower the lr")
-        if last:
-            _check_weights(state)
-        if checkpoint is not None and (last or time.monotonic() - saved >= save_every_s):
-            state.save(checkpoint, about)
-            saved = time.monotonic()
-        report(state.step, losses[-1].item())
-        losses.clear()
-    return state.averaged.module
-
-
 def _iterate(
     state: _State, corpus: Split | Batches, classes: int, settings: GeneratorTraining, alphas: Tensor
 ) -> Tensor:
-    """One step of the optimiser; returns the loss. All random numbers are drawn on the CPU."""
+    """Take one step of the optimiser; return the loss. All random numbers are drawn on the CPU."""
     source, size, device = state.source, settings.batch, alphas.device
     if isinstance(corpus, Split):
         rows = torch.randint(len(corpus.labels), (size,), generator=source)
@@ -193,8 +202,8 @@ def _iterate(
     noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
     target = noise if settings.prediction == "noise" else alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
-        found = output(state.model, noisy, times, labels)
-    loss = (found.float() - target).square().mean()
+        prediction = output(state.model, noisy, times, labels)
+    loss = (prediction.float() - target).square().mean()
     for group in state.optimizer.param_groups:
         group["lr"] = settings.lr * _rate(state.step, settings.iterations)
     state.optimizer.zero_grad()
@@ -205,26 +214,17 @@ def _iterate(
 
 
 def _check_weights(state: _State) -> None:
-    """Refuse weights that the last step has spoilt: no later loss would tell."""
+    """Refuse weights that the last step has spoilt; no later loss would show it."""
     for name, value in state.averaged.module.state_dict().items():
         if not value.isfinite().all():
             raise FloatingPointError(f"generator: {name} is not finite after iteration {state.step - 1}; lower the lr")
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """As JSON gives them back: lists for tuples."""
+    """Return values as JSON gives them back: lists for tuples."""
     return json.loads(json.dumps(values))
 
 
-def save(
-    path: Path,
-    model: nn.Module,
-    settings: GeneratorTraining,
-    shape: tuple[int, ...],
-    classes: int,
-    manifest: dict[str, Any],
-) -> None:
-    """Write the weights, with all that is needed to rebuild the network and to know where it came from."""
-    values = {"unet": settings.network(shape, classes), "training": asdict(settings), **manifest}
-    tensors = {name: value.half() if settings.half else value for name, value in model.state_dict().items()}
-    save_tensors(path, tensors, values)
+def _rate(step: int, total: int) -> float:
+    """Return the learning rate relative to `lr`: linear warm-up over 2 %, constant, linear decay over the last 30 %."""
+    return min(1.0, (step + 1) / (0.02 * total)) * min(1.0, (total - step) / (0.3 * total))
