@@ -23,7 +23,7 @@ def random_world(seed, d=40):
 
 @pytest.mark.parametrize(("n", "p", "error"), [(600, 0.5, "0.218314"), (600, 1.0, "0.138581"), (4000, 0.3, "0.253311")])
 def test_check_values_to_every_digit_shown(n, p, error):
-    """Correct to the digits shown: d = 200, eigenvalues k^-0.8 of mean 1, ridge .1."""
+    """The values are correct to the digits shown: d = 200, eigenvalues k^-0.8 of mean 1, ridge .1."""
     problem = rmt.Problem(n=n, d=D, ridge=0.1, rule=rmt.KeepHard(p))
     assert f"{covariance.error_rate(problem, **WORLD):.6f}" == error
 
@@ -31,7 +31,7 @@ def test_check_values_to_every_digit_shown(n, p, error):
 @pytest.mark.parametrize("rule", [rmt.KeepHard(0.3), rmt.KeepEasy(0.4), rmt.KeepAll(), rmt.SoftKeep(0.5, power=2.0)])
 @pytest.mark.parametrize(("n", "lam"), [(30, 1e-12), (400, 1e-12), (100, 0.1), (1e6, 1e-3), (0.01, 10.0)])
 def test_equal_eigenvalues_are_the_isotropic_law(rule, n, lam):
-    """And Sigma -> 3 Sigma is lam -> lam/3."""
+    """Sigma = 3 I with ridge 3 lam has the isotropic law with ridge lam."""
     world = random_world(0) | {"eigenvalues": np.full(40, 3.0)}
     rho = world["w0"] @ world["ws"] / np.linalg.norm(world["w0"]) / np.linalg.norm(world["ws"])
     problem = rmt.Problem(n=n, d=40, ridge=3 * lam, rule=rule)
@@ -83,7 +83,7 @@ def test_the_fixed_point_solves_its_equation(exponent, lam, n):
 
 
 def test_only_the_directions_of_the_vectors_matter():
-    """Neither the length of the vectors nor the sign of ws matters; that of w0 flips the labels and the test."""
+    """The length of the vectors and the sign of ws do not matter; the sign of w0 flips training and test labels."""
     problem = rmt.Problem(n=100, d=40, ridge=0.1, rule=rmt.KeepHard(0.5))
     world = random_world(1)
     base = covariance.error_rate(problem, **world)
@@ -121,7 +121,7 @@ def test_fields_broadcast():
 
 
 def obvious_trial(problem, world, rng):
-    """The setting, word for word: draw rows of covariance Sigma, prune, solve, count the angle in its metric."""
+    """Simulate the definition: draw rows of covariance Sigma, prune, solve, return the angle in its metric over pi."""
     n, d, s = int(problem.n), int(problem.d), world["eigenvalues"]
     X = rng.standard_normal((n, d)) * np.sqrt(s)
     y = np.sign(X @ world["w0"])

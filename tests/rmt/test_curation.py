@@ -39,7 +39,7 @@ def test_check_values_to_every_digit_shown(row):
 
 
 def oracle(name, p, phi, lam, rho, generator, agreement, aware):
-    """The three-dimensional formula in full matrices; label-aware moments by quadrature of their definitions."""
+    """Evaluate the law in full 3 x 3 matrices, with label-aware moments by quadrature of their definitions."""
     p, phi, lam, rho, generator, agreement = map(mp.mpf, (p, phi, lam, rho, generator, agreement))
     a = mp.sqrt(1 - agreement**2)
     alpha = mp.sqrt(2) * mp.erfinv(p if name == "keep-hard" else 1 - p) if p < 1 else mp.mpf(0)
@@ -112,7 +112,7 @@ def test_ten_digits_over_the_whole_domain(name, p, phi, lam, rho, agreement, acr
 
 
 def test_label_aware_moments_are_those_of_a_sample():
-    """10^6 drawn points: p, S and c of the kept ones in the original axes, and S, c turned back to them."""
+    """p, S and c of the kept among 10^6 drawn points agree with the theory, rotated back to the original axes."""
     rng, agreement, rule = np.random.default_rng(0), 0.7, rmt.KeepHard(0.6)
     x = rng.standard_normal((10**6, 2))
     y = np.sign(x @ (agreement, np.sqrt(1 - agreement**2)))

@@ -47,7 +47,7 @@ def test_check_values_to_every_digit_shown(row):
 
 
 def theorem1(name, n, d, lam, p, rho):
-    """Theorem 1 of arXiv 2502.15588 with the closed forms of its Lemmas as printed: m0, nu0, both error rates."""
+    """Return m0, nu0 and both error rates of Theorem 1 of arXiv 2502.15588, with its Lemmas as printed."""
     n, d, lam, p, rho = map(mp.mpf, (n, d, lam, p, rho))
     phi, z, a, root2 = d / n, -lam, mp.sqrt(1 - rho**2), mp.sqrt(2)
     pdf0 = mp.npdf(0)
@@ -74,7 +74,7 @@ def theorem1(name, n, d, lam, p, rho):
 
 
 def assert_matches_oracle(name, n, d, lam, p, rho):
-    """Every answer against `theorem1` in 80 digits."""
+    """Compare every public result with `theorem1` in 80 digits."""
     problem = rmt.Problem(n=n, d=d, ridge=lam, rule=rule_named(name, p), rho=rho)
     got = *rmt.margin_moments(problem), rmt.error_rate(problem), rmt.error_rate(problem, law="gaussian_margin")
     with mp.workdps(80):
@@ -153,7 +153,7 @@ def test_only_d_over_n_and_the_pruner_line_matter(rule):
 
 
 def random_selection(rng):
-    """p, S, c, t of a random weighted sample, so that they satisfy every inequality real ones do."""
+    """Return p, S, c, t of a random weighted sample, which satisfy every inequality that moments obey."""
     x = rng.standard_normal((50, 3))
     q, y = rng.random(50), np.where(x @ (1, 2, 0) > 0, 1.0, -1.0)
     S, c, t = (q[:, None] * x).T @ x / 50, (q * y) @ x / 50, rng.standard_normal(3)
@@ -175,7 +175,7 @@ def test_engine_in_three_dimensions_is_the_matrix_formula(seed):
 
 
 def test_engine_does_not_care_how_the_pool_is_counted():
-    """Counting kept fractions and ridge per kappa n samples instead of per n changes nothing but units."""
+    """A pool counted ten times larger, with its fractions, d/n and ridge ten times smaller, has the same law."""
     problem = rmt.Problem(n=1, d=0.3, ridge=0.02, rule=rmt.KeepHard(0.4), rho=0.8)
     sel = selection(problem)
     thinned = Selection(sel.p * 0.1, sel.S * 0.1, sel.c * 0.1, sel.t)

@@ -1,4 +1,4 @@
-"""m(-lam) and m'(-lam): put back into their equation, differentiated in 50 digits, limits, a drawn matrix."""
+"""m(-lam) and m'(-lam): the residual of their equation, derivatives in 50 digits, limits, a drawn matrix."""
 
 from itertools import product
 
@@ -12,7 +12,7 @@ GRID = np.array(list(product((1e-6, 0.3, 1.0), (1e-6, 0.3, 2.0, 1e6), (1e-12, 1e
 
 
 def test_the_root_solves_its_equation():
-    """1/m = p/(1 + phi m) + lam, term by term positive, so a relative residual is meaningful."""
+    """m solves 1/m = p/(1 + phi m) + lam, whose terms are positive, so that a relative residual is meaningful."""
     p, phi, lam = GRID.T
     m, _, delta = spectral(p, phi, lam)
     assert (m > 0).all()

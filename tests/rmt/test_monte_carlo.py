@@ -11,7 +11,7 @@ FINITE_SIZE = 1.0  # C in C/d, fixed before looking: the gap of correct formulas
 
 
 def assert_agrees(problem, *, trials, resolution, seed=0, law="arccos", method=None):
-    """|mean - theory| <= 4 stderr + C/d, and that bound is itself below `resolution`."""
+    """Assert |mean - theory| <= 4 stderr + C/d, and that this bound is below `resolution`."""
     estimate = rmt.simulate(problem, trials, method, rng=np.random.default_rng(seed))
     gap, bound = abs(estimate.mean - rmt.error_rate(problem, law=law)), 4 * estimate.stderr + FINITE_SIZE / problem.d
     assert bound <= resolution, f"the test cannot see: bound {bound:.4f} above resolution {resolution}"
@@ -24,7 +24,7 @@ def assert_agrees(problem, *, trials, resolution, seed=0, law="arccos", method=N
     ("n", "ridge", "method"), [(150, 0.1, "dense"), (1500, 1e-2, "dense"), (3000, 1e-6, "reduced")]
 )
 def test_theory_and_simulation_agree(rule, rho, n, ridge, method):
-    """Kept samples below and above the dimension, ridge to nothing."""
+    """Fewer and more kept samples than dimensions, and ridges down to 1e-6."""
     problem = rmt.Problem(n=n, d=300, ridge=ridge, rule=rule, rho=rho)
     assert_agrees(problem, trials=40, resolution=0.016, method=method)
 
@@ -32,7 +32,7 @@ def test_theory_and_simulation_agree(rule, rho, n, ridge, method):
 @pytest.mark.parametrize("rule", [rmt.KeepHard(0.3), rmt.KeepEasy(0.4), rmt.KeepAll(), rmt.SoftKeep(0.5, power=1.0)])
 @pytest.mark.parametrize(("n", "rho"), [(500, 0.9), (5000, 0.9), (500_000, 1.0)])
 def test_reduced_simulation_reaches_sizes_that_no_matrix_could(rule, n, rho):
-    """d = 4000 leaves C/d = 2.5e-4; no data matrix of 5 * 10^5 x 4000 numbers could be drawn here."""
+    """d = 4000 leaves C/d = 2.5e-4; a data matrix of 5 * 10^5 x 4000 numbers would take 15 GiB."""
     problem = rmt.Problem(n=n, d=4000, ridge=1e-3, rule=rule, rho=rho)
     assert_agrees(problem, trials=6, resolution={500: 0.03, 5000: 0.014, 500_000: 0.001}[n], method="reduced")
 
@@ -59,7 +59,7 @@ def test_the_gap_is_of_order_one_over_d():
 
 
 def obvious_trial(problem, rng):
-    """The setting, word for word: draw everything, prune, solve, count the angle."""
+    """Simulate the definition: draw all rows, prune, solve, return the angle over pi."""
     n, d, lam, rho = problem.n, problem.d, problem.ridge, problem.rho
     n, d = int(n), int(d)
     w_s, other = np.linalg.qr(rng.standard_normal((d, 2)))[0].T
@@ -83,7 +83,7 @@ def test_same_law_as_the_obvious_simulation(rule, n):
 
 
 class KeepRandom:
-    """A rule from outside the package: keep the fraction p blindly, by coin."""
+    """A rule defined outside the package: keep the fraction p by coin."""
 
     kinks = ()
 
@@ -98,7 +98,7 @@ class KeepRandom:
 
 
 def test_any_rule_takes_part():
-    """Keeping blindly is having fewer samples: p n of them, at ridge lam / p."""
+    """Keeping by coin is the same as drawing p n samples, at ridge lam / p."""
     fewer = rmt.Problem(n=900, d=300, ridge=0.04, rule=rmt.KeepAll(), rho=0.7)
     blind = rmt.Problem(n=3600, d=300, ridge=0.01, rule=KeepRandom(0.25), rho=0.7)
     assert rmt.error_rate(blind) == pytest.approx(rmt.error_rate(fewer), rel=1e-13)
@@ -130,7 +130,7 @@ def test_vanishing_ridge_stays_well_conditioned(method):
 
 @pytest.mark.parametrize("method", ["dense", "reduced"])
 def test_huge_ridge_does_not_underflow(method):
-    """lam -> inf leaves w proportional to X'DY whatever its size."""
+    """lam -> inf makes w proportional to X'DY, also where |w| is tiny."""
     samples = [
         rmt.simulate(
             rmt.Problem(n=150, d=100, ridge=ridge, rule=rmt.KeepAll(), rho=0.9),
@@ -177,7 +177,7 @@ def test_a_trial_that_keeps_nothing_is_a_coin_toss(method):
 
 
 def test_memory_that_is_not_there_is_not_taken():
-    """The dense method names the reduced one, which does the same in 2 GiB."""
+    """The dense method's error recommends the reduced method, which needs less than 2 GiB for the same problem."""
     problem = rmt.Problem(n=10**8, d=10**6, ridge=0.1, rule=rmt.KeepAll(), rho=0.9)
     with pytest.raises(ValueError, match=r"which needs .* GiB; allowed .*; do pass method='reduced'"):
         rmt.simulate(problem, method="dense", rng=np.random.default_rng(0))

@@ -13,7 +13,7 @@ RULES = {"keep-hard": rmt.KeepHard, "keep-easy": rmt.KeepEasy}
 
 
 def by_quadrature(rule, rho):
-    """p, gamma, beta, beta_t straight from their definition over the kept set of `rule`."""
+    """Integrate the definitions of p, gamma, beta, beta_t over the kept set of `rule`."""
     a = np.sqrt(1 - rho**2)
     low, high = (0, float(rule.threshold)) if isinstance(rule, rmt.KeepHard) else (float(rule.threshold), 12)
 
@@ -39,7 +39,7 @@ def test_moments_are_the_integrals_that_define_them(name, p, rho):
 
 
 def exact_moments(name, p, rho):
-    """Lemmas 1 and 2 of arXiv 2502.15588, cancelling closed forms and all, in 60 digits."""
+    """Evaluate the closed forms of Lemmas 1 and 2 of arXiv 2502.15588 in 60 digits, as they cancel."""
     with mp.workdps(60):
         p, rho = mp.mpf(p), mp.mpf(rho)
         a = mp.sqrt(1 - rho**2)

@@ -38,7 +38,7 @@ def test_a_function_takes_part_in_theory_and_simulation():
 @pytest.mark.parametrize("power", [-3.0, -0.5, 0.0, 1.0, 4.0])
 @pytest.mark.parametrize("p", [0.01, 0.3, 0.9])
 def test_soft_rules_keep_their_fraction_and_their_shape(power, p):
-    """q / (sigma (1 - sigma))^w is constant where q < 1 and smaller where q = 1; E[q] = p by another quadrature."""
+    """q / (s (1 - s))^w is constant where q < 1 and smaller where q = 1; E[q] = p by another quadrature."""
     rule = rmt.SoftKeep(p, power=power)
     u = np.linspace(0, 4, 400)
     q, shape = rule.keep_probability(u), (expit(u) * expit(-u)) ** power
@@ -81,7 +81,7 @@ def test_label_aware_selection_works_for_soft_rules():
 
 
 def test_the_error_estimate_is_an_error_estimate():
-    """Rough integrands: the true error is below the estimate; noise is given up, not refined for ever."""
+    """The true error of a jump is below the estimate; the refinement of noise ends, with a large estimate."""
     edges = panel_edges(np.empty(0), np.array(0.0))
     jump = half_normal(lambda g: (g < np.pi / 3)[None] * 1.0, edges)
     exact = quad(lambda g: np.exp(-g * g / 2) / np.sqrt(2 * np.pi), 0, np.pi / 3)[0]

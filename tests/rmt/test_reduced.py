@@ -31,7 +31,7 @@ SHAPES = {  # kept samples below and above the dimension; two and three special 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_same_law_as_dense(name):
-    """Two-sample Kolmogorov-Smirnov over 1000 trials each; ten tests at 1e-3 fail together once in a hundred seeds."""
+    """Two-sample Kolmogorov-Smirnov over 1000 trials each; one of ten tests at 1e-3 fails once in a hundred seeds."""
     problem = rmt.Problem(**({"ridge": 0.05, "rho": 0.8} | SHAPES[name]))
     samples = [
         rmt.simulate(problem, 1000, m, rng=np.random.default_rng([7, len(m)])).samples for m in ("reduced", "dense")
@@ -42,7 +42,7 @@ def test_same_law_as_dense(name):
 
 
 def test_the_test_has_power():
-    """A law that is wrong by 2 % of its penalty's place - n + d instead of n - is told apart."""
+    """The same test tells a pool of n + d samples from one of n."""
     problem = rmt.Problem(n=200, d=30, ridge=0.05, rule=rmt.KeepHard(0.4), rho=0.8)
     other = rmt.Problem(n=230, d=30, ridge=0.05, rule=rmt.KeepHard(0.4), rho=0.8)
     a, b = (rmt.simulate(p, 1000, rng=np.random.default_rng(k)).samples for k, p in enumerate((problem, other)))
@@ -53,7 +53,7 @@ def test_the_test_has_power():
     ("N", "d"), [(3, 9), (7, 9), (9, 9), (10, 9), (40, 9), (1, 4), (2, 2), (30, 2), (30, 3), (8, 8)]
 )
 def test_banded_solves_equal_the_obvious_one(N, d):
-    """Both solves against X'(XX' + penalty)^-1 y with the reduced data written out."""
+    """Both solves equal X'(XX' + penalty)^-1 y with the reduced data as a full matrix."""
     rng = np.random.default_rng([N, d])
     rows = rng.standard_normal((N, 3))
     U = reduced._factor(rows.T @ rows, N)
@@ -75,7 +75,7 @@ def test_banded_solves_equal_the_obvious_one(N, d):
 
 
 def test_moments_of_the_reduced_data():
-    """E of X'X is N times the identity in the rotated coordinates: trace and squared length of y'X on average."""
+    """The mean of tr X'X is N d: a sum of N d squared normal numbers."""
     N, d, draws = 20, 12, 4000
     rng = np.random.default_rng(0)
     traces = []
@@ -83,12 +83,12 @@ def test_moments_of_the_reduced_data():
         rows = rng.standard_normal((N, 3))
         traces.append(np.sum(reduced._draw_bands(reduced._factor(rows.T @ rows, N)[:, :2], N, d, rng) ** 2))
     mean, stderr = np.mean(traces), np.std(traces) / np.sqrt(draws)
-    assert abs(mean - N * d) < 4 * stderr < 2  # a sum of N d squared normals
+    assert abs(mean - N * d) < 4 * stderr < 2
 
 
 @pytest.mark.parametrize("D", [1, 2, 7])
 def test_uniform_directions(D):
-    """First coordinate and rest make up the length; the first coordinate's square is 1/D of it on average."""
+    """First coordinate and rest have the given length; the first coordinate has 1/D of its square on average."""
     rng = np.random.default_rng(D)
     first, rest = np.array([reduced._split(3.0, D, rng) for _ in range(4000)]).T
     np.testing.assert_allclose(np.hypot(first, rest), 3.0, rtol=1e-12)
@@ -98,10 +98,10 @@ def test_uniform_directions(D):
 
 
 def random_problem(seed):
-    """d -> problem: phi .05-20, lam 1e-6-10, rho 0-1, every rule, imperfect generators, label checks; some logistic.
+    """Return a function from d to a random problem: any rule, imperfect generators, label checks, every sixth logistic.
 
-    At a small ridge, problems whose number of kept samples may fall on either side of d are drawn again: the law's peak
-    there is sqrt(phi lam) wide, and no finite data set sees it.
+    phi is in .05-20, lam in 1e-6-10, rho in 0-1. Problems with a small ridge are drawn again if their number of kept
+    samples may fall on either side of d: the law's peak there is sqrt(phi lam) wide, narrower than 1/sqrt(N).
     """
     logistic = seed % 6 == 5
     for attempt in range(100):
@@ -128,16 +128,15 @@ def random_problem(seed):
 
 
 def z_score(seed):
-    """The table's row: the gap at 2d twice, less that at d: its part C/d is gone; over its standard error."""
+    """Return (2 gap(2d) - gap(d)) / stderr, gap = simulation - theory, in which a gap of C/d cancels."""
     problem = random_problem(seed)
     logistic = problem(D).loss == "logistic"
     d = LOGISTIC_D if logistic else D
-    found = []
+    gaps = []
     for size in (d, 2 * d):
-        asked = problem(size)
-        estimate = rmt.simulate(asked, TRIALS, rng=np.random.default_rng([seed, size]))
-        found.append((estimate.mean - rmt.error_rate(asked), estimate.stderr))
-    (gap, stderr), (gap2, stderr2) = found
+        estimate = rmt.simulate(problem(size), TRIALS, rng=np.random.default_rng([seed, size]))
+        gaps.append((estimate.mean - rmt.error_rate(problem(size)), estimate.stderr))
+    (gap, stderr), (gap2, stderr2) = gaps
     z = (2 * gap2 - gap) / np.hypot(2 * stderr2, stderr)
     assert 4 * np.hypot(2 * stderr2, stderr) < (0.2 if logistic else 0.05), "the test cannot see"
     return z
@@ -167,7 +166,7 @@ def test_rows_of_the_table_come_out_again(table, seed):
 
 
 def test_z_scores_of_the_table(table):
-    """240 random problems: standard normal (the standard deviation of so many is known to .046)."""
+    """The z-scores of 240 random problems are standard normal; their standard deviation is known to .046."""
     z = np.array([float(row["z"]) for row in table])
     print(
         f"{len(z)} problems: mean {z.mean():+.2f}, standard deviation {z.std(ddof=1):.3f}, largest {abs(z).max():.2f}"
@@ -179,7 +178,7 @@ def test_z_scores_of_the_table(table):
 
 
 def write_table():
-    """python tests/test_rmt_reduced.py: about two minutes."""
+    """Write the table of all problems, in about two minutes: PYTHONPATH=tests:. python tests/rmt/test_reduced.py."""
     with open(TABLE, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)

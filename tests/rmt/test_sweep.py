@@ -17,12 +17,12 @@ RULES = {"hard": rmt.KeepHard, "easy": rmt.KeepEasy, "all": lambda p: rmt.KeepAl
 
 @pytest.fixture(autouse=True)
 def _one_size(monkeypatch):
-    """Blocks of one size compile once for the whole module."""
+    """Use one size of blocks, which compiles once for the whole module."""
     monkeypatch.setattr(sweep, "_LEAST", 2**13)
 
 
 def domain(kind, count, rng):
-    """Problems over the stated range, dense near the edges: tiny and almost full fractions, cosines near 0 and +-1."""
+    """Draw problems over the stated range, dense near the edges: fractions near 0 and 1, cosines near 0 and +-1."""
     near = lambda low: 10.0 ** rng.uniform(low, 0, count)  # noqa: E731
     p = np.where(rng.random(count) < 0.7, near(-6), np.maximum(1 - near(-15), 1e-6))
     rho = np.choose(rng.integers(4, size=count), [1 - near(-17), near(-12), rng.uniform(0, 1, count), np.ones(count)])
@@ -32,7 +32,7 @@ def domain(kind, count, rng):
 
 
 def literal(kind, p, phi, lam, rho):
-    """Theorem 1 as printed (corrected), in 60 digits: quadratic formula, cancelling differences and all."""
+    """Evaluate Theorem 1 as printed, misprints corrected, in the digits of mpmath."""
     p, phi, lam, rho = (mp.mpf(v) for v in (p, phi, lam, rho))
     a, tau, pdf = mp.sqrt(1 - rho**2), rho / mp.sqrt(1 - rho**2), mp.npdf
     p = mp.mpf(1) if kind == "all" else p
@@ -56,13 +56,13 @@ def literal(kind, p, phi, lam, rho):
 
 
 def literal_slopes(kind, *x):
-    """(E, dE/dp, dE/dphi, dE/dlam, dE/drho) by central differences of 1e-20 in 60 digits."""
-    found = [literal(kind, *x)]
+    """Return E, dE/dp, dE/dphi, dE/dlam, dE/drho by central differences of 1e-20 in 60 digits."""
+    values = [literal(kind, *x)]
     for i, value in enumerate(x):
         step = mp.mpf(10) ** -20 * (1 - abs(value) if i == 3 else value)
         high, low = ([mp.mpf(v) + sign * step * (j == i) for j, v in enumerate(x)] for sign in (1, -1))
-        found.append((literal(kind, *high) - literal(kind, *low)) / (2 * step))
-    return found
+        values.append((literal(kind, *high) - literal(kind, *low)) / (2 * step))
+    return values
 
 
 @pytest.mark.parametrize("kind", RULES)
@@ -76,7 +76,7 @@ def test_numpy_and_jax_agree_over_the_domain(kind):
 
 @pytest.mark.parametrize("kind", RULES)
 def test_gradients_are_those_of_theorem_1(kind):
-    """To 1e-11, or to the rounding of the largest dE/dlog x where another is far smaller."""
+    """Gradients agree to 1e-11, or to the rounding of the largest dE/dlog x."""
     rng = np.random.default_rng(1)
     with mp.workdps(60):
         for _ in range(25):

@@ -1,4 +1,4 @@
-"""The algebra proved by running it, proofs that can fail, and the table of misprints."""
+"""The proofs by sympy, that they can fail, and the table of misprints."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ THEOREM = symbolic.theorem_1()
 
 
 def test_simulation_sides_with_the_corrections():
-    """Corrected within 4 standard errors and 2 %; every printed value that exists is further off than that."""
+    """Corrected values are within 4 standard errors and 2 % of simulation; printed values are not."""
     rows = errata(24, rng=np.random.default_rng(0))
     assert len(rows) == 7
     for row in rows:
@@ -53,7 +53,7 @@ def test_simulation_sides_with_the_corrections():
 
 
 def test_sympy_and_jax_are_loaded_by_the_modules_that_need_them():
-    """And `rmt.sweep` without jax says what to install."""
+    """Nothing else loads them, and `rmt.sweep` without jax names the package to install."""
     code = (
         "import sys, rmt, rmt.covariance, rmt.limits, rmt.errata, rmt.adaptive, figures.theory.phase\n"
         "assert not {'sympy', 'jax'} & set(sys.modules)\n"

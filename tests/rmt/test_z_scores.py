@@ -11,7 +11,7 @@ RESOLUTION = 0.05  # largest 4 standard errors that a problem may have
 
 
 def random_case(seed):
-    """A function (d, rng) -> (Estimate, theory), of one random question asked at any dimension."""
+    """Return a function (d, rng) -> (Estimate, theory) of one random problem at any dimension."""
     rng = np.random.default_rng([seed, 20251103])
     ratio, lam, p, rho = 2 ** rng.uniform(-1, 3), 10 ** rng.uniform(-2, 0.5), rng.uniform(0.25, 1), rng.uniform(0, 1)
     rule = (rmt.KeepHard(p), rmt.KeepEasy(p), rmt.KeepAll(), rmt.SoftKeep(p, power=rng.uniform(-3, 3)))[rng.integers(4)]
@@ -42,7 +42,7 @@ def random_case(seed):
 
 
 def z_score(seed):
-    """The gap at 2d twice, less that at d: its part of order 1/d is gone; over its standard error."""
+    """Return (2 gap(2d) - gap(d)) / stderr, gap = simulation - theory, in which a gap of C/d cancels."""
     ask = random_case(seed)
     (small, law), (large, law2) = (ask(d, np.random.default_rng([seed, d])) for d in (D, 2 * D))
     stderr = np.hypot(2 * large.stderr, small.stderr)

@@ -1,10 +1,10 @@
-"""Formulas of the paper that tests hold the code against."""
+"""Formulas of the paper, as printed, to compare the code with."""
 
 import numpy as np
 
 
 def corollary1(problem):
-    """E_test of Corollary 1 of arXiv 2502.15588 (lam -> 0)."""
+    """Return the error of Corollary 1 of arXiv 2502.15588, the limit lam -> 0."""
     p, gamma, beta, beta_t = problem.rule.moments(problem.rho)
     phi, rho = problem.phi, problem.rho
     om, om_t = np.sqrt(1 - rho**2) * beta, rho * beta_t
