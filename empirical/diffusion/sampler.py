@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Hashable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
@@ -28,7 +28,7 @@ from empirical.system.errors import require
 
 SMALLER = "lower sampling.batch; if guided, try acquire.decode = 'linear' or 'tiny', or acquire.checkpointed = true too"
 
-_GFLOP: dict[Hashable, float] = {}  # 10^9 operations per image, by all that decides them; counting is slow
+_GFLOP: dict[object, float] = {}  # 10^9 operations per image, by all that decides them; counting is slow
 
 
 class Samples(NamedTuple):
@@ -145,14 +145,14 @@ class Sampler:
         return self._counted(_GFLOP, (*self._arithmetic, "finish"), finish)
 
     @cached_property
-    def _arithmetic(self) -> tuple[Hashable, ...]:
+    def _arithmetic(self) -> tuple[object, ...]:
         """Return all that decides the operations of plain sampling, as a key; operators on CPU and GPU may differ."""
         return self.generator, self.generator.identity(), self.settings, torch.device(self.device).type
 
     def _latents(self, seeds: list[int]) -> Tensor:
         return noise(seeds, self.generator.latent_shape).to(self.device)
 
-    def _counted(self, counts: MutableMapping[Any, float], key: Hashable, work: Callable[[], object]) -> float:
+    def _counted(self, counts: MutableMapping[Any, float], key: object, work: Callable[[], object]) -> float:
         """Return the 10^9 operations of `work`, per image; they are counted only if `counts` has no such key."""
         if key not in counts:
             with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -1,4 +1,4 @@
-"""Sampling: an image depends on nothing but its seed and its guide; entropy rises with omega; costs are counted."""
+"""Sampling: an image depends on its seed and its guide only; entropy rises with omega; costs are counted."""
 
 from itertools import pairwise
 
@@ -6,9 +6,11 @@ import pytest
 import torch
 from support.errors import complains
 from support.runs import pool_of, run_of, tiny
+from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.config import new_learner, world_of
 from empirical.data.images import quantise
+from empirical.diffusion import sampler as sampler_module
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.guidance import EntropyGuide, RandomGuide, Unguided, make_guide
 from empirical.diffusion.plain_samples import PlainSamples
@@ -20,11 +22,11 @@ from empirical.worlds import LinearWorld
 
 
 def with_learner(run):
-    """The sampler of a run and the logits of a learner that knows nothing yet."""
+    """Make the sampler of a run, with the logits of an untrained learner and the key of its network."""
     sampler, learner = Sampler(world_of(run), run.sampling), new_learner(run, "cpu")
     if run.world.name == "linear":
         learner.w = noise([3], world_of(run).shape)[0].double() / 4
-    sampler.logits = learner.logits
+    sampler.logits, sampler.network = learner.logits, run.network
     return sampler
 
 
@@ -49,10 +51,12 @@ def sampler(request, linear, digits, vit):
 
 
 def guide_of(sampler, kind, omega=0.05):
-    """A guide of each kind, with an untrained learner of the world."""
+    """Make a guide of each kind, with an untrained learner of the world; kinds share counts of operations."""
     if kind == "plain":
         return Unguided()
-    return RandomGuide(omega) if kind == "random" else EntropyGuide(sampler.logits, omega, kind)
+    if kind == "random":
+        return RandomGuide(omega)
+    return EntropyGuide(sampler.logits, omega, kind, arithmetic=(kind, sampler.network))
 
 
 both_worlds = pytest.mark.parametrize("sampler", ["linear", "digits"], indirect=True)
@@ -84,8 +88,8 @@ def test_omega_zero_is_plain_sampling_bit_for_bit(sampler):
 
 
 @pytest.mark.parametrize("sampler", ["linear", "digits", "vit"], indirect=True)
-def test_a_stream_gives_the_sampler_s_images_first_and_from_disk(sampler, tmp_path):
-    """Bit for bit, and so that a learner gives them the same logits, bit for bit."""
+def test_plain_samples_are_the_sampler_s_images_first_and_from_disk(sampler, tmp_path):
+    """Images and a learner's logits of them are equal bit for bit."""
     expected, spent = sampler.draw(2, 3, 18)
     with torch.no_grad():
         logits = sampler.logits(expected.images)
@@ -101,20 +105,20 @@ def test_a_stream_gives_the_sampler_s_images_first_and_from_disk(sampler, tmp_pa
     assert len(list(tmp_path.rglob("block_*"))) == 3  # of eight images each: 0-7, 8-15, 16-23
 
 
-def test_a_stream_hands_guided_draws_on_and_stores_none(linear, tmp_path):
+def test_plain_samples_pass_guided_draws_on_and_store_none(linear, tmp_path):
     expected = linear.draw(2, 3, 9, guide_of(linear, "x0"))[0]
     assert torch.equal(PlainSamples(linear, tmp_path).draw(2, 3, 9, guide_of(linear, "x0"))[0].images, expected.images)
     assert not list(tmp_path.rglob("block_*"))
 
 
-def test_streams_of_other_settings_or_seeds_do_not_share_files(tmp_path):
+def test_plain_samples_of_other_settings_or_seeds_do_not_share_files(tmp_path):
     runs = [tiny("linear"), tiny("linear", **{"sampling.steps": 9}), tiny("linear", **{"world.dimension": 17})]
-    streams = [PlainSamples(Sampler(world_of(run), run.sampling), tmp_path) for run in runs]
-    assert len({stream.directory for stream in streams}) == 3
-    assert not torch.equal(streams[0].draw(0, 0, 4)[0].images, streams[0].draw(1, 0, 4)[0].images)
+    sources = [PlainSamples(Sampler(world_of(run), run.sampling), tmp_path) for run in runs]
+    assert len({source.directory for source in sources}) == 3
+    assert not torch.equal(sources[0].draw(0, 0, 4)[0].images, sources[0].draw(1, 0, 4)[0].images)
 
 
-def test_a_damaged_stream_block_is_refused(linear, tmp_path):
+def test_a_damaged_block_of_plain_samples_is_refused(linear, tmp_path):
     PlainSamples(linear, tmp_path).draw(0, 0, 8)
     (block,) = tmp_path.rglob("block_*")
     block.write_bytes(block.read_bytes()[:-1])
@@ -164,7 +168,7 @@ def test_a_guided_sample_ignores_its_neighbours_through_the_whole_process(sample
         mixed = [seed if i == 2 else seed + others for i, seed in enumerate(seeds)]
         predict = guide_of(sampler, kind)(sampler.denoiser, sampler.scheduler, mixed)
         with torch.no_grad():
-            return ddim(predict, sampler.scheduler, noise(mixed, sampler.world.shape), labels)[2]
+            return ddim(predict, sampler.scheduler, noise(mixed, sampler.generator.shape), labels)[2]
 
     assert torch.equal(image_two(0), image_two(1000))
 
@@ -187,6 +191,40 @@ def test_steps_without_a_gradient_are_plain_and_counted(digits):
     assert digits.draw(0, 0, 3, flat)[1].skipped_steps == 3 * 4
 
 
+def test_operations_are_counted_once_for_equal_generators_settings_modes_and_networks(monkeypatch):
+    """Two runs share a count only if all that decides it is equal; a shared count is what a new count gives."""
+    counts = []
+
+    class Counter(FlopCounterMode):
+        def __enter__(self):
+            counts.append(self)
+            return super().__enter__()
+
+    monkeypatch.setattr(sampler_module, "FlopCounterMode", Counter)
+    monkeypatch.setattr(sampler_module, "_GFLOP", {})
+
+    def gflop(known=True, acquire=None, **changes):
+        """Return the operations of a guided image of a run, and how many pieces were counted for them."""
+        run, before = tiny("digits", **changes), len(counts)
+        network = run.network if known else None
+        guide = make_guide(new_learner(run, "cpu").logits, acquire or Acquire(omega=0.05), network=network)
+        return Sampler(world_of(run), run.sampling).gflop_per_image(guide), len(counts) - before
+
+    first = gflop()
+    assert first[1] == 2  # a guided step, and the last latents to images
+    assert gflop(seed=1) == (first[0], 0)
+    for learner in ("cnn", "vit"):
+        value, pieces = gflop(known=False, **{"learner.kind": learner})
+        assert pieces == 1  # a guide of an unknown network shares no count
+        assert gflop(**{"learner.kind": learner}) == (value, {"cnn": 0, "vit": 1}[learner])
+    assert gflop(acquire=Acquire(omega=0.05, through="denoiser"))[1] == 1
+    assert gflop(acquire=Acquire(omega=0.05, checkpointed=True))[1] == 1
+    assert gflop(**{"training.bf16": True})[1] == 1
+    for name, value in (("sampling.batch", 4), ("sampling.guidance_scale", 0.0), ("sampling.steps", 5)):
+        assert gflop(**{name: value})[1] == 2
+    assert gflop() == (first[0], 0)
+
+
 def test_costs_add_up():
     total = Cost(images=1, learner_steps=5)
     total.add(Cost(images=2, sampling_cpu_s=0.5))
@@ -195,7 +233,7 @@ def test_costs_add_up():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A world's learner fitted on its own plain images, with its sampler: real settings, a short training."""
+    """Fit the learner of each world on its own plain images, with real settings and a short training."""
 
     def fit(world):
         run = run_of(world, **{"training.iterations": 150} if world == "digits" else {})

@@ -205,5 +205,5 @@ def test_loading_is_silent_and_leaves_the_libraries_as_they_were(folder, tiny, c
 
 
 def test_importing_the_module_is_light():
-    code = "import sys, empirical.stable_diffusion; print({'diffusers', 'transformers'} & set(sys.modules))"
+    code = "import sys, empirical.generators.stable_diffusion; print({'diffusers', 'transformers'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
