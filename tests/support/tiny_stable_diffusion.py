@@ -1,6 +1,13 @@
-"""A Stable Diffusion of random weights in diffusers' own folder format, small enough for tests on one core."""
+"""A Stable Diffusion of random weights in diffusers' own folder format, small enough for tests on one core.
 
+Each kind of model is built once a session and copied into the folders that tests ask for, which they may change.
+"""
+
+import atexit
 import json
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -17,10 +24,42 @@ def save(folder: Path, kind: str = "1.5", prediction: str = "epsilon", seed: int
     kind: "1.4", "1.5", "2.1" or "xl". prediction: "epsilon" or "v_prediction".
     Latents are 4 x 8 x 8, images 3 x 32 x 32.
     """
+    shutil.copytree(_built(kind, seed), folder, dirs_exist_ok=True)
+    change(folder / "scheduler" / "scheduler_config.json", prediction_type=prediction)
+    return folder
+
+
+def save_tiny(folder: Path, factor: int = FACTOR, channels: int = 4, seed: int = 0) -> Path:
+    """Write an AutoencoderTiny whose latents fit the model of `save`, and return its folder."""
+    return Path(shutil.copytree(_built_tiny(factor, channels, seed), folder))
+
+
+def change(path: Path, **values: object) -> None:
+    """Change entries of a JSON file."""
+    write(path, {**json.loads(path.read_text()), **values})
+
+
+def write(path: Path, values: object) -> None:
+    """Write JSON, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values))
+
+
+@cache
+def _session() -> Path:
+    """Make a folder that is deleted when the session ends."""
+    folder = tempfile.mkdtemp(prefix="tiny_stable_diffusion_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@cache
+def _built(kind: str, seed: int) -> Path:
+    """Build a model with random weights from the seed; return its folder, which must not be changed."""
     import transformers
     from diffusers import AutoencoderKL
 
-    widths = WIDTHS[kind]
+    folder, widths = _session() / f"{kind}-{seed}", WIDTHS[kind]
     library = {"vae": ["diffusers", "AutoencoderKL"], "unet": ["diffusers", "UNet2DConditionModel"]}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -40,7 +79,7 @@ def save(folder: Path, kind: str = "1.5", prediction: str = "epsilon", seed: int
             suffix = f"_{i + 1}" if i else ""
             model = f"CLIPTextModel{'WithProjection' if i else ''}"
             _text_encoder(getattr(transformers, model), width).save_pretrained(folder / f"text_encoder{suffix}")
-            save_tokenizer(folder / f"tokenizer{suffix}", padding="!" if i or kind == "2.1" else END)
+            _save_tokenizer(folder / f"tokenizer{suffix}", padding="!" if i or kind == "2.1" else END)
             library |= {
                 f"text_encoder{suffix}": ["transformers", model],
                 f"tokenizer{suffix}": ["transformers", "CLIPTokenizer"],
@@ -63,7 +102,7 @@ def save(folder: Path, kind: str = "1.5", prediction: str = "epsilon", seed: int
             "beta_start": 0.00085,
             "clip_sample": False,
             "num_train_timesteps": 1000,
-            "prediction_type": prediction,
+            "prediction_type": "epsilon",
             "set_alpha_to_one": False,
             "steps_offset": 1,
             "timestep_spacing": "leading",
@@ -73,11 +112,12 @@ def save(folder: Path, kind: str = "1.5", prediction: str = "epsilon", seed: int
     return folder
 
 
-def save_tiny(folder: Path, factor: int = FACTOR, channels: int = 4, seed: int = 0) -> Path:
-    """Write an AutoencoderTiny whose latents fit the model of `save`, and return its folder."""
+@cache
+def _built_tiny(factor: int, channels: int, seed: int) -> Path:
+    """Build an AutoencoderTiny with random weights from the seed; return its folder, which must not be changed."""
     from diffusers import AutoencoderTiny
 
-    stages = factor.bit_length()
+    folder, stages = _session() / f"tiny-{factor}-{channels}-{seed}", factor.bit_length()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         AutoencoderTiny(
@@ -90,8 +130,8 @@ def save_tiny(folder: Path, factor: int = FACTOR, channels: int = 4, seed: int =
     return folder
 
 
-def save_tokenizer(folder: Path, padding: str = END) -> None:
-    """A byte-level CLIP tokenizer of 516 tokens, in the files that Stable Diffusion's folders have."""
+def _save_tokenizer(folder: Path, padding: str) -> None:
+    """Write a byte-level CLIP tokenizer of 516 tokens, in the files that Stable Diffusion's folders have."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letters = [chr(b) for b in printable] + [chr(256 + i) for i in range(256 - len(printable))]
     merges = ["t h", "a t</w>"]
@@ -102,17 +142,6 @@ def save_tokenizer(folder: Path, padding: str = END) -> None:
     write(folder / "special_tokens_map.json", special)
     settings = {"model_max_length": 16, "tokenizer_class": "CLIPTokenizer", "do_lower_case": True, **special}
     write(folder / "tokenizer_config.json", settings)
-
-
-def write(path: Path, values: object) -> None:
-    """Write JSON, its folder too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values))
-
-
-def change(path: Path, **values: object) -> None:
-    """Change entries of a JSON file."""
-    write(path, {**json.loads(path.read_text()), **values})
 
 
 def _unet(kind: str, width: int) -> torch.nn.Module:
