@@ -8,12 +8,12 @@ from empirical.settings.sections import Training
 
 
 def cooldown_start(training: Training) -> int:
-    """First iteration of the cool-down; from here on no data are added."""
+    """Return the first iteration of the cool-down; from then on no data are added."""
     return training.iterations - round(training.cooldown * training.iterations)
 
 
 def rate(step: int, training: Training) -> float:
-    """Learning rate of iteration `step` in [0, iterations), in units of `training.lr`.
+    """Return the learning rate of iteration `step` in [0, iterations), in units of `training.lr`.
 
     Linear warm-up, then constant with a cosine cool-down (Warmup-Stable-Decay; paper, App. C.5), or a cosine from the
     warm-up to the end. The last step has a small rate, never zero.

@@ -1,4 +1,4 @@
-"""Labelled images in folders: which are found, how they are decoded, and what is refused before hours are spent."""
+"""Labelled images in folders: which files are listed, how they are decoded, which damages are refused at the start."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ CLASSES = {"b": 0, "a": 1}  # labels need not be in the order of names
 
 
 def picture(path, size, mode="RGB", seed=0):
-    """A smooth random image."""
+    """Write a smooth random image; return its path."""
     rows = np.random.default_rng(seed).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rows).resize(size, Image.Resampling.BICUBIC).convert(mode).save(path, quality=95)
@@ -45,7 +45,7 @@ def test_images_come_in_order_of_label_and_name_and_only_those_of_the_classes(fo
 
 @pytest.mark.parametrize("size", [(40, 24), (24, 40), (24, 24), (9, 6)])
 def test_images_are_the_centred_square_resized_with_antialiasing(tmp_path, size):
-    """As torchvision has it, but for the fraction of a pixel to which it rounds the longer side."""
+    """Compare with torchvision, which rounds the longer side to a fraction of a pixel."""
     split = FolderSplit([picture(tmp_path / "x.png", size)], torch.zeros(1, dtype=torch.long), 12)
     with Image.open(split.paths[0]) as image:
         oracle = v2.Compose([v2.ToImage(), v2.Resize(12, antialias=True), v2.CenterCrop(12)])(image)
@@ -54,7 +54,7 @@ def test_images_are_the_centred_square_resized_with_antialiasing(tmp_path, size)
     assert images.dtype == torch.float32
     assert torch.equal(quantise(images), images)
     assert (levels - oracle).abs().mean() < 2.5
-    assert levels.std() > 20  # an image that says something
+    assert levels.std() > 20  # the image is not uniform
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("L", "jpg"), ("CMYK", "jpg"), ("P", "png"), ("RGBA", "png")])
@@ -83,7 +83,7 @@ def test_missing_folders_classes_and_images_are_named(folder):
 
 
 def damaged(folder):
-    """Twelve files, each damaged in its way."""
+    """Write twelve files, each damaged in another way."""
     for number in range(8):
         path = folder / f"cut_{number}.jpg"
         path.write_bytes(path.read_bytes()[: -2 - 40 * number] if picture(path, (64, 64), seed=number) else b"")
@@ -103,13 +103,13 @@ def test_damaged_images_are_counted_and_the_first_ten_named_at_once(tmp_path):
     assert len(bad) == 12
     with complains("place") as caught:
         inspect("place", [*whole[:150], *bad, *whole[150:]])
-    said = str(caught.value)
-    assert "12 of 312 images" in said
-    assert [path in said for path in bad] == [True] * 10 + [False] * 2
-    assert "cut.png (truncated PNG)" in said
-    assert "cut_0.jpg (truncated JPEG)" in said
-    assert "absent.jpg ([Errno 2]" in said
-    assert not any(path in said for path in whole)
+    message = str(caught.value)
+    assert "12 of 312 images" in message
+    assert [path in message for path in bad] == [True] * 10 + [False] * 2
+    assert "cut.png (truncated PNG)" in message
+    assert "cut_0.jpg (truncated JPEG)" in message
+    assert "absent.jpg ([Errno 2]" in message
+    assert not any(path in message for path in whole)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\0" * 100])

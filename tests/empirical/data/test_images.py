@@ -1,4 +1,4 @@
-"""Samples as bytes: what is stored is what is trained on, and what is not a sample is refused."""
+"""Samples as bytes: stored samples come back bit for bit; other payloads are refused."""
 
 import io
 
@@ -28,7 +28,7 @@ def test_quantised_images_are_fixed_points_and_the_nearest_levels(count, shape, 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 4, 6), (5,)])
 def test_decoded_samples_lie_in_memory_as_drawn_ones_do(shape):
-    """Networks round differently on other strides: an image from disk must give a learner the very same logits."""
+    """Networks round differently on other strides; an image from disk must give a learner the same logits."""
     images = quantise(2 * torch.rand(7, *shape, generator=torch.Generator().manual_seed(0)) - 1)
     assert decode(encode(images), shape).stride() == images.stride()
 
@@ -81,7 +81,7 @@ def test_payloads_that_are_no_image_of_the_shape_are_refused(payload):
 
 
 def test_a_png_with_any_flipped_bit_is_refused_or_the_same_image():
-    """Never another image, never another kind of error."""
+    """No flipped bit gives another image or another kind of error."""
     image = quantise(torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1)
     whole, other_errors = encode(image)[0], {}
     for place in range(8 * len(whole)):
@@ -98,7 +98,7 @@ def test_a_png_with_any_flipped_bit_is_refused_or_the_same_image():
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 6])
 def test_vectors_of_another_length_are_refused(count):
-    """Also a single one, and one of twice the length, which would pass for two rows."""
+    """Single vectors and longer ones are refused, too; twice the length could pass for two rows."""
     for payloads in ([bytes(4 * count)], [bytes(4 * count)] * 3, [bytes(12), bytes(4 * count)], [bytes(13)]):
         with pytest.raises((OSError, ValueError)):
             decode(payloads, (3,))

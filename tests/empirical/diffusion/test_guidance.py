@@ -1,4 +1,4 @@
-"""Entropy, and steering by it: gradients against finite differences, norms per sample, fallbacks, the control."""
+"""Entropy and its guidance: gradients against finite differences, norms per sample, unusable gradients, the control."""
 
 import math
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ def noisy(seed=0, rows=4):
 
 
 def denoiser(x, t, labels):
-    """A smooth invented noise estimate that depends on all it is given, each row on its own."""
+    """Return a smooth invented noise estimate of each row, which depends on x, t and the row's label."""
     return torch.tanh(x.double() @ MIXING) * (1 + 0.1 * t) + 0.3 * labels.unsqueeze(1)
 
 
@@ -75,7 +75,7 @@ def test_classifier_free_guidance_is_its_formula():
 
 
 class Counting:
-    """The denoiser, with the rows of its passes and whether their gradient is kept."""
+    """The denoiser, which records the rows of its passes and whether their gradient is kept."""
 
     def __init__(self):
         self.passes = []
@@ -90,7 +90,7 @@ class Counting:
     [("x0", [(8, False)]), ("denoiser", [(8, True)]), ("conditional", [(4, True), (4, False)])],
 )
 def test_guidance_makes_no_third_pass(through, passes):
-    """Classifier-free guidance makes two; where the gradient is of the conditional one, that is the one it uses."""
+    """Classifier-free guidance makes two passes; the conditional path takes its gradient through one of these."""
     counting = Counting()
     x, free = noisy(), ClassifierFree(counting, 2.0, 3)
     _, eps = EntropyGuide(logits, 0.05, through)(free, SCHEDULER, (1, 2, 3, 4))(x, 4, LABELS)
@@ -99,7 +99,7 @@ def test_guidance_makes_no_third_pass(through, passes):
 
 
 def test_the_conditional_path_judges_the_conditional_image():
-    """Its direction is that of guidance without classifier-free guidance, whatever the scale."""
+    """Its direction equals that without classifier-free guidance, whatever the scale."""
     x = noisy()
     free, alone = ClassifierFree(denoiser, 2.0, 3), ClassifierFree(denoiser, 0, 3)
     moved, _ = EntropyGuide(logits, 0.05, "conditional")(free, SCHEDULER, (1, 2, 3, 4))(x, 4, LABELS)
@@ -126,7 +126,7 @@ def test_a_guide_acts_when_it_is_asked_to(when, steps):
 
 
 def test_a_preview_stands_between_the_predicted_sample_and_the_learner():
-    """And the gradient goes through it, kept or made again."""
+    """The gradient goes through the preview, whether its activations are kept or recomputed."""
     x, shown = noisy(), []
 
     def preview(x0):
@@ -138,7 +138,7 @@ def test_a_preview_stands_between_the_predicted_sample_and_the_learner():
     moved = [step(guide, x)[0] for guide in guides]
     assert torch.equal(moved[0], moved[1])
     assert torch.equal(moved[0], moved[2])
-    assert len(shown) == 4  # the last one twice
+    assert len(shown) == 4  # checkpointed previews run twice
 
 
 def test_the_predicted_image_inverts_the_forward_process():
@@ -148,7 +148,7 @@ def test_the_predicted_image_inverts_the_forward_process():
 
 
 def uncertainty(x, held_eps, t=4):
-    """H(f(x0_hat)) of every row, with the noise estimate of `held_eps`, or that of x itself."""
+    """Return H(f(x0_hat)) of every row, with the noise estimate `held_eps`, or that of x if None."""
     eps = denoiser(x, t, LABELS) if held_eps is None else held_eps
     return entropy(logits(predict_x0(x, eps, ALPHAS[t])))
 
@@ -165,7 +165,7 @@ def test_the_step_follows_the_finite_difference_gradient(through):
     expected = x + omega * x.norm(dim=1, keepdim=True) * gradient / gradient.norm(dim=1, keepdim=True)
     moved, eps = step(EntropyGuide(logits, omega, through), x)
     assert torch.allclose(moved, expected, rtol=0, atol=1e-8)
-    assert torch.equal(eps, denoiser(x, 4, LABELS))  # of the point before the step: one evaluation serves both
+    assert torch.equal(eps, denoiser(x, 4, LABELS))  # at the point before the step: one evaluation serves both
     assert not moved.requires_grad
     assert not eps.requires_grad
 
@@ -196,7 +196,7 @@ def test_steps_have_length_omega_times_the_norm_of_each_sample(guide):
 
 @pytest.mark.parametrize("guide", guides(), ids=lambda g: g.mode)
 def test_a_sample_does_not_see_its_neighbours(guide):
-    """Row 1 among neighbours a thousand times larger, and alone."""
+    """Compare row 1 alone with row 1 among rows a thousand times larger."""
     x = noisy()
     louder = torch.where(torch.arange(4).unsqueeze(1) == 1, x, 1000 * x)
     alone = step(guide, x[1:2], labels=LABELS[1:2], seeds=(2,))[0]
@@ -238,7 +238,7 @@ def test_rows_that_fill_up_a_batch_are_not_counted():
 
 
 def test_random_directions_follow_from_the_image_seeds():
-    """Several steps, so that a direction is not used twice; other seeds and other steps give other directions."""
+    """No direction is used twice over several steps; other seeds and other steps give other directions."""
     x = noisy()
 
     def path(seeds, steps=60):
@@ -253,7 +253,7 @@ def test_random_directions_follow_from_the_image_seeds():
     assert cosines.max() < 0.9999
     assert unit.mean(0).norm() < 4 / math.sqrt(len(unit))  # no direction is preferred
     start = torch.randn(5, generator=torch.Generator().manual_seed(2))
-    assert abs(torch.cosine_similarity(first[0, 1].float(), start, dim=0)) < 0.999  # nor is it the noise it starts from
+    assert abs(torch.cosine_similarity(first[0, 1].float(), start, dim=0)) < 0.999  # the start is another draw
 
 
 def test_the_guide_is_the_one_asked_for():

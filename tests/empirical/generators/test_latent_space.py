@@ -1,4 +1,4 @@
-"""Latents to images and back, by the VAE, an AutoencoderTiny, and the fitted linear map."""
+"""Maps between latents and images: the VAE, an AutoencoderTiny, and the fitted linear map."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def test_decoding_and_encoding_are_those_of_the_vae_on_its_own_scale(space):
 
 
 def test_the_tiny_decoder_sees_the_scaled_latents_and_answers_around_zero(space):
-    """As TAESD was trained: its decoder maps to [0, 1], which diffusers shifts to [-1, 1]."""
+    """TAESD was trained so: its decoder maps to [0, 1], which diffusers shifts to [-1, 1]."""
     latents = normal(2)
     seen = space.preview("tiny", examples=None)(latents)
     assert seen.shape == (2, 3, 8, 8)
@@ -57,13 +57,13 @@ def test_a_decoder_that_is_affine_in_nine_positions_is_found_exactly(factor):
         torch.manual_seed(2)
         conv = torch.nn.Conv2d(CHANNELS, 2 * factor**2, 3, padding=1, padding_mode="replicate")
     truth = torch.nn.Sequential(conv, torch.nn.PixelShuffle(factor)).requires_grad_(False)
-    found = fit_linear(truth, normal(20), factor)  # more than are decoded at once
-    assert torch.allclose(found[0].weight, conv.weight, atol=1e-5)
-    assert torch.allclose(found(normal(3, seed=5)), truth(normal(3, seed=5)), atol=1e-5)
+    fitted = fit_linear(truth, normal(20), factor)  # 20 latents take several passes of the decoder
+    assert torch.allclose(fitted[0].weight, conv.weight, atol=1e-5)
+    assert torch.allclose(fitted(normal(3, seed=5)), truth(normal(3, seed=5)), atol=1e-5)
 
 
 def test_the_linear_map_is_the_best_one_for_the_decoder(space):
-    """Its residuals are orthogonal to every latent position around them and to a constant: they have mean zero."""
+    """Its residuals have mean zero and are orthogonal to every latent position around them."""
     latents = normal(30)
     asked = []
 
@@ -74,7 +74,7 @@ def test_the_linear_map_is_the_best_one_for_the_decoder(space):
     shown = space.preview("linear", examples)
     residual = shown(latents) - space.decode(latents)
     spread = space.decode(latents).std()
-    assert residual.std() < 0.95 * spread  # of random weights: a part of them is linear
+    assert residual.std() < 0.95 * spread  # a decoder of random weights is partly linear
     per_pixel = torch.nn.functional.pixel_unshuffle(residual, 2)
     assert per_pixel.mean(dim=(0, 2, 3)).abs().max() < 1e-5 * spread
     correlation = torch.einsum("bphw,bchw->pc", per_pixel, latents) / len(latents)

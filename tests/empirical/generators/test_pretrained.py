@@ -1,4 +1,4 @@
-"""Models on disk or in the hub's cache: what is said of those that cannot be used."""
+"""Pretrained models on disk or in the hub's cache: models that cannot be used are refused by name."""
 
 import shutil
 
@@ -27,14 +27,14 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def copy(folder, tmp_path):
-    """The model, to be damaged."""
+    """Copy the model to a folder that a test may damage."""
     return shutil.copytree(folder, tmp_path / "model")
 
 
 def refused(folder, *words, tiny=""):
-    """The complaint about a model when it is loaded; it says these words and how to supply another."""
+    """Return the error when a model is loaded; it has these words and tells how to supply another model."""
     with pytest.raises(InputError) as error:
-        load(str(folder), str(tiny), "cpu").denoiser(["a cat"])  # weights that do not fit show when they are read
+        load(str(folder), str(tiny), "cpu").denoiser(["a cat"])  # weights are checked when they are read
     for word in (*words, "hf download", "local folder"):
         assert word in str(error.value)
     return str(error.value)
@@ -71,7 +71,7 @@ def as_pickle(folder):
 
 
 def sharded(folder, keep=2):
-    """The UNet in two shards, of which `keep` are there."""
+    """Split the UNet's weights into two shards, and write the first `keep` of them."""
     tensors = load_file(folder / WEIGHTS)
     (folder / WEIGHTS).unlink()
     names = sorted(tensors)
@@ -133,7 +133,7 @@ def test_a_model_in_shards_is_the_same_model(folder, copy):
 
 
 def test_weights_under_the_names_of_older_releases_are_the_same_model(folder, copy):
-    """As SD 1.4 and 1.5 have them: the VAE's attention, a prefix and the positions' numbers in the text encoder."""
+    """SD 1.4 and 1.5 have other names in the VAE's attention, and a prefix and positions in the text encoder."""
 
     def renamed(file, rename, **more):
         save_file({rename(k): v for k, v in load_file(copy / file).items()} | more, copy / file, {"format": "pt"})
@@ -173,7 +173,7 @@ def test_a_hub_id_is_looked_up_in_the_cache_only(folder, tmp_path, monkeypatch):
     small.write(snapshot.parents[1] / "refs" / "main", "")
     (snapshot.parents[1] / "refs" / "main").write_text("0123")
     assert load("someone/model", "", "cpu").identity() == load(str(folder), "", "cpu").identity()
-    remove(WEIGHTS)(snapshot)  # as when a download stopped
+    remove(WEIGHTS)(snapshot)  # an interrupted download looks like this
     stable_diffusion._load.cache_clear()
     assert "hf download someone/model" in refused("someone/model", "unet", "no diffusion_pytorch_model.safetensors")
 

@@ -1,4 +1,4 @@
-"""Operations counted on architectures without weights: against the modules' own counts, and the published ones."""
+"""Operations counted on architectures without weights agree with the modules' own counts and with published ones."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ UNET, UNET_GRADIENT, VAE, VAE_GRADIENT, TINY_GRADIENT, VIT_GRADIENT = 0.803, 1.7
 
 @pytest.fixture(scope="module")
 def small():
-    """The small architecture on "meta", a linear learner, and the modes counted there."""
+    """Return the small architecture on "meta", a linear learner, and the counted modes of guidance."""
     world = Small(size=32)
     with torch.device("meta"):
         learner = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 100)).requires_grad_(False)
@@ -44,7 +44,7 @@ def tflop(function, shape, gradient):
 
 
 def test_a_step_is_made_of_its_passes(small):
-    """Every mode of guidance: passes of the UNet, of the decoder and of the learner, with gradients where they are."""
+    """Sum the passes of UNet, decoder and learner, with or without gradients, for every mode of guidance."""
     world, learner, modes = small
     latents = (1, *world.latent_shape)
     denoiser, labels = world.denoiser("meta"), torch.zeros(1, dtype=torch.long, device="meta")
@@ -70,7 +70,7 @@ def test_an_image_is_fifty_steps_and_a_decoding(small):
 
 
 def test_random_weights_sample_through_the_real_code():
-    """Finite images of the stored size, guided through every decoder; the linear map is fitted here."""
+    """Images are finite and of the stored size, guided through every decoder."""
     world = Small(size=24)
     learner = nn.Sequential(nn.Flatten(), nn.Linear(3 * 24 * 24, 100)).requires_grad_(False)
     sampler = Sampler(world, Sampling(steps=2, guidance_scale=2.0, batch=2))
@@ -94,10 +94,10 @@ def test_the_page_shows_every_mode_and_the_checked_numbers():
     table = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")][1:]
     lines = [line.strip("|").split("|") for line in table]
     assert len(lines) == len(flops.PATHS) * len(flops.DECODERS) + 2
-    found = {(line[0].strip(), line[1].strip()): float(line[3]) for line in lines}
+    printed = {(line[0].strip(), line[1].strip()): float(line[3]) for line in lines}
     rows = flops.rows([flops.Mode(*pair, ratio, ratio, ratio) for pair, ratio in CHECKED.items()])
     for (through, decoder, *_), ratio in zip(rows, CHECKED.values(), strict=True):
-        assert found[through, decoder] == pytest.approx(ratio, abs=0.006)
+        assert printed[through, decoder] == pytest.approx(ratio, abs=0.006)
 
 
 @pytest.mark.slow

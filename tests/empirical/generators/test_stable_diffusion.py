@@ -45,7 +45,7 @@ def sample(parts, x, labels, steps=10, scale=SCALE):
 
 
 def pipeline_sample(folder, x, steps=10):
-    """The same latents from diffusers' pipeline with DDIM; its guidance_scale is 1 + lambda."""
+    """Sample the same latents by diffusers' pipeline with DDIM; its guidance_scale is 1 + lambda."""
     import diffusers
 
     name = stable_diffusion.Model("", str(folder), folder).json("model_index.json")["_class_name"]
@@ -68,7 +68,7 @@ def test_samples_equal_those_of_diffusers_own_pipeline(tmp_path, kind, predictio
 
 
 def test_unconditional_sd_xl_follows_the_models_index(tmp_path):
-    """Zeros, or the encoded empty prompt where the index says so."""
+    """Without force_zeros_for_empty_prompt the unconditional row is the encoded empty prompt."""
     folder = small.save(tmp_path, "xl")
     small.change(folder / "model_index.json", force_zeros_for_empty_prompt=False)
     x = latents()
@@ -96,7 +96,7 @@ def test_prompts_are_encoded_once_and_looked_up_by_label(folder, monkeypatch):
         once = denoiser(x, 500, torch.tensor([1, 2, 1]))
         assert torch.equal(parts.denoiser(names)(x, 500, torch.tensor([1, 2, 1])), once)
         others = denoiser(torch.cat([x[:1], -x[1:]]), 500, torch.tensor([1, 1, 0]))
-        assert torch.equal(others[0], once[0])  # a row knows nothing of its neighbours
+        assert torch.equal(others[0], once[0])  # rows do not depend on each other
         # label 2 is the empty prompt, the same as if it were a class
         alone = parts.denoiser(["", "a hat"])(x, 500, torch.tensor([1, 0, 1]))
     assert passes == [("a cat", "a hat", ""), ("", "a hat", "")]
@@ -115,7 +115,7 @@ def test_many_prompts_take_several_passes_of_the_encoder(folder, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["1.5", "xl"])
 def test_networks_in_bfloat16_stay_close_and_all_else_stays_float32(tmp_path, monkeypatch, kind):
-    """As on a GPU: the rounding of bfloat16 is 2^-8; the estimate's error is a few of them."""
+    """GPUs compute so: bfloat16 rounds by 2^-8, and the error of an estimate is a few times that."""
     folder = str(small.save(tmp_path, kind))
     x, labels = latents().requires_grad_(), torch.tensor([0, 1])
     exact = load(folder, "", "cpu").denoiser(PROMPTS)(x, 400, labels)
@@ -123,13 +123,13 @@ def test_networks_in_bfloat16_stay_close_and_all_else_stays_float32(tmp_path, mo
     monkeypatch.setattr(Parts, "dtype", property(lambda _: torch.bfloat16))
     stable_diffusion._load.cache_clear()
     parts = load(folder, "", "cpu")
-    said = parts.denoiser(PROMPTS)(x, 400, labels)
-    (gradient,) = torch.autograd.grad(said.square().sum(), x)
-    assert said.dtype == gradient.dtype == torch.float32
+    estimate = parts.denoiser(PROMPTS)(x, 400, labels)
+    (gradient,) = torch.autograd.grad(estimate.square().sum(), x)
+    assert estimate.dtype == gradient.dtype == torch.float32
     assert {p.dtype for p in parts.unet.parameters()} == {torch.bfloat16}
     assert parts.space.vae.dtype == (torch.float32 if kind == "xl" else torch.bfloat16)
     assert parts.space.decode(x).dtype == torch.float32
-    assert 0 < (said - exact).norm() / exact.norm() < 0.03
+    assert 0 < (estimate - exact).norm() / exact.norm() < 0.03
     assert 0 < (gradient - slope).norm() / slope.norm() < 0.06
     stable_diffusion._load.cache_clear()
 
@@ -152,7 +152,7 @@ def test_the_first_of_a_few_or_many_steps_is_near_the_top(folder):
 
 
 def test_decoding_and_guidance_by_every_decoder_and_path(folder, tiny):
-    """One guided step raises the entropy of what the learner is shown, whichever way it is shown."""
+    """One guided step raises the entropy of the preview, whatever the decoder and the path of the gradient."""
     parts = load(str(folder), str(tiny), "cpu")
     denoiser, scheduler = parts.denoiser(PROMPTS), parts.scheduler()
     scheduler.set_timesteps(10)

@@ -1,4 +1,4 @@
-"""The diffusion model: its network, its noise estimate, its file, the settings it takes."""
+"""The diffusion model: its network, its noise estimate, its file and its settings."""
 
 import pytest
 import torch
@@ -18,13 +18,13 @@ def test_weights_come_back_equal_with_what_made_them(tmp_path):
     model = generator.unet(**TINY.network(SHAPE, 10))
     path = tmp_path / "weights.safetensors"
     unet_training.save(path, model, TINY, SHAPE, 10, {"corpus": [0, 1000]})
-    found, values = generator.load(path)
+    loaded, values = generator.load(path)
     x, t, labels = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), 500, torch.tensor([1, 2, 10])
     with torch.no_grad():
-        assert torch.equal(found(x, t, labels).sample, model.eval()(x, t, labels).sample)
+        assert torch.equal(loaded(x, t, labels).sample, model.eval()(x, t, labels).sample)
     assert values["training"]["iterations"] == 40
     assert values["corpus"] == [0, 1000]
-    assert not any(p.requires_grad for p in found.parameters())
+    assert not any(p.requires_grad for p in loaded.parameters())
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,16 @@ def test_the_shape_of_the_network_is_a_setting_and_comes_back_from_its_file(chan
     assert list(model.config.block_out_channels) == channels
     assert any("attention" in name for name, _ in model.named_parameters()) == ("attention" in change)
     unet_training.save(tmp_path / "w.safetensors", model, settings, SHAPE, 10, {})
-    found, _ = generator.load(tmp_path / "w.safetensors")
+    loaded, _ = generator.load(tmp_path / "w.safetensors")
     x, labels = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([3, 10])
     with torch.no_grad():
-        first, second = (generator.estimate(m.eval(), x, 300, labels) for m in (model, found))
+        first, second = (generator.estimate(m.eval(), x, 300, labels) for m in (model, loaded))
     assert first.shape == x.shape
     assert torch.equal(first, second)
 
 
 def test_patches_keep_every_pixel_in_its_place():
-    """With a network that returns its input, the estimate of an image is the image."""
+    """A network that returns its input must give an estimate equal to the image."""
 
     class Identity(torch.nn.Module):
         config = type("Config", (), {"in_channels": 12})
@@ -68,14 +68,14 @@ def test_patches_keep_every_pixel_in_its_place():
 
 @pytest.mark.parametrize("t", [0, 400, 999])
 def test_the_noise_is_found_from_a_right_velocity(t):
-    """And an error of the velocity reaches x_0 times sqrt(1 - a) only, where one of the noise grows by 1/sqrt(a)."""
+    """An error of the velocity reaches x_0 times sqrt(1 - a), while one of the noise would grow by 1/sqrt(a)."""
     source, a = torch.Generator().manual_seed(0), generator.alphas_cumprod()[t]
     clean, noise, error = torch.randn(3, 2, 1, 8, 8, generator=source)
     noisy = a.sqrt() * clean + (1 - a).sqrt() * noise
 
     def network(wrong):
-        said = a.sqrt() * noise - (1 - a).sqrt() * clean + wrong
-        model = lambda x, t, labels: type("Output", (), {"sample": said})  # noqa: E731, ARG005
+        velocity = a.sqrt() * noise - (1 - a).sqrt() * clean + wrong
+        model = lambda x, t, labels: type("Output", (), {"sample": velocity})  # noqa: E731, ARG005
         model.config = type("Config", (), {"in_channels": 1})
         return model
 
@@ -95,7 +95,7 @@ def test_the_noise_levels_end_in_noise_and_start_near_the_data():
 
 
 def test_the_estimate_of_the_shipped_generator_beats_none_at_every_level():
-    """The mean squared error of eps, against 1 of the guess 0, on its corpus; and labels help."""
+    """The mean squared error of eps is below .5 (the guess 0 has 1), and right labels lower it."""
     world, corpus = DigitsWorld(), DigitsWorld().corpus_split()
     eps, alphas = world.denoiser("cpu"), world.scheduler().alphas_cumprod
     clean, labels = corpus.images[:256], corpus.labels[:256]
@@ -114,7 +114,7 @@ def test_the_estimate_of_the_shipped_generator_beats_none_at_every_level():
         {"iterations": 0},
         {"lr": float("nan")},
         {"base_channels": -8},
-        {"base_channels": 12},  # groups of 8
+        {"base_channels": 12},  # no multiple of 8
         {"class_dropout": -0.1},
         {"ema_decay": 1.0},
         {"multipliers": []},

@@ -1,4 +1,4 @@
-"""The training of the diffusion model: what it is asked for, that it learns, goes on after a stop, and ends in time."""
+"""Training of the UNet: it learns, continues after a stop or a kill, and refuses losses that are not finite."""
 
 import signal
 
@@ -24,7 +24,7 @@ def corpus():
 
 @pytest.fixture(scope="module")
 def undisturbed(corpus):
-    """The losses and the model of `TINY`."""
+    """Train by `TINY` without a stop; return losses and model."""
     losses = []
     return losses, train(corpus, report=lambda _, loss: losses.append(loss))
 
@@ -34,7 +34,7 @@ def train(corpus, settings=TINY, report=lambda *_: None, **more):
 
 
 def equal(first, second):
-    """Whether two models have the same weights, bit for bit."""
+    """Return whether two models have the same weights, bit for bit."""
     first, second = first.state_dict(), second.state_dict()
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
@@ -48,7 +48,7 @@ def test_training_lowers_the_loss_and_repeats_bit_for_bit(corpus, undisturbed):
 
 
 def test_the_digits_training_is_the_one_that_made_the_shipped_weights(corpus):
-    """Losses of the code that made them, for the first iterations: no draw has moved since."""
+    """The first losses are those of the code that made the weights, so its random draws are unchanged."""
     losses = []
     train(corpus, GeneratorTraining(iterations=5), lambda _, loss: losses.append(loss))
     assert losses == pytest.approx([1.1416568, 0.5790242, 0.4810902, 0.4538659, 0.4103348], rel=1e-4)
@@ -67,7 +67,7 @@ def test_a_stream_is_asked_for_every_iteration_once_in_order(corpus):
 
 @pytest.mark.parametrize("prediction", ["noise", "velocity"])
 def test_both_predictions_learn_the_same_thing(corpus, prediction, tmp_path):
-    """The noise estimate of either, through the file and the world, beats the guess 0 by far."""
+    """The noise estimate of both, through file and world, has a much smaller error than the guess 0."""
     settings = GeneratorTraining(base_channels=8, iterations=120, batch=32, prediction=prediction, ema_decay=0.95)
     path = tmp_path / "w.safetensors"
     unet_training.save(path, train(corpus, settings), settings, SHAPE, 10, {"corpus": [0, 1000]})
@@ -114,12 +114,12 @@ def test_a_stopped_training_goes_on_to_the_same_weights(corpus, undisturbed, tmp
     losses, model = undisturbed
     assert equal(train(corpus, report=report, checkpoint=path, save_every_s=0), model)
     assert seen == list(zip(range(1, 41), losses, strict=True))  # nothing was done twice
-    assert equal(train(corpus, report=report, checkpoint=path), model)  # finished: nothing is done at all
+    assert equal(train(corpus, report=report, checkpoint=path), model)  # the training is finished: nothing is repeated
     assert len(seen) == 40
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path):
-    """SIGKILL anywhere, the writing of a checkpoint included."""
+    """Kill the training by SIGKILL at any time, also while it writes a checkpoint."""
     path, codes = tmp_path / "checkpoint.safetensors", []
     for tenths in range(1, 100):
         codes.append(in_child(lambda: train(corpus, checkpoint=path, save_every_s=0), kill_after=tenths / 10))
@@ -152,7 +152,7 @@ def test_a_diverging_training_stops_and_names_the_iteration(corpus, tmp_path):
 
     with pytest.raises(FloatingPointError, match="the loss of iteration 123 is not finite; lower the lr"):
         train(stream, GeneratorTraining(base_channels=8, iterations=1000, batch=1), checkpoint=path, save_every_s=0)
-    assert load_tensors(path, "")[1]["step"] == 120  # the state before the accident is what was kept
+    assert load_tensors(path, "")[1]["step"] == 120  # the last good state was kept
 
 
 def test_a_huge_learning_rate_stops(corpus):
@@ -161,7 +161,7 @@ def test_a_huge_learning_rate_stops(corpus):
 
 
 def test_weights_spoilt_by_the_last_step_are_refused(corpus):
-    """A finite loss with a step that overflows."""
+    """The loss is finite, but the step overflows."""
     settings = GeneratorTraining(base_channels=8, iterations=1, batch=8, lr=1e39, ema_decay=0.0)
     with pytest.raises(FloatingPointError, match=r"weight is not finite after iteration 0|bias is not finite after"):
         train(corpus, settings)

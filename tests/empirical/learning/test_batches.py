@@ -1,4 +1,4 @@
-"""Mini-batches made ahead by other processes: the same ones in the same order, and nothing hangs."""
+"""Mini-batches made ahead by other processes: the same batches in the same order, and no process hangs."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def pool(tmp_path, monkeypatch):
-    """Forty rows that are read from their file."""
+    """Make a pool of forty rows that are read from their file."""
     monkeypatch.setattr(pool_module, "MEMORY", 0)
     images = torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
     return pool_of(Samples(quantise(images), torch.arange(40) % 3, torch.arange(40), torch.arange(40)), tmp_path)
@@ -33,7 +33,7 @@ def pool(tmp_path, monkeypatch):
 
 @pytest.fixture
 def readers(request, monkeypatch):
-    """So many reading processes, whatever the device."""
+    """Set the number of reading processes, whatever the device."""
     monkeypatch.setattr(loading, "workers", lambda *_: request.param)
 
 
@@ -47,7 +47,7 @@ def load(data, prepare=lambda _, batch: batch, ranks=ALONE):
 
 @dataclass
 class Elsewhere:
-    """Data that do something to the process that reads iteration 4, if it is not this one."""
+    """Data that call `do` in the process that reads iteration 4, unless it is the main process."""
 
     do: object
     seen: list = field(default_factory=list)
@@ -64,14 +64,14 @@ class Elsewhere:
 @pytest.mark.usefixtures("readers")
 def test_batches_are_those_of_the_data_in_their_order(pool):
     before = torch.get_rng_state()
-    found = list(load(pool, prepare=lambda step, batch: batch._replace(images=batch.images + step)))
-    assert len(found) == 7
-    for step, batch in enumerate(found, 2):
+    loaded = list(load(pool, prepare=lambda step, batch: batch._replace(images=batch.images + step)))
+    assert len(loaded) == 7
+    for step, batch in enumerate(loaded, 2):
         images, labels = pool.batch(3, step, 8)
         assert torch.equal(batch.images, images + step)
         assert torch.equal(batch.labels, labels)
     halves = [list(load(pool, ranks=Ranks(rank, 2))) for rank in range(2)]
-    assert torch.equal(halves[1][3].labels, found[3].labels[1::2])
+    assert torch.equal(halves[1][3].labels, loaded[3].labels[1::2])
     assert torch.equal(torch.get_rng_state(), before)
     assert not multiprocessing.active_children()
 
@@ -93,9 +93,9 @@ def test_a_killed_reader_is_noticed_and_ctrl_c_is_left_to_the_parent():
     killed = Elsewhere(lambda: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(RuntimeError, match="worker"):
         list(load(killed))
-    for number in (signal.SIGINT, signal.SIGUSR2):  # to the whole group; the reader goes on
-        found = list(load(Elsewhere(lambda number=number: os.kill(os.getpid(), number))))
-        assert [batch.images[0] for batch in found] == list(range(2, 9))
+    for number in (signal.SIGINT, signal.SIGUSR2):  # sent to the whole process group; readers ignore them
+        loaded = list(load(Elsewhere(lambda number=number: os.kill(os.getpid(), number))))
+        assert [batch.images[0] for batch in loaded] == list(range(2, 9))
     stopped = load(Elsewhere(int))
     next(stopped)
     stopped.close()

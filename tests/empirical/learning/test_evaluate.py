@@ -1,4 +1,4 @@
-"""Scoring: the same numbers in any chunks, from memory or from files, alone or in company; counts by class."""
+"""Scores: equal for any chunks, images in memory or in files, one or two processes; counts by class."""
 
 import threading
 
@@ -12,11 +12,11 @@ from empirical.learning.evaluate import accuracy, agreement, chunks, correct, sc
 from empirical.system.errors import InputError
 from empirical.system.ranks import ALONE
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda")  # only named: nothing is put there
+CPU, GPU = torch.device("cpu"), torch.device("cuda")  # no tensor is moved to it
 
 
 class Lazy:
-    """A split that is read as it is needed, and remembers by whom."""
+    """A split that records the size of every read, and whether the main thread made it."""
 
     def __init__(self, split):
         self.split, self.labels, self.taken = split, split.labels, []
@@ -27,7 +27,7 @@ class Lazy:
 
 
 class Linear:
-    """Logits W x; the raw weights differ."""
+    """A learner with logits W x; its raw weights differ."""
 
     device = CPU
 
@@ -57,14 +57,14 @@ def sevens(monkeypatch):
 @pytest.mark.parametrize("device", [CPU, GPU])
 def test_chunks_have_all_rows_in_order_and_a_bounded_size(split, device):
     rows, lazy = torch.arange(0, 60, 2), Lazy(split)
-    found = list(chunks(lazy, rows, device))
-    assert [len(part) for part, _ in found] == [7, 7, 7, 7, 2]
-    assert torch.equal(torch.cat([part for part, _ in found]), rows)
-    for part, (images, labels) in found:
-        assert torch.equal(images, split.images[part])
-        assert torch.equal(labels, split.labels[part])
+    blocks = list(chunks(lazy, rows, device))
+    assert [len(numbers) for numbers, _ in blocks] == [7, 7, 7, 7, 2]
+    assert torch.equal(torch.cat([numbers for numbers, _ in blocks]), rows)
+    for numbers, (images, labels) in blocks:
+        assert torch.equal(images, split.images[numbers])
+        assert torch.equal(labels, split.labels[numbers])
     assert [size for size, _ in lazy.taken] == [1, 7, 7, 7, 7, 2]
-    assert all(here for _, here in lazy.taken[1:]) == (device == CPU)
+    assert all(by_main for _, by_main in lazy.taken[1:]) == (device == CPU)
     assert list(chunks(lazy, rows[:0], device)) == []
 
 
@@ -127,8 +127,8 @@ def test_a_set_with_classes_of_its_own_is_scored_among_those(split):
     own = Part(split, torch.isin(split.labels, among).nonzero().squeeze(1))
     narrow, wide = score(Linear(), {"r": own}, 5, among={"r": among}), score(Linear(), {"r": own}, 5)
     logits = Linear().logits(split.images[own.rows])
-    wanted = among[logits[:, among].argmax(-1)] == own.labels
-    assert torch.equal(narrow.correct, wanted)
+    right = among[logits[:, among].argmax(-1)] == own.labels
+    assert torch.equal(narrow.correct, right)
     assert narrow.accuracy > wide.accuracy
     assert narrow.sets["r"].totals == wide.sets["r"].totals
 
@@ -142,10 +142,10 @@ def test_two_processes_share_the_work_and_both_get_the_result(split, tmp_path):
         return score(Linear(), sets, 5, ranks, {"r": among}), lazy
 
     def work(ranks, device):  # noqa: ARG001
-        found, lazy = result(ranks)
+        shared, lazy = result(ranks)
         assert sum(size for size, _ in lazy.taken) == 1 + 30
-        assert torch.equal(found.correct, alone.correct)
-        assert (found.accuracy, found.sets) == (alone.accuracy, alone.sets)
+        assert torch.equal(shared.correct, alone.correct)
+        assert (shared.accuracy, shared.sets) == (alone.accuracy, alone.sets)
         assert agreement(Linear(), split, ranks) == agreement(Linear(), split)
         one = torch.tensor([5])  # one of the processes has nothing to do
         assert accuracy(Linear(), Part(split, one), ranks) == accuracy(Linear(), split.take(one))

@@ -1,4 +1,4 @@
-"""The trained networks: state, mixing, average, classes learned, recipes."""
+"""Learners of images: their state, mixing, average of weights, and that they learn the classes."""
 
 import copy
 
@@ -20,7 +20,7 @@ MIXES = {"plain": {}, "mixup": {"mixup": 0.8}, "cutmix": {"cutmix": 1.0}, "both"
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
-    """Sixty invented images: dark ones of class 0, bright ones of class 1, and in between."""
+    """Make a pool of sixty images: dark ones of class 0, grey ones of class 1, bright ones of class 2, with noise."""
     labels = torch.arange(60) % 3
     images = 0.3 * torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)) + (labels - 1).view(-1, 1, 1, 1)
     samples = Samples(quantise(images), labels, torch.arange(60), torch.arange(60))
@@ -44,7 +44,7 @@ both_networks = pytest.mark.parametrize("kind", ["cnn", "vit"])
 @both_networks
 @pytest.mark.parametrize("mix", list(MIXES))
 def test_a_learner_continues_bit_for_bit_from_its_state(pool, kind, mix):
-    """Straight through, in pieces, and in another learner (other initial weights) given the state at iteration 7."""
+    """Train at once, in pieces, and by another learner (other initial weights) from the state at iteration 7."""
     straight, pieces, other = (learner_of(kind, model_seed=s, **MIXES[mix]) for s in (0, 0, 1))
     before = np.random.get_state()  # noqa: NPY002
     straight.fit(pool, 0, 14)
@@ -161,7 +161,7 @@ def test_vectors_are_not_decayed():
 
 @both_networks
 def test_the_evaluated_model_can_be_carried_to_another_learner(pool, kind):
-    """As when the learner that guided a round is kept; what is kept is a copy."""
+    """A run keeps the learner that guided a round in this way; the kept tensors are copies."""
     learner, other = learner_of(kind), learner_of(kind, model_seed=1)
     learner.fit(pool, 0, 5)
     kept, images = learner.evaluated(), pool.everything()[0].images

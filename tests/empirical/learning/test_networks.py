@@ -12,7 +12,7 @@ from empirical.learning.networks import TimmNetwork, check_name, network
 
 @pytest.fixture(scope="module")
 def small():
-    """A ViT that sees 32 x 32 pixels, of a fixed start."""
+    """Build a ViT for 32 x 32 pixels with fixed initial weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return network("test_vit", 5, 32).eval()
@@ -52,7 +52,7 @@ def test_every_model_gets_its_own_size_and_normalisation():
 
 
 def test_shrinking_averages_and_never_leaves_the_range():
-    """Stripes one pixel wide are nearly grey from afar; the pixels at the new ones' centres are black and white."""
+    """Stripes one pixel wide become nearly grey; without averaging they would stay black and white."""
     seen = TimmNetwork(nn.Identity(), (8, 8), (0.5,) * 3, (0.5,) * 3)
     stripes = (torch.arange(24) % 2 * 2 - 1).float().expand(1, 1, 24, 24)
     assert seen(stripes)[..., 1:-1].abs().max() < 0.2
@@ -60,14 +60,14 @@ def test_shrinking_averages_and_never_leaves_the_range():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "hint"),
     [("vit_base_patch16_244", "vit_base_patch16_224"), ("vit_base_patch16_224.mine", "without the tag 'mine'"),
      ("hf-hub:timm/resnet50.a1_in1k", "models"), ("local-dir:/tmp", "models"), ("", "models")],
 )  # fmt: skip
-def test_unknown_names_are_refused_with_the_nearest(name, said):
+def test_unknown_names_are_refused_with_the_nearest(name, hint):
     with complains("learner.kind") as refused:
         network(name, 10)
-    assert said in str(refused.value)
+    assert hint in str(refused.value)
 
 
 def test_names_may_have_the_tag_of_weights():
@@ -89,10 +89,10 @@ def test_a_crop_follows_from_seed_iteration_and_place_alone():
 
 
 def test_crops_are_parts_of_the_image_and_half_of_them_mirrored():
-    """On a ramp: brighter to the right, unless mirrored; the wider the part, the more of the range is in it."""
+    """Crop a ramp that is brighter to the right unless mirrored; the wider the crop, the larger its range."""
     ramp = torch.linspace(-1, 1, 16).expand(400, 1, 16, 16)
-    found = crop_flip(ramp, range(400), 0, 0, (8, 8))
-    rise = (found[:, 0, :, -1] - found[:, 0, :, 0]).mean(1)
+    crops = crop_flip(ramp, range(400), 0, 0, (8, 8))
+    rise = (crops[:, 0, :, -1] - crops[:, 0, :, 0]).mean(1)
     assert 160 <= int((rise < 0).sum()) <= 240  # 4 standard deviations
     assert rise.abs().min() < 0.6
     assert rise.abs().max() > 1.5

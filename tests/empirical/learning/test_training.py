@@ -1,4 +1,4 @@
-"""How networks are trained at scale: crops, clipping, bfloat16, several processes; and when training stops."""
+"""Training of networks at scale: crops, clipping, bfloat16, several processes, and losses that are not finite."""
 
 import math
 
@@ -35,7 +35,7 @@ def cnn():
 
 
 def restless():
-    """A network that is another one while it is trained."""
+    """Build a network whose batch norm and dropout act in training only."""
     layers = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.GELU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(288, 3)
     return nn.Sequential(*layers)
 
@@ -78,7 +78,7 @@ def test_crops_have_the_size_that_the_network_works_at():
     learner.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
     learner.fit(images_of(30, channels=3), 0, 1)
     learner.raw_logits(torch.zeros(2, 3, 8, 8))
-    assert seen == [(8, 3, 32, 32), (2, 3, 8, 8)]  # what is only looked at is not cropped
+    assert seen == [(8, 3, 32, 32), (2, 3, 8, 8)]  # images are cropped in training only
 
 
 def test_gradients_are_clipped_to_their_largest_norm():
@@ -128,16 +128,16 @@ def test_what_is_random_in_a_network_follows_from_the_seed_and_is_off_outside_tr
 def test_batches_made_by_other_processes_train_to_the_same_bits(tmp_path, monkeypatch):
     split, recipe = images_of(60), RECIPE | {"bf16": False}
     pool = pool_of(Samples(*split, torch.arange(60), torch.arange(60)), tmp_path)
-    wanted = fitted(pool, 5, **recipe).state()
+    expected = fitted(pool, 5, **recipe).state()
     monkeypatch.setattr(pool_module, "MEMORY", 0)
     pool = pool_module.Pool(pool.directory, pool.shape, 1)
-    assert same(fitted(pool, 5, **recipe).state(), wanted)
+    assert same(fitted(pool, 5, **recipe).state(), expected)
     monkeypatch.setattr(loading, "workers", lambda *_: 2)
-    assert same(fitted(pool, 5, **recipe).state(), wanted)
+    assert same(fitted(pool, 5, **recipe).state(), expected)
 
 
 def test_numbers_are_looked_at_once_however_many_iterations_there_are(monkeypatch):
-    """Each look makes a GPU's queue run dry."""
+    """Every read of a number makes a GPU wait."""
     looks = []
     for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
         real = getattr(torch.Tensor, name)
@@ -154,15 +154,15 @@ def test_numbers_are_looked_at_once_however_many_iterations_there_are(monkeypatc
 
 
 class Spoiling:
-    """Makes its `at`-th value not finite."""
+    """Add `value`, which is not finite, to the results of `function` from the `at`-th call on (0 is the first)."""
 
     def __init__(self, at, value, function=lambda x: x):
         self.left, self.value, self.function = at, value, function
 
     def __call__(self, *arguments):
         self.left -= 1
-        found = self.function(*arguments)
-        return found + self.value if self.left < 0 else found
+        result = self.function(*arguments)
+        return result + self.value if self.left < 0 else result
 
 
 @pytest.mark.parametrize("mix", [{}, {"mixup": 0.8}, {"clip": 1.0}])
@@ -177,7 +177,7 @@ def test_a_diverging_training_stops_and_says_where_and_what(mix):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_the_first_iteration_that_is_not_finite_is_named(value):
-    """A loss whose gradient is good, then a gradient whose loss is good: later iterations suffer, the first is said."""
+    """Spoil a loss but not its gradient, then a gradient but not its loss; later iterations are spoilt by the first."""
     learner, data = learner_of(), images_of(30)
     learner.loss = Spoiling(2, value, learner.loss)
     with pytest.raises(FloatingPointError, match=r"the loss of iteration 2 is not finite"):
@@ -209,11 +209,11 @@ def test_a_state_that_is_spoilt_is_never_saved(tmp_path, monkeypatch):
 
 
 def test_too_little_gpu_memory_is_said_with_the_setting():
-    said = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139 GiB"
+    message = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139 GiB"
     learner = learner_of()
 
     def no_memory(*_):
-        raise torch.OutOfMemoryError(said)
+        raise torch.OutOfMemoryError(message)
 
     learner.model.register_forward_hook(no_memory)
     with complains("training") as refused:
@@ -246,15 +246,15 @@ def test_two_processes_train_as_one_and_stop_together(tmp_path):
         if ranks.first:
             torch.save({"state": learner.state(), "full": full.state(), "loss": loss}, tmp_path / "trained.pt")
         else:
-            learner.loss = Spoiling(1, math.nan, learner.loss)  # here only, and without an effect on the gradient
+            learner.loss = Spoiling(1, math.nan, learner.loss)  # in this process only; the gradient stays finite
         with pytest.raises(FloatingPointError, match="the loss of iteration 6 is not finite"):
             learner.fit(data, 5, 9)
 
     two(work, tmp_path)
-    found = torch.load(tmp_path / "trained.pt", weights_only=True)
+    saved = torch.load(tmp_path / "trained.pt", weights_only=True)
     learner = learner_of(**recipe)
-    assert learner.fit(data, 0, 5) == pytest.approx(found["loss"], rel=1e-5)
-    assert found["state"].keys() == found["full"].keys() == learner.state().keys()
+    assert learner.fit(data, 0, 5) == pytest.approx(saved["loss"], rel=1e-5)
+    assert saved["state"].keys() == saved["full"].keys() == learner.state().keys()
     for name, tensor in learner.state().items():
-        assert torch.allclose(found["state"][name], tensor, rtol=1e-3, atol=1e-5), name
-    assert all(tensor.isfinite().all() for tensor in found["full"].values())
+        assert torch.allclose(saved["state"][name], tensor, rtol=1e-3, atol=1e-5), name
+    assert all(tensor.isfinite().all() for tensor in saved["full"].values())

@@ -1,4 +1,4 @@
-"""The files of a pool: read by other programs, named after their contents, every damage noticed."""
+"""The files of a pool: other programs read them, names are digests of contents, and every damage is noticed."""
 
 import io
 import os
@@ -26,7 +26,7 @@ COLUMNS = ["label", "seed", "index", "round", "omega", "entropy", "step"]
 
 
 def rows_of(count, shape, seed=0, values=None):
-    """Random rows of a shape; `values`: how many different samples there are among them."""
+    """Make random rows of a shape, with `values` different samples among them; return them and their images."""
     source = torch.Generator().manual_seed(seed)
     images = quantise(2 * torch.rand(values or count, *shape, generator=source) - 1)
     images = images[torch.arange(count) % len(images)]
@@ -37,7 +37,7 @@ def rows_of(count, shape, seed=0, values=None):
 
 @pytest.fixture(scope="module")
 def pool_of_a_run(tmp_path_factory):
-    """The folder of a digits run's pool."""
+    """Execute a digits run; return the folder of its pool."""
     run, root = tiny("digits"), tmp_path_factory.mktemp("run")
     execute(run, root)
     return folder_of(run, root) / "pool"
@@ -45,7 +45,7 @@ def pool_of_a_run(tmp_path_factory):
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """`datasets.load_dataset` of parquet files, offline and without traces."""
+    """Return `datasets.load_dataset` for Parquet files, offline, with its cache in a temporary folder."""
     for name in ("HF_HOME", "HF_DATASETS_CACHE", "HF_HUB_CACHE"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -62,17 +62,17 @@ loads = pytest.mark.filterwarnings(
 
 @loads
 def test_hugging_face_datasets_reads_a_run_s_pool(pool_of_a_run, load):
-    """`load_dataset` gives pictures with all that is known about them, as this project reads them itself."""
+    """`load_dataset` gives the images, labels, seeds, entropies and settings that `Pool` reads."""
     files = sorted(map(str, pool_of_a_run.glob("*.parquet")))
-    found = load(files)
-    assert found.column_names == ["image", *COLUMNS]
+    dataset = load(files)
+    assert dataset.column_names == ["image", *COLUMNS]
     pool, run = Pool(pool_of_a_run, world_of(tiny("digits")).shape, 3), tiny("digits")
     expected, start = pool.take(torch.arange(36)), 0
-    assert len(found) == len(pool) == 36
+    assert len(dataset) == len(pool) == 36
     for round_ in pool.rounds:
-        part = found.filter(lambda row, number=round_.number: row["round"] == number)
-        assert len(part) == len(round_)
-        for i, row in enumerate(part):
+        rows = dataset.filter(lambda row, number=round_.number: row["round"] == number)
+        assert len(rows) == len(round_)
+        for i, row in enumerate(rows):
             assert isinstance(row["image"], Image.Image)
             levels = ((expected.images[start + i, 0] + 1) * 127.5).round().byte().numpy()
             assert np.array_equal(np.asarray(row["image"]), levels)
@@ -87,10 +87,10 @@ def test_hugging_face_datasets_reads_a_run_s_pool(pool_of_a_run, load):
 @loads
 def test_hugging_face_datasets_reads_vectors(tmp_path, load):
     rows, vectors = rows_of(9, (5,))
-    found = load([str(write(tmp_path, (5,), 2, 0.5, 7, rows, Cost()))])
-    assert found.column_names == ["vector", *COLUMNS]
-    assert torch.equal(torch.tensor(found["vector"]), vectors)
-    assert (found["seed"], found["round"], found["omega"]) == (rows.seeds.tolist(), [2] * 9, [0.5] * 9)
+    dataset = load([str(write(tmp_path, (5,), 2, 0.5, 7, rows, Cost()))])
+    assert dataset.column_names == ["vector", *COLUMNS]
+    assert torch.equal(torch.tensor(dataset["vector"]), vectors)
+    assert (dataset["seed"], dataset["round"], dataset["omega"]) == (rows.seeds.tolist(), [2] * 9, [0.5] * 9)
 
 
 def test_files_are_plain_parquet_of_the_promised_columns(pool_of_a_run):
@@ -99,14 +99,14 @@ def test_files_are_plain_parquet_of_the_promised_columns(pool_of_a_run):
         assert file.schema_arrow.names == ["image", *COLUMNS]
         assert {str(file.schema_arrow.field(name).type) for name in ("label", "seed", "index", "step")} == {"int64"}
         for group in range(file.num_row_groups):
-            parts = [file.metadata.row_group(group).column(i) for i in range(file.metadata.num_columns)]
-            assert {part.compression for part in parts} == {"UNCOMPRESSED"}
-            assert not any(part.has_dictionary_page for part in parts)
+            columns = [file.metadata.row_group(group).column(i) for i in range(file.metadata.num_columns)]
+            assert {column.compression for column in columns} == {"UNCOMPRESSED"}
+            assert not any(column.has_dictionary_page for column in columns)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 4, 5), (5,)])
 def test_equal_rows_make_an_equal_file_and_others_another(tmp_path, shape):
-    """Also with other seconds of computing in the cost; of the name, half tells the round and half the contents."""
+    """Seconds in the cost do not change a file; its name tells the round and the digest of its contents."""
     rows, _ = rows_of(20, shape)
 
     def name(folder, number=3, omega=0.5, step=7, rows=rows, **cost):
@@ -123,12 +123,12 @@ def test_equal_rows_make_an_equal_file_and_others_another(tmp_path, shape):
 
 
 def by_row(shard, rows, shape):
-    """Samples of a shard, each by its place in the file."""
+    """Read samples of a shard one by one, by their place in the file."""
     return decode([payload(shard.path, int(shard.offsets[row]), int(shard.lengths[row])) for row in rows], shape)
 
 
 def stored(table, shape):
-    """A shard's samples as pyarrow reads them: an independent way to the same numbers."""
+    """Read a shard's samples by pyarrow, independently of `Round`."""
     if len(shape) == 1:
         return torch.tensor(np.array(table["vector"].to_pylist(), dtype=np.float32))
     pictures = [np.asarray(Image.open(io.BytesIO(cell["bytes"]))) for cell in table["image"].to_pylist()]
@@ -142,7 +142,7 @@ def stored(table, shape):
      ((100,), 4096, None), ((128,), 5000, None), ((1, 8, 8), 5000, None)],
 )  # fmt: skip
 def test_rows_read_one_by_one_are_those_that_pyarrow_reads(tmp_path, shape, count, values):
-    """Also equal samples, samples whose bytes occur elsewhere in the file, and several pages and row groups."""
+    """Cases include equal samples, samples whose bytes occur elsewhere in the file, several pages and row groups."""
     rows, images = rows_of(count, shape, values=values)
     path = write(tmp_path, shape, 0, 0.1, 5, rows, Cost(images=count, denoiser_calls=8))
     shard, table = read(path), pq.read_table(path)
@@ -161,13 +161,13 @@ def test_rows_read_one_by_one_are_those_that_pyarrow_reads(tmp_path, shape, coun
 def test_every_flipped_byte_and_every_cut_of_a_file_is_noticed(tmp_path):
     path = write(tmp_path, (1, 8, 8), 0, 0.1, 5, rows_of(3, (1, 8, 8))[0], Cost())
     whole, unnoticed = path.read_bytes(), []
-    said = f"{path}: got 'contents that do not match the digest in the name'; allowed"
+    message = f"{path}: got 'contents that do not match the digest in the name'; allowed"
 
     def intact():
         try:
             read(path)
         except InputError as error:
-            return not str(error).startswith(said)
+            return not str(error).startswith(message)
         return True
 
     with path.open("r+b", buffering=0) as file:
@@ -196,7 +196,7 @@ def test_a_file_under_another_s_name_or_absent_is_refused_with_what_to_do(tmp_pa
 
 
 def round_of(folder, shape, rows, files=1):
-    """A pool of one round of these rows, in so many files."""
+    """Make a pool of one round of these rows in `files` files; the round is committed, not appended."""
     pool = Pool(folder / "run" / "pool", shape)
     for part in torch.arange(len(rows.payloads)).chunk(files):
         write(pool.directory, shape, 0, 0.0, 0, rows.take(part), Cost())
@@ -208,7 +208,7 @@ def round_of(folder, shape, rows, files=1):
     "bad", [b"", b"no picture", encode(torch.zeros(1, 3, 8, 8))[0], encode(torch.zeros(1, 1, 9, 8))[0]]
 )
 def test_unreadable_samples_are_counted_and_named(tmp_path, monkeypatch, bad):
-    """Of files whose digests are right: they were written wrong. Rows are numbered as in the round, by index."""
+    """The digests of these files are right: bad samples were written. Rows are numbered by index, as in the round."""
     monkeypatch.setattr("empirical.pool.pool.MEMORY", 0)
     rows, images = rows_of(12, (1, 8, 8))
     at = rows.indices.argsort()
@@ -216,18 +216,18 @@ def test_unreadable_samples_are_counted_and_named(tmp_path, monkeypatch, bad):
     payloads = [bad if row in (3, 7, 8) else whole for row, whole in enumerate(rows.payloads)]
     pool = round_of(tmp_path, (1, 8, 8), rows._replace(payloads=payloads), files=2)
     pool.append()
-    assert torch.equal(pool.take(torch.tensor([0, 11, 4])).images, images[[0, 11, 4]])  # the others are as good as ever
-    for wanted, found in (([10, 7], "2 of 6 samples that cannot be read (rows 7, 8 of the round)"),
-                          ([3], "1 of 6 samples that cannot be read (rows 3 of the round)")):  # fmt: skip
-        (path,) = [file for file in pool.rounds[0].files if wanted[-1] in read(file).indices]
+    assert torch.equal(pool.take(torch.tensor([0, 11, 4])).images, images[[0, 11, 4]])  # the other samples are readable
+    for numbers, message in (([10, 7], "2 of 6 samples that cannot be read (rows 7, 8 of the round)"),
+                             ([3], "1 of 6 samples that cannot be read (rows 3 of the round)")):  # fmt: skip
+        (path,) = [file for file in pool.rounds[0].files if numbers[-1] in read(file).indices]
         with complains(path) as caught:
-            pool.take(torch.tensor(wanted))
-        assert found in str(caught.value)
+            pool.take(torch.tensor(numbers))
+        assert message in str(caught.value)
         assert str(caught.value).endswith(f"delete {tmp_path / 'run'} and rerun")
 
 
 def test_a_pool_with_an_unreadable_sample_is_refused_when_it_is_opened(tmp_path):
-    """Where it fits in memory; otherwise when the sample is wanted."""
+    """Pools that fit in memory read all samples at once; others would fail when the sample is taken."""
     rows, _ = rows_of(4, (1, 8, 8))
     pool = round_of(tmp_path, (1, 8, 8), rows._replace(payloads=[*rows.payloads[:3], b"bad"]))
     with complains(next(pool.directory.glob("*.parquet"))):

@@ -1,4 +1,4 @@
-"""Pruning, and the growing pool: which rows there are, which are in use, how mini-batches are drawn from them."""
+"""Pruning, and the growing pool: its rows, the active ones among them, and mini-batches of these."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from empirical.system.ranks import Ranks
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]) | st.floats(0, 3, width=32), min_size=1, max_size=7),
                 min_size=1, max_size=6), st.integers(1, 45), st.randoms(use_true_random=False))  # fmt: skip
 def test_largest_keeps_the_top_of_a_full_sort(blocks, keep, chance):
-    """Streamed in blocks of any size, in any order, with ties: those a stable sort of all puts first."""
+    """Blocks of any size in any order, with ties, give the rows that a stable sort of all rows puts first."""
     flat = np.concatenate([np.array(block, dtype=np.float32) for block in blocks])
     expected = np.sort(np.argsort(-flat, kind="stable")[:keep])
     firsts = np.cumsum([0, *map(len, blocks)])
@@ -56,12 +56,12 @@ def test_rounds_come_back_equal_with_all_they_record(tmp_path):
     add_round(pool, numbered_samples(0, 5), torch.rand(5), cost=Cost(images=5, sampling_gflop=1.5, sampling_cpu_s=2.0))
     add_round(pool, numbered_samples(5, 3), torch.rand(3), retired=[1, 4], omega=0.25, step=30)
     again = Pool(tmp_path / "pool", (3,), rounds=2)
-    for found, expected in zip(again.rounds, pool.rounds, strict=True):
-        assert all(torch.equal(getattr(found, name), getattr(expected, name))
+    for reloaded, expected in zip(again.rounds, pool.rounds, strict=True):
+        assert all(torch.equal(getattr(reloaded, name), getattr(expected, name))
                    for name in ("labels", "seeds", "indices", "entropy", "retired"))  # fmt: skip
         rest = ("number", "omega", "step", "cost")
-        assert [getattr(found, name) for name in rest] == [getattr(expected, name) for name in rest]
-        assert torch.equal(found.images(torch.arange(len(found))), expected.images(torch.arange(len(expected))))
+        assert [getattr(reloaded, name) for name in rest] == [getattr(expected, name) for name in rest]
+        assert torch.equal(reloaded.images(torch.arange(len(reloaded))), expected.images(torch.arange(len(expected))))
     assert [(r.omega, r.step, r.cost.images, r.cost.sampling_cpu_s) for r in again.rounds] == [
         (0.0, 0, 5, 2.0), (0.25, 30, 3, 0.0)]  # fmt: skip
     assert torch.equal(again.active, pool.active)
@@ -82,7 +82,7 @@ def test_retired_rows_are_out_of_use_but_their_cost_and_files_stay(tmp_path):
         assert split.labels.tolist() == [2, 4, 5, 7, 9, 0]
         assert weights.tolist() == [1] * 6
         assert (len(seen), seen.generated, seen.version) == (6, 11, 3)
-        assert seen.take(torch.tensor([3, 8, 0])).images[:, 0].tolist() == [3, 8, 0]  # a number is for ever
+        assert seen.take(torch.tensor([3, 8, 0])).images[:, 0].tolist() == [3, 8, 0]  # numbers never change
     assert Pool(tmp_path, (3,), rounds=2).active.tolist() == [1, 2, 4, 5, 6, 7, 8]
     add_round(pool, numbered_samples(11, 1), retired=pool.active.tolist())
     for seen in (pool, Pool(tmp_path, (3,), rounds=4)):
@@ -92,7 +92,7 @@ def test_retired_rows_are_out_of_use_but_their_cost_and_files_stay(tmp_path):
 
 
 def test_a_round_by_many_writers_is_the_round_by_one(tmp_path):
-    """Whatever the division among them, rows are numbered by their index."""
+    """Rows are numbered by their index, however they are divided among writers."""
     entropy, parts = torch.rand(9), [[7, 1, 4], [8], [0, 2, 3, 5, 6]]
     alone = add_round(add_round(Pool(tmp_path / "a", (3,)), numbered_samples(0, 9), entropy), numbered_samples(9, 4))
     several = Pool(tmp_path / "b", (3,))
@@ -124,7 +124,7 @@ def test_a_row_that_is_in_two_files_is_refused(tmp_path):
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "swap", "lose"])
 def test_a_damaged_round_record_is_refused(tmp_path, damage):
-    """Also with another number of retired rows that is still valid JSON, and with a shard that is gone."""
+    """Damages include another retired row in valid JSON, and a missing shard."""
     pool = add_round(Pool(tmp_path / "pool", (3,)), numbered_samples(0, 4))
     add_round(pool, numbered_samples(4, 4), retired=[1])
     record = tmp_path / "pool" / "round_0001.json"
@@ -151,7 +151,7 @@ def test_an_empty_pool_has_no_rows(tmp_path):
 
 
 def test_minibatches_are_uniform_over_the_rows(tmp_path):
-    """A chi-square test over 12,800 draws: it sees a bias of a few per cent in one row of 40."""
+    """Test 12,800 draws by chi-square, which detects a bias of a few per cent in one row of 40."""
     pool = pool_of(numbered_samples(0, 40), tmp_path)
     counts = Counter(int(row) for step in range(200) for row in pool.batch(3, step, 64).images[:, 0])
     assert chisquare([counts[row] for row in range(40)]).pvalue > 1e-4
@@ -159,7 +159,7 @@ def test_minibatches_are_uniform_over_the_rows(tmp_path):
 
 @pytest.mark.parametrize(("weight", "retired"), [(2, []), (3, [0, 5, 20, 21]), (7, list(range(24)))])
 def test_rows_of_the_latest_addition_are_drawn_so_many_times_as_often(tmp_path, weight, retired):
-    """Rows 24-29 are the latest; a chi-square test sees another weight; learners that use all rows get weights."""
+    """Rows 24-29 are the latest addition; chi-square detects another weight; `everything` gives the same weights."""
     pool = Pool(tmp_path, (3,), newest_weight=weight)
     add_round(pool, numbered_samples(0, 20))
     assert set(pool.everything()[1].tolist()) == {1.0}  # the initial pool is no addition
@@ -168,14 +168,14 @@ def test_rows_of_the_latest_addition_are_drawn_so_many_times_as_often(tmp_path, 
     add_round(pool, numbered_samples(24, 6), retired=retired)
     rows = [row for row in range(30) if row not in retired]
     weights = torch.tensor([weight if row >= 24 else 1 for row in rows]).double()
-    split, found = pool.everything()
+    split, stored = pool.everything()
     assert split.images[:, 0].tolist() == rows
-    assert found.tolist() == weights.tolist()
+    assert stored.tolist() == weights.tolist()
     counts = Counter(int(row) for step in range(200) for row in pool.batch(3, step, 64).images[:, 0])
     assert set(counts) == set(rows)
     drawn = np.array([counts[row] for row in rows])
     assert chisquare(drawn, (12_800 * weights / weights.sum()).numpy()).pvalue > 1e-4
-    if len(rows) > 6:  # the test can see what it is there to see
+    if len(rows) > 6:  # the test detects a wrong weight
         other = torch.where(weights > 1, weights + 1, weights)
         assert chisquare(drawn, (12_800 * other / other.sum()).numpy()).pvalue < 1e-4
 
@@ -200,7 +200,7 @@ def test_the_shares_of_all_processes_are_the_whole_minibatch(tmp_path):
 
 
 def image_pool(folder, add_round, monkeypatch, memory):
-    """Pools of grey images with retired rows, after each of three rounds, that fit in memory or do not."""
+    """Yield a pool of grey images with retired rows after each of three rounds; `memory` bytes may be kept decoded."""
     monkeypatch.setattr(pool_module, "MEMORY", memory)
     pool = Pool(folder, (1, 8, 8), newest_weight=2)
     images = quantise(2 * torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)) - 1)
@@ -212,7 +212,7 @@ def image_pool(folder, add_round, monkeypatch, memory):
 
 
 def test_rows_in_memory_and_rows_on_disk_make_the_same_minibatches(tmp_path, monkeypatch):
-    """Everything in memory, nothing, or (12,000 bytes: 46 images) only before the last round; and after a reload."""
+    """Keep all rows in memory, none, or (12,000 bytes: 46 images) all until the last round; also reload a pool."""
     pools = [image_pool(tmp_path / str(memory), add_round, monkeypatch, memory) for memory in (2**26, 0, 12_000)]
     held = []
     for _ in range(3):
@@ -238,10 +238,10 @@ import sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from empirical.pool import Pool
+from empirical.pool.pool import Pool
 
-def mebibytes(what):
-    (line,) = [line for line in open("/proc/self/status") if line.startswith(what)]
+def mebibytes(field):
+    (line,) = [line for line in open("/proc/self/status") if line.startswith(field)]
     return int(line.split()[1]) / 1024
 
 libraries, start = mebibytes("VmRSS"), time.perf_counter()
@@ -258,7 +258,8 @@ print(len(pool), opened - start, time.perf_counter() - opened, libraries, mebiby
 def test_a_pool_of_a_million_rows_is_sampled_in_little_memory(tmp_path):
     """200 mini-batches of 64 of 10^6 images in under 300 MiB beyond the libraries, at the peak.
 
-    What is known about the rows takes 150 to 230 MiB; the images would take 244 MiB more, their files 150 MiB more.
+    Labels, seeds, indices, entropies and places of the rows take 150 to 230 MiB; the images would take 244 MiB more,
+    their files 150 MiB more.
     """
     pool = Pool(tmp_path, (1, 8, 8))
     images = quantise(2 * torch.rand(1000, 1, 8, 8, generator=torch.Generator().manual_seed(0)) - 1)
@@ -270,10 +271,10 @@ def test_a_pool_of_a_million_rows_is_sampled_in_little_memory(tmp_path):
     writer.flush()
     pool.commit(0.0, 0, Cost(images=1_000_000), torch.empty(0, dtype=torch.long))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", BIG, str(tmp_path)], capture_output=True, text=True, check=True, env=environment
     )
-    rows, opening, sampling, libraries, peak = map(float, said.stdout.split())
+    rows, opening, sampling, libraries, peak = map(float, process.stdout.split())
     print(f"{rows:.0f} rows: opened in {opening:.1f} s, 200 mini-batches in {sampling:.1f} s, "
           f"peak {peak:.0f} MiB resident, {libraries:.0f} of them libraries")  # fmt: skip
     assert rows == 1_000_000

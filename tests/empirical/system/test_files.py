@@ -1,4 +1,4 @@
-"""Files that are whole, absent or refused."""
+"""Files are whole or absent; damaged ones are refused."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.errors import complains
 
-from empirical.system import files as checkpoint
+from empirical.system import files as files_module
 from empirical.system.files import link_tree, read_json, read_signed, write_bytes, write_json, write_signed
 from empirical.system.tensors import load_tensors, save_tensors
 
@@ -20,14 +20,14 @@ def test_tensors_come_back_equal(tmp_path):
         "half": torch.ones(2, 3).double().T,
     }
     save_tensors(tmp_path / "x.safetensors", tensors, {"k": [1, None, -float("inf")]})
-    found, values = load_tensors(tmp_path / "x.safetensors", "")
+    loaded, values = load_tensors(tmp_path / "x.safetensors", "")
     assert values == {"k": [1, None, -float("inf")]}
-    assert found.keys() == tensors.keys()
-    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert loaded.keys() == tensors.keys()
+    assert all(torch.equal(loaded[name], tensors[name]) for name in tensors)
 
 
 def test_every_flipped_byte_and_every_cut_of_a_tensor_file_is_noticed(tmp_path):
-    """All of the file: length, header with the plain values, tensors."""
+    """Damage every part of the file: length, header with the plain values, tensors."""
     path = tmp_path / "x.safetensors"
     save_tensors(path, {"w": torch.arange(3.0), "n": torch.arange(2)}, {"step": 12, "corpus": [0, 1000]})
     whole = path.read_bytes()
@@ -36,14 +36,14 @@ def test_every_flipped_byte_and_every_cut_of_a_tensor_file_is_noticed(tmp_path):
         for damaged in (whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :], whole[:i]):
             path.write_bytes(damaged)
             try:
-                found, values = load_tensors(path, do="do this")
-            except checkpoint.InputError as error:
-                said = str(error)
-                assert said.startswith(f"{path}: got ")
-                assert said.endswith("; do this")
-            else:  # padding of the header, say: harmless
+                loaded, values = load_tensors(path, do="do this")
+            except files_module.InputError as error:
+                message = str(error)
+                assert message.startswith(f"{path}: got ")
+                assert message.endswith("; do this")
+            else:  # harmless, such as padding of the header
                 assert values == before[1], i
-                assert all(torch.equal(found[name], before[0][name]) for name in before[0]), i
+                assert all(torch.equal(loaded[name], before[0][name]) for name in before[0]), i
     path.unlink()
     with complains(path):
         load_tensors(path, "write it")
@@ -60,20 +60,20 @@ def test_json_comes_back_and_damage_is_named(tmp_path):
 
 
 def test_every_flipped_byte_and_every_cut_of_a_signed_file_is_noticed(tmp_path):
-    """Also those that leave valid JSON: another digit, another letter of a name."""
+    """Some damages leave valid JSON: another digit, another letter of a name."""
     path, values = tmp_path / "x.json", {"a": [1, 2.5, None, "hm"], "b": {"rows": 3}}
     write_signed(path, values)
     assert read_signed(path, "") == values
-    whole, harmless, said = path.read_bytes(), [], []
+    whole, harmless, messages = path.read_bytes(), [], []
     for i in range(len(whole)):
         for damaged in (whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :], whole[:i]):
             path.write_bytes(damaged)
             try:
                 assert read_signed(path, "do this") == values, i
                 harmless.append(whole[i : i + 1])
-            except checkpoint.InputError as error:
-                said.append(str(error))
-    assert all(text.startswith(f"{path}: got ") and text.endswith("; do this") for text in said)
+            except files_module.InputError as error:
+                messages.append(str(error))
+    assert all(text.startswith(f"{path}: got ") and text.endswith("; do this") for text in messages)
     assert set(harmless) <= {b"\n", b" "}
     path.unlink()
     with complains(path):
@@ -81,7 +81,7 @@ def test_every_flipped_byte_and_every_cut_of_a_signed_file_is_noticed(tmp_path):
 
 
 def failing(error, after=0):
-    """Stands in for a system call: fails like a full disk after some calls that work."""
+    """Make a stand-in for a system call that works `after` times, then fails like a full disk."""
     calls = iter(range(after))
 
     def call(*_):
@@ -96,7 +96,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, ca
     path = tmp_path / "x.json"
     write_json(path, "old")
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os if call == "fsync" else checkpoint.Path, call, failing(errno.ENOSPC))
+        patch.setattr(files_module.os if call == "fsync" else files_module.Path, call, failing(errno.ENOSPC))
         with complains(path) as caught:
             write_json(path, "new")
     assert "No space left" in str(caught.value)
