@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from cli.options import Options
 from cli.terminal import console
-from empirical.scale.slurm import Cluster, settings
+from empirical.scale.slurm import Cluster, cluster_settings
 from empirical.scale.sweep import Case
 
 
 def make_jobs(cases: Sequence[Case], options: Options, progress: Callable[[int, int, str], None]) -> None:
     """Submit the runs that are left and wait for them; when interrupted, leave the jobs running and say how to stop."""
-    asked = settings(options.slurm, options.slurm_minutes, options.workers)
+    asked = cluster_settings(options.slurm, options.slurm_minutes, options.workers)
     cluster = Cluster(options.out / "slurm", options.out / "runs", options.device, asked)
     try:
         cluster.finish(cases, progress)

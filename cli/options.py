@@ -179,10 +179,10 @@ class ThroughputOptions:
     """The file goes to <out>/throughput."""
 
 
-def settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
+def dotted_settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
     """Parse the dotted settings of `--set`: values are TOML; a bare word or the name of a file is a text.
 
-    >>> settings([["growth.additions=3", "world.tiny=madebyollin/taesd"], ["world.corpus=[0, 900]"]])
+    >>> dotted_settings([["growth.additions=3", "world.tiny=madebyollin/taesd"], ["world.corpus=[0, 900]"]])
     {'growth.additions': 3, 'world.tiny': 'madebyollin/taesd', 'world.corpus': [0, 900]}
     """
     values: dict[str, Any] = {}

@@ -29,7 +29,7 @@ class OwnRuns:
     in_progress: list[str] = field(default_factory=list)
 
 
-class Line:
+class RecipeLine:
     """A line of a table of recipes; its key is (table, name of the line)."""
 
     def __init__(self, table: str, name: str, run: Run) -> None:
@@ -84,9 +84,9 @@ def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
     return OwnRuns(records, folders_of, sorted(line for _, line in begun - {key for key, _ in finished}))
 
 
-def _lines(table: str, experiments: Path) -> list[Line]:
+def _lines(table: str, experiments: Path) -> list[RecipeLine]:
     path = experiments / f"{table}.toml"
-    return [Line(table, name, from_dict(read(path, name).run)) for name in lines_of(path)]
+    return [RecipeLine(table, name, from_dict(read(path, name).run)) for name in lines_of(path)]
 
 
 def _settings(run: Run) -> str:

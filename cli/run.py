@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from rich.table import Table
 
 from cli.listing import needed_for, spell
-from cli.options import RunOptions, settings
+from cli.options import RunOptions, dotted_settings
 from cli.plans import recipe_path
 from cli.speeds import Speeds, known
 from cli.terminal import console, progress_line
@@ -30,7 +30,7 @@ MANY, WORST = 10, 5  # classes: from how many on, and how many, the worst are na
 def main(options: RunOptions) -> int:
     """Do the run, or show what it would be."""
     recipe = read(recipe_path(options.recipe), options.line)
-    run, speeds = from_dict(merged(recipe.run, settings(options.set))), recipe.throughput
+    run, speeds = from_dict(merged(recipe.run, dotted_settings(options.set))), recipe.throughput
     world_of(run)
     if options.dry_run:
         # the folder comes last: its name depends on the generator's weights, which may not be here yet

@@ -14,7 +14,7 @@ import torch
 from rich.table import Table
 
 from cli import speeds
-from cli.options import ThroughputOptions, settings
+from cli.options import ThroughputOptions, dotted_settings
 from cli.plans import recipe_path
 from cli.terminal import console, progress_line
 from empirical.config import Run, from_dict, world_of
@@ -32,7 +32,7 @@ from empirical.worlds.world import World
 def main(options: ThroughputOptions) -> int:
     """Measure, show, and leave the file that estimates are made from."""
     require_positive("throughput", seconds=options.seconds, ranks=options.ranks)
-    run = from_dict(merged(read(recipe_path(options.recipe), options.line).run, settings(options.set)))
+    run = from_dict(merged(read(recipe_path(options.recipe), options.line).run, dotted_settings(options.set)))
     world, batch = world_of(run), run.training.batch
     require(batch % (2 * options.ranks) == 0 or options.ranks == 1, "--ranks", options.ranks,
             f"numbers whose double divides training.batch = {batch}")  # fmt: skip

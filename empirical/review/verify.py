@@ -26,7 +26,7 @@ from empirical.loop.budget import expected
 from empirical.pool.pool import Pool
 from empirical.review.examine import examinations
 from empirical.review.remake import complete_rounds, open_pool, open_run, remake, some_rows
-from empirical.runs.folder import deciding, guide_path, run_name, settings
+from empirical.runs.folder import deciding, deciding_settings, guide_path, run_name
 from empirical.runs.result import TRAJECTORY, Result, contradiction, read_result
 from empirical.settings.values import differences
 from empirical.system.errors import InputError
@@ -209,7 +209,7 @@ class _Records:
     def check_result(self) -> str:
         if not (self.folder / "result.json").exists():
             raise MismatchError("result.json: none; the run is not finished")
-        other = differences(deciding(self.result.config, world_of(self.run).places), settings(self.run))
+        other = differences(deciding(self.result.config, world_of(self.run).places), deciding_settings(self.run))
         if other:
             raise MismatchError(f"result.json: another configuration: {other}")
         if said := contradiction(self.result, world_of(self.run).classes):

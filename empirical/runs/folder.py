@@ -34,7 +34,7 @@ from empirical.worlds import open_world
 VERSION = version("deliberate-practice")
 
 
-def settings(run: Run) -> dict[str, Any]:
+def deciding_settings(run: Run) -> dict[str, Any]:
     """Return the settings that decide a run's numbers, as plain values."""
     return deciding(to_dict(run), open_world(run.world).places)
 
@@ -52,7 +52,7 @@ def deciding(config: Mapping[str, Any], places: Sequence[str]) -> dict[str, Any]
 @lru_cache(maxsize=4096)
 def run_name(run: Run) -> str:
     """Return the folder name of a run: a digest of all that decides its numbers."""
-    return values_digest([settings(run), open_world(run.world).identity(), VERSION])
+    return values_digest([deciding_settings(run), open_world(run.world).identity(), VERSION])
 
 
 def run_directory(run: Run, root: Path) -> Path:
@@ -73,7 +73,7 @@ def guide_path(directory: Path, round_: int) -> Path:
 
 def prefix_name(run: Run, additions: int) -> str:
     """Name the state just before addition `additions + 1`, which all runs share that agree up to there."""
-    values = settings(run)
+    values = deciding_settings(run)
     del values["growth"]["additions"]
     if additions == 0:  # settings of the first addition do not matter yet
         del values["acquire"], values["growth"]["addition"], values["growth"]["newest_weight"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from empirical.config import Run, to_dict, world_of
 from empirical.pool.pool import Pool
 from empirical.runs.checkpoint import NAME, read_checkpoint
-from empirical.runs.folder import deciding, prefix_name, settings
+from empirical.runs.folder import deciding, deciding_settings, prefix_name
 from empirical.runs.manifest import manifest
 from empirical.runs.state import State
 from empirical.settings.values import differences
@@ -21,7 +21,7 @@ def begin(run: Run, base: Path, directory: Path, device: str) -> None:
     config, world = to_dict(run), world_of(run)
     if (directory / "config.json").exists():
         stored = read_json(directory / "config.json")
-        other = differences(deciding(stored, world.places), settings(run))
+        other = differences(deciding(stored, world.places), deciding_settings(run))
         do = f"delete {directory} and rerun"
         require(not other, str(directory / "config.json"), other, "the configuration this folder is named after", do)
         if differences(stored, config):  # files have moved, or settings without effect have changed

@@ -66,7 +66,7 @@ class Slurm:
         object.__setattr__(self, "setup", tuple(lines))  # TOML has lists only
 
 
-def settings(text: str, minutes: int = 0, workers: int = 0) -> Slurm:
+def cluster_settings(text: str, minutes: int = 0, workers: int = 0) -> Slurm:
     """What `--slurm` says: a TOML file with a [slurm] table, or a partition; the other two win where they are not 0."""
     values: dict[str, Any] = {"partition": text}
     if text.endswith(".toml"):

@@ -8,7 +8,7 @@ import pytest
 from support.runs import tiny
 
 from empirical.scale import sweep
-from empirical.scale.slurm import Cluster, Slurm, settings
+from empirical.scale.slurm import Cluster, Slurm, cluster_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 SBATCH = """#!{python}
@@ -82,8 +82,8 @@ def test_gpus_are_asked_for_where_they_are_used(tmp_path, asked, device, gpus):
 
 
 def test_a_partition_or_a_file_with_the_flags_on_top(tmp_path):
-    assert settings("gpu", 30) == Slurm(partition="gpu", minutes=30)
+    assert cluster_settings("gpu", 30) == Slurm(partition="gpu", minutes=30)
     path = tmp_path / "lab.toml"
     path.write_text('[slurm]\npartition = "gpu"\nminutes = 60\nsetup = ["module load cuda"]\n')
-    assert settings(str(path)) == Slurm(partition="gpu", minutes=60, setup=("module load cuda",))
-    assert settings(str(path), 5, 2) == Slurm(partition="gpu", minutes=5, workers=2, setup=("module load cuda",))
+    assert cluster_settings(str(path)) == Slurm(partition="gpu", minutes=60, setup=("module load cuda",))
+    assert cluster_settings(str(path), 5, 2) == Slurm(partition="gpu", minutes=5, workers=2, setup=("module load cuda",))
