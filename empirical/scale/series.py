@@ -1,4 +1,4 @@
-"""Expand the `[[series]]` tables of a figure's file into runs, as plain values: no world is opened, torch is not needed.
+"""Expand the `[[series]]` tables of a figure's file into runs, as plain values, without torch and without opening worlds.
 
 [common.digits]                         # dotted settings of all series of a world; optional
 "growth.initial" = 256

@@ -88,7 +88,8 @@ class ImageNetWorld:
 
     def check(self, learner: LearnerChoice, growth: Growth, acquire: Acquire) -> None:  # noqa: ARG002
         """Refuse networks that timm does not have; folders are left to `inspect`: plans and results do without them."""
-        check_decode(self.name, self.decodes, acquire, "name an AutoencoderTiny in world.tiny" if not self.tiny else "leave it out")
+        do = "leave it out" if self.tiny else "name an AutoencoderTiny in world.tiny"
+        check_decode(self.name, self.decodes, acquire, do)
         vision.check_name(learner.kind)
 
     def inspect(self) -> None:
