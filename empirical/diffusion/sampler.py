@@ -63,7 +63,7 @@ def noise(seeds: list[int], shape: tuple[int, ...]) -> Tensor:
 
 
 def ddim(predict: Predictor, scheduler: Any, x: Tensor, labels: Tensor) -> Tensor:
-    """Run the deterministic reverse process (Song et al. 2021) from noise `x` to images along its timesteps."""
+    """Run the deterministic reverse process (Song et al. 2021) from noise `x` over the scheduler's timesteps."""
     for t in scheduler.timesteps:
         x, eps = predict(x, int(t), labels)
         x = scheduler.step(eps, t, x).prev_sample
