@@ -52,7 +52,7 @@ class DenseData:
 
 
 def trial(data: DenseData, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw one data set, fit w, and return <w, w_*> and the length of w's rest; (0, 1) where no sample is kept."""
+    """Draw one data set; return <w, w_*> and the length of w's part orthogonal to w_*, or (0, 1) if none is kept."""
     special_rng, bulk_rng = rng.spawn(2)  # separate streams: the block size changes no draw
     special, y = _kept(data, special_rng)  # (N, k), (N,)
     if len(y) == 0:

@@ -55,7 +55,7 @@ class ReducedData:
 
 
 def trial(data: ReducedData, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw one data set, fit w, and return <w, w_*> and the length of w's rest; (0, 1) where no sample is kept."""
+    """Draw one data set; return <w, w_*> and the length of w's part orthogonal to w_*, or (0, 1) if none is kept."""
     *plane, bulk, turn = rng.spawn(5)  # separate streams: the block size changes no draw
     N, gram = _gram(data, *plane)
     if N == 0:

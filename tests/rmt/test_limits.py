@@ -85,6 +85,13 @@ def test_pruning_pays_for_good_pruners_with_much_data_only():
     assert np.all(gain.flat[:3] < 0.02)
 
 
+def test_limits_and_optima_of_keep_all_need_no_pruning_direction():
+    free = rmt.Problem(n=4.0, d=1, ridge=0.1, rule=rmt.KeepAll())
+    pruned = replace(free, rho=0.8)
+    for limit in (ridgeless, infinite_data, lambda problem: optimal_ridge(problem).error_rate):
+        assert limit(free) == pytest.approx(limit(pruned), rel=1e-12, abs=1e-8)
+
+
 def test_a_bad_range_is_refused():
     problem = rmt.Problem(n=1, d=1, ridge=1.0, rule=rmt.KeepAll(), rho=0.5)
     with pytest.raises(ValueError, match=r"rmt\.limits: got between=\(1, 1\); allowed 0 < low < high"):

@@ -163,7 +163,7 @@ def test_a_trial_depends_neither_on_their_number_nor_on_blocks(monkeypatch, meth
 
 def test_workers_change_nothing():
     problem = rmt.Problem(n=200, d=20, ridge=0.1, rule=rmt.KeepHard(0.5), rho=0.9)
-    alone, shared = (rmt.simulate(problem, 5, workers=k, rng=np.random.default_rng(0)).samples for k in (1, 2))
+    alone, shared = (rmt.simulate(problem, 5, "dense", workers=k, rng=np.random.default_rng(0)).samples for k in (1, 2))
     np.testing.assert_array_equal(alone, shared)
     unnamed = rmt.Problem(n=200, d=20, ridge=0.1, rule=rmt.KeepFunction(lambda u: np.exp(-(u**2))), rho=0.9)
     with pytest.raises(ValueError, match=r"got workers=2 with a rule .* cannot be pickled .*; do define it there"):

@@ -103,6 +103,7 @@ def test_known_gradients():
     every = sweep.gradients(rmt.Problem(n=3, d=1, ridge=0.02, rule=rmt.KeepAll(), rho=0.7))
     assert every.rho == pytest.approx(0.0, abs=1e-15)  # what is not pruned knows no pruner
     assert every.p == 0.0
+    assert sweep.error_rate(rmt.Problem(n=3, d=1, ridge=0.02, rule=rmt.KeepAll())) == pytest.approx(every.error_rate)
     full = sweep.gradients(rmt.Problem(n=3, d=1, ridge=0.02, rule=rmt.KeepHard(1.0), rho=0.7))
     assert np.isinf(full.p)
     assert full.ridge == pytest.approx(every.ridge, rel=1e-12)
