@@ -126,8 +126,8 @@ def estimate(samples: Array) -> Estimate:
 def draws(trial: Trial, data: Any, trials: int, rng: np.random.Generator, where: str, workers: int = 1) -> Array:
     """Run trials; return <w, w_*> and the length of w's part orthogonal to w_*, shape (trials, 2).
 
-    Both are in the metric of the samples' covariance. A row is (0, 1) where no sample was kept. Raises ValueError for bad
-    `trials`, `workers` or `rng`, and for `data` that cannot be sent to other processes.
+    Both are in the metric of the samples' covariance. A row is (0, 1) where no sample was kept. Raises ValueError for
+    bad `trials`, `workers` or `rng`, and for `data` that cannot be sent to other processes.
     """
     if not isinstance(rng, np.random.Generator):
         raise ValueError(
