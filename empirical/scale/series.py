@@ -1,4 +1,4 @@
-"""Expand the `[[series]]` tables of a figure's file into runs, as plain values, without torch and without opening worlds.
+"""Expand the `[[series]]` tables of a figure's file into runs, as plain values: no world is opened, no torch needed.
 
 [common.digits]                         # dotted settings of all series of a world; optional
 "growth.initial" = 256
