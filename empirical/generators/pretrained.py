@@ -100,13 +100,7 @@ class Model:
                     output_loading_info=True,
                     **options,
                 )
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-            TypeError,
-            KeyError,
-        ) as error:  # the files do not match
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:  # config.json does not fit
             reason = str(error).partition("\n")[0].partition(". ")[0]
             raise self.refuse(f"weights that do not fit config.json ({reason})", kind.__name__, part) from None
         if info["missing_keys"] or info.get("mismatched_keys"):  # these would stay random
