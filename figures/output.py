@@ -11,6 +11,7 @@ from typing import Any
 import figures
 import rmt
 import scaling
+from empirical.system.files import read_json, write_bytes, write_json
 from figures.contract import table
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.drawing import style
@@ -29,9 +30,10 @@ def produce(
     """Write `stem`.csv, .json, .png, .pdf and .svg; return the figure's summary and the path of its picture.
 
     runs: names of the runs, one a record. note: a remark for the picture. about: makes further entries of a new
-    manifest, once the table is computed. A figure with `markdown` also gets `stem`.md, which the summary names. With
-    `reuse`, the table on disk is drawn again, and its manifest kept, where it was made of the same settings, runs and
-    code. Raises OSError, with what to do, where a file cannot be written.
+    manifest, once the table is computed. `stem`_seeds.csv has the samples behind the averages, where there are some. A
+    figure with `markdown` also gets `stem`.md, which the summary names. With `reuse`, the table on disk is drawn again,
+    and its manifest kept, where it was made of the same settings, runs and code. Raises InputError where a file cannot
+    be written.
     """
     made_of = {
         "settings": dict(inputs.settings),
@@ -48,9 +50,8 @@ def produce(
         stem.with_suffix(".json").unlink(missing_ok=True)  # never beside a table it does not describe
         table.save(rows, stem.with_suffix(".csv"))
         seeds = sorted({record.seed for record in inputs.records})
-        text = json.dumps({**about(), "seeds": seeds, "details": details, **made_of}, indent=1)
-        table.write_atomically(stem.with_suffix(".json"), f"{text}\n".encode())
-        manifest = json.loads(text)
+        write_json(stem.with_suffix(".json"), {**about(), "seeds": seeds, "details": details, **made_of})
+        manifest = read_json(stem.with_suffix(".json"))
     contents = Contents(
         table.load(stem.with_suffix(".csv")),
         note,
@@ -62,7 +63,7 @@ def produce(
     if figure.markdown:
         heading = f"{contents.caption}{f' ({note})' if note else ''}"
         path = stem.with_suffix(".md")
-        table.write_atomically(path, f"{heading}\n\n{figure.markdown(contents)}".encode())
+        write_bytes(path, f"{heading}\n\n{figure.markdown(contents)}".encode())
         summary += f"; table: {path.name}"
     return summary, style.save(figure.draw(contents), stem)[0]
 

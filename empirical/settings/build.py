@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from empirical.system.errors import require
 
@@ -39,6 +39,9 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
         require(pair and all(type(v) in {int, number} for v in value), where, value, f"a pair, each {KINDS[number]}")
         require(all(map(math.isfinite, value)), where, value, "finite numbers")
         return tuple(map(number, value))
+    if get_origin(hint) is list:
+        require(isinstance(value, list), where, value, "a list")
+        return [_coerce(item, get_args(hint)[0], f"{where}[{index}]") for index, item in enumerate(value)]
     if hint in KINDS:
         require(type(value) is hint, where, value, f"a value of type {hint.__name__}")
         require(hint is not float or math.isfinite(value), where, value, "a finite number")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,13 @@ class Contents:
     caption: str = ""
     pictures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def panels(self, known: Iterable[str], where: str) -> list[str]:
+        """Return those of the `known` panels that have rows; ValueError where none has."""
+        given, names = {row.panel for row in self.rows}, list(known)
+        if given.isdisjoint(names):
+            raise ValueError(f"{where}: got no rows of any panel; allowed {names}; do run a world first")
+        return [name for name in names if name in given]
 
 
 @dataclass(frozen=True, kw_only=True)

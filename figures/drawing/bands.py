@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,30 +10,8 @@ from matplotlib.axes import Axes
 from figures.contract.table import Row, select
 from figures.drawing.panels import ERROR_BARS, Drawn, curve
 from figures.drawing.style import Style, series_style
-from scaling.averages import aggregate
 
 BANDS = rf"bands: $\pm$ {ERROR_BARS:g} standard errors"
-
-
-def mean_rows(
-    figure: str, panel: str, series: str, x: Sequence[float], curves: Sequence[Sequence[float | None]]
-) -> list[Row]:
-    """Average `curves` (seeds, len(x)) into practice rows, one for each x at which every curve has a value.
-
-    Where a curve has no value (None) there is no row, since an average over changing seeds would jump. Fewer than two
-    curves give no rows.
-
-    >>> [row[4:] for row in mean_rows("f", "p", "s", [0, 10], [[1.0, 0.5], [None, 0.25]])]
-    [(10.0, 0.375, 0.125, 2)]
-    """
-    rows: list[Row] = []
-    if len(curves) < 2:
-        return rows
-    for at, values in zip(x, zip(*curves, strict=True), strict=True):
-        if None not in values:
-            mean, stderr, n_seeds = aggregate(values)
-            rows.append(Row(figure, panel, series, "practice", float(at), float(mean), float(stderr), n_seeds))
-    return rows
 
 
 def bands(

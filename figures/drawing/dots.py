@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from empirical.runs.result import Record
-from figures.contract.records import average, gain
+from figures.contract.records import average, differences, gain, mean_row
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -27,16 +27,25 @@ class Line(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One set of axes: the panels drawn in it, and what is written beside each line.
+    """One set of axes: the panels and the quantity drawn in it, and the numbers written beside each line.
 
-    `panels`: panel of the table -> what it is called, for the legend and the heads of the Markdown. `beside`: the panel
-    of those numbers and their head.
+    `panels`: panel of the table -> what it is called, for the legend and the heads of the Markdown. `beside`: quantity
+    of the numbers at the right-hand edge, and their head.
     """
 
     title: str
     xlabel: str
     panels: Mapping[str, str]
     beside: tuple[str, str] = ("", "")
+    quantity: str = "accuracy"
+
+    def rows(self, rows: Iterable[Row], panel: str) -> list[Row]:
+        """Return the rows that are drawn of a panel."""
+        return select(rows, panel=panel, quantity=self.quantity)
+
+    def numbers(self, rows: Iterable[Row]) -> dict[str, Row]:
+        """Return the rows of the numbers beside the lines, by line; those of the first panel."""
+        return {row.series: row for row in select(rows, panel=next(iter(self.panels)), quantity=self.beside[0])}
 
 
 PAPER_MARKERS = ("s", "D")  # of a column's first and second panel
@@ -49,19 +58,20 @@ def measured(
     x: Callable[[Record], float],
     beside: tuple[str, Callable[[Record], float]],
 ) -> list[Row]:
-    """Accuracy of each line; in panel "<panel>: <name>" the number beside it, in "<panel>: change" the change.
+    """Make three rows of each line: its accuracy, the number beside it, and its "change".
 
-    `beside` is (name, number of a record); the change is the mean difference to the first line of `against`, paired by
-    seed, with its standard error.
+    `beside` is (quantity, number of a record); the change is the mean difference to the first line of `against`, paired
+    by seed.
     """
-    name, number = beside
+    quantity, number = beside
     rows = [row._replace(x=round(row.x, 12)) for row in average(figure, records, x)]
-    rows += [row._replace(panel=f"{row.panel}: {name}") for row in average(figure, records, x, number)]
     x_of = {(row.panel, row.series): row.x for row in rows}
-    for found in changes(records, {name: line._replace(against=line.against[:1]) for name, line in lines.items()}):
-        panel, series = found["panel"], found["line"]
-        numbers = (x_of[panel, series], found["value"], found["stderr"], found["n_seeds"])
-        rows.append(Row(figure, f"{panel}: change", series, "practice", *numbers))
+    rows += average(figure, records, x, number, quantity)
+    runs = by_line(records)
+    for (panel, series), members in runs.items():
+        for other in lines[series].against[:1] if series in lines else ():
+            if samples := differences(members, runs.get((panel, other), [])):
+                rows.append(mean_row(figure, panel, series, "change", x_of[panel, series], samples))
     return rows
 
 
@@ -84,6 +94,12 @@ def changes(records: Sequence[Record], lines: Mapping[str, Line]) -> list[dict[s
     return entries
 
 
+def shown(rows: Iterable[Row], columns: Iterable[Column]) -> list[Row]:
+    """Return the rows that some column draws, in their order."""
+    places = {(panel, column.quantity) for column in columns for panel in column.panels}
+    return [row for row in rows if (row.panel, row.quantity) in places]
+
+
 def order(rows: Iterable[Row], lines: Mapping[str, Line]) -> list[str]:
     """The lines that have rows: known ones in their order, then others as they come."""
     present = dict.fromkeys(row.series for row in rows)
@@ -98,9 +114,8 @@ def draw(
     Own runs with bars of +-2 standard errors; the paper's numbers hollow, one marker per panel. A dashed line marks
     the line `reference` in each column.
     """
-    here = [column for column in columns if any(select(rows, panel=panel) for panel in column.panels)]
-    shown = {panel for column in here for panel in column.panels}
-    names = order([row for row in rows if row.panel in shown], lines)
+    here = [column for column in columns if any(column.rows(rows, panel) for panel in column.panels)]
+    names = order(shown(rows, here), lines)
     with style.context():
         figure = Figure(figsize=(2.9 + 2.6 * len(here), 1.7 + 0.26 * len(names)), layout="constrained")
         named: panels.Drawn = {}
@@ -114,14 +129,14 @@ def draw(
             ax.tick_params(axis="y", length=0, labelleft=ax is first)
             ax.spines["left"].set_visible(False)
             named |= _dots(ax, rows, names, lines, column)
-            marks = [row.y for panel in column.panels for row in select(rows, panel=panel, series=reference)]
-            for mark in marks[:1]:
+            drawn = [row for panel in column.panels for row in column.rows(rows, panel)]
+            for mark in [row.y for row in drawn if row.series == reference][:1]:
                 ax.axvline(mark, color=style.GREY, linestyle="--", linewidth=0.8, zorder=1)
             ax.margins(x=0.08)
             ax.locator_params(axis="x", nbins=6)
-            seeds = max((row.n_seeds or 0 for panel in column.panels for row in select(rows, panel=panel)), default=0)
+            seeds = max(row.n_seeds or 0 for row in drawn)
             ax.set(title=column.title + (f", {seeds} seeds" if seeds else ""), xlabel=column.xlabel)
-            _beside(ax, rows, names, column.beside)
+            _beside(ax, rows, names, column)
         looks = [line.look for line in lines.values()]
         first_line = {look: looks.index(look) for look in looks}  # the paper's and unknown ones come last
         panels.legend(figure, [dict(sorted(named.items(), key=lambda item: first_line.get(item[0], len(looks))))])
@@ -135,7 +150,7 @@ def _dots(
     """The dots of one column; returns what a legend names."""
     named: panels.Drawn = {}
     for number, (panel, called) in enumerate(column.panels.items()):
-        for row in select(rows, panel=panel):
+        for row in column.rows(rows, panel):
             series = lines[row.series].look if row.series in lines else row.series
             look, hollow = style.series_style(series), row.source == "paper"
             drawn = ax.errorbar(
@@ -159,11 +174,10 @@ def _dots(
     return named
 
 
-def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], beside: tuple[str, str]) -> None:
+def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], column: Column) -> None:
     """Numbers at the right-hand edge, one a line, under a head."""
-    panel, head = beside
-    found = {row.series: ticks.count(row.y) for row in select(rows, panel=panel)} if panel else {}
-    if not found:
+    numbers = {name: row for name, row in column.numbers(rows).items() if name in names}
+    if not numbers:
         return
 
     def write(text: str, y: float, coords: Any, align: str) -> None:
@@ -179,9 +193,9 @@ def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], beside: tuple[s
             annotation_clip=False,
         )
 
-    write(head, 1, "axes fraction", "bottom")
-    for name, text in found.items():
-        write(text, names.index(name), ("axes fraction", "data"), "center")
+    write(column.beside[1], 1, "axes fraction", "bottom")
+    for name, row in numbers.items():
+        write(ticks.count(row.y), names.index(name), ("axes fraction", "data"), "center")
 
 
 def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[Column], notes: Sequence[str]) -> str:
@@ -189,17 +203,17 @@ def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[C
 
     `notes` are sentences below it. Own numbers are given as mean +- one standard error.
     """
-    shown = {panel for column in columns for panel in column.panels}
-    names = order([row for row in rows if row.panel in shown], lines)
+    drawn = shown(rows, columns)
+    names = order(drawn, lines)
     heads, cells = [""], {name: [name] for name in names}
     main = next((line.against[0] for line in lines.values() if line.against), "")
 
-    def add(panel: str, head: str, say: Callable[[Row], str]) -> None:
-        found = {row.series: row for row in select(rows, panel=panel)} if panel else {}
-        if found:
+    def add(numbers: Iterable[Row], head: str, say: Callable[[Row], str]) -> None:
+        by_name = {row.series: row for row in numbers}
+        if by_name:
             heads.append(head)
             for name, line in cells.items():
-                line.append(say(found[name]) if name in found else "-")
+                line.append(say(by_name[name]) if name in by_name else "-")
 
     def say_change(row: Row) -> str:
         other = lines[row.series].against[0]
@@ -207,10 +221,11 @@ def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[C
 
     for column in columns:
         for panel, called in column.panels.items():
-            add(panel, called, accuracy)
-            add(f"{panel}: change", "change", say_change)
-        add(*column.beside, lambda row: ticks.count(row.y))
-    seeds = {row.panel: row.n_seeds for row in rows if row.panel in shown and row.n_seeds}
+            add(column.rows(rows, panel), called, accuracy)
+            if column.quantity == "accuracy":
+                add(select(rows, panel=panel, quantity="change"), "change", say_change)
+        add(column.numbers(rows).values(), column.beside[1], lambda row: ticks.count(row.y))
+    seeds = {row.panel: row.n_seeds for row in drawn if row.n_seeds}
     behind = ", ".join(f"{panel} {count} seeds" for panel, count in seeds.items())
     said = f"Mean +- one standard error ({behind}); changes are from {main!r} unless said, paired by seed."
     return sheet(heads, cells.values()) + "\n" + " ".join([said, *notes] if behind else notes) + "\n"
@@ -232,8 +247,9 @@ def sheet(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def accuracy(row: Row) -> str:
     """A share with its standard error; the paper's as printed, without.
 
-    >>> accuracy(Row("f", "p", "s", "practice", 0, 0.9634, 0.0031, 8)), accuracy(Row("f", "p", "s", "paper", 0, 0.6804))
-    ('.963 +- .003', '.6804')
+    >>> row = Row("f", "p", "s", "accuracy", "practice", 0, 0.9634, 0.0031, 8)
+    >>> accuracy(row), accuracy(row._replace(source="paper", stderr=None))
+    ('.963 +- .003', '.9634')
     """
     return share(row.y, 4) if row.stderr is None else f"{share(row.y)} +- {share(row.stderr)}"
 
@@ -241,7 +257,7 @@ def accuracy(row: Row) -> str:
 def change(row: Row) -> str:
     """A difference of shares with its standard error.
 
-    >>> change(Row("f", "p", "s", "practice", 0, -0.0041, 0.0021, 8))
+    >>> change(Row("f", "p", "s", "q", "practice", 0, -0.0041, 0.0021, 8))
     '-.004 +- .002'
     """
     sign = "-" if round(row.y, 3) < 0 else "+"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib.figure import Figure
 
-from figures.contract.table import write_atomically
+from empirical.system.files import write_bytes
 
 # Okabe & Ito's palette
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PINK = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
@@ -126,5 +126,5 @@ def save(figure: Figure, stem: Path) -> list[Path]:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=metadata)
             paths.append(stem.parent / f"{stem.name}.{kind}")
-            write_atomically(paths[-1], buffer.getvalue())
+            write_bytes(paths[-1], buffer.getvalue())
     return paths

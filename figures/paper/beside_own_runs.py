@@ -6,26 +6,24 @@ series of runs in the world `digits` that are made like those of any figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure as Plot
 from scipy.stats import binomtest
 
 from empirical.runs.result import Record
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import average, pool_size
-from figures.contract.settings import require
+from figures.contract.records import average, mean_row, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import dots
 from figures.drawing.dots import Column, Line
 from figures.paper.numbers import SETS, PrintedLine, printed_rows
-from scaling.averages import aggregate
 
-DIGITS = ("digits: samples", "samples")  # the panel of the digits' pool sizes, and its head
-ONE = "{}: one run"  # panel of accuracies with the error of a finite evaluation set instead of that over seeds
+SINGLE = "single runs"  # entry of the details
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,11 @@ class Recorded:
                 require(own_line in names, f"{self.name}: runs of digits, times {scale}", own_line, sizes)
                 digits.append(replace(record, series=names[own_line], value=samples))
         rows += average(self.name, digits, lambda record: record.value)
-        ends = average(self.name, digits, lambda record: record.value, pool_size)
-        rows += [row._replace(panel=DIGITS[0]) for row in ends]
-        return rows
+        return rows + average(self.name, digits, lambda record: record.value, pool_size, "samples")
+
+    def details(self, records: Sequence[Record]) -> dict[str, Any]:
+        """List the lines with a single finished run, which has no standard error over seeds."""
+        return {SINGLE: single_runs(self.lines, records)}
 
     def describe(self, settings: Settings) -> str:
         """The caption; lines whose runs have begun are named."""
@@ -73,12 +73,12 @@ class Recorded:
         """One line for the terminal: the lines with runs of the reader's, and the best of each method on digits."""
         rows = contents.rows
         ours = [line.name for line in self.lines if line.ours]
-        done = {name: cell for name in ours if (cell := own(rows, "validation", name)) != "-"}
+        done = {name: cell for name in ours if (cell := own(contents, "validation", name)) != "-"}
         parts = [
             f"{len(done)} of {len(ours)} lines have finished runs" + "".join(f", {k} {v}" for k, v in done.items())
         ]
         methods = {line.name: line.method for line in self.lines}
-        digits = sorted(select(rows, panel="digits"), key=lambda row: row.y)
+        digits = sorted(select(rows, panel="digits", quantity="accuracy"), key=lambda row: row.y)
         best = {methods[row.series]: f"{row.series} {dots.accuracy(row)}" for row in digits}
         return "; ".join(parts + (["best of digits: " + ", ".join(best.values())] if best else []))
 
@@ -86,31 +86,34 @@ class Recorded:
         """The table in Markdown: per set the paper's number and the reader's own, "-" where no run is finished."""
         rows = contents.rows
         sets = [name for name in SETS if select(rows, panel=name)]
-        digits = {panel: {row.series: row for row in select(rows, panel=panel)} for panel in ("digits", DIGITS[0])}
+        digits, ends = (
+            {row.series: row for row in select(rows, panel="digits", quantity=name)} for name in ("accuracy", "samples")
+        )
         heads = ["", *(f"{SETS[name]}, {whose}" for name in sets for whose in ("paper", "own"))]
         cells = []
         for line in self.lines:
             cells.append([line.name])
             for name in sets:
                 cells[-1].append(dots.share(line.per_cent[name] / 100, 4) if name in line.per_cent else "-")
-                cells[-1].append(own(rows, name, line.name) if line.ours else "")
-            if digits["digits"]:
-                scaled, ends = digits["digits"].get(line.name), digits[DIGITS[0]].get(line.name)
-                cells[-1] += [dots.accuracy(scaled) if scaled else "-", f"{ends.y:.0f}" if ends else "-"]
-        heads += ["digits", DIGITS[1]] if digits["digits"] else []
+                cells[-1].append(own(contents, name, line.name) if line.ours else "")
+            if digits:
+                scaled, end = digits.get(line.name), ends.get(line.name)
+                cells[-1] += [dots.accuracy(scaled) if scaled else "-", f"{end.y:.0f}" if end else "-"]
+        heads += ["digits", "samples"] if digits else []
         said = ["Own numbers: mean +- one standard error (seeds), or one run (95 % Wilson interval of the images)."]
         return dots.sheet(heads, cells) + "\n" + " ".join([*said, *self.notes]) + "\n"
 
     def draw(self, contents: Contents) -> Plot:
         """A dot plot of the table, the paper's numbers hollow."""
         lines = {line.name: Line(line.method) for line in self.lines}
-        named = {ONE.format(name): name for name in SETS}
         shown = [
-            row._replace(panel=named.get(row.panel, row.panel), n_seeds=row.n_seeds if row.panel == "digits" else None)
-            for row in contents.rows
-        ]  # numbers of seeds differ between lines, and images are no seeds
+            row if row.panel == "digits" else row._replace(n_seeds=None)  # numbers of seeds differ between lines
+            for row in (*contents.rows, *single_rows(self.name, contents.details.get(SINGLE, ())))
+        ]
         columns = [Column(head, "accuracy", {name: "ImageNet"}) for name, head in SETS.items()]
-        columns.append(Column("digits", "accuracy on real test digits", {"digits": "digits"}, DIGITS))
+        columns.append(
+            Column("digits", "accuracy on real test digits", {"digits": "digits"}, beside=("samples", "samples"))
+        )
         return dots.draw(shown, lines, columns, self.reference, contents.note, contents.caption)
 
     def figure(self, *panels: str) -> Figure:
@@ -121,54 +124,87 @@ class Recorded:
             summary=self.summary,
             draw=self.draw,
             describe=self.describe,
+            details=self.details,
             markdown=self.markdown,
             panels=panels,
         )
 
 
-def filled(figure: str, lines: Sequence[PrintedLine], records: Sequence[Record]) -> list[Row]:
-    """Rows of what finished runs of the lines' recipes have, on the sets that the paper's table has.
+class Score(NamedTuple):
+    """How many images of an evaluation set a finished run has right."""
 
-    Such a run is a record whose panel is the recipe.
-    Over several seeds mean and standard error; of one run accuracy and binomial standard error, in panels of their
-    own, with the number of images in place of seeds.
-    """
-    rows, printed = [], {name for line in lines for name in line.per_cent}
+    seed: int
+    hits: int
+    images: int
+
+    @classmethod
+    def of(cls, record: Record, name: str) -> Score:
+        """Sum the counts of all classes of an evaluation set."""
+        counts = record.result.sets[name]
+        return cls(record.seed, sum(counts["hits"]), sum(counts["totals"]))
+
+
+def scores(lines: Sequence[PrintedLine], records: Sequence[Record]) -> Iterator[tuple[PrintedLine, str, list[Score]]]:
+    """Yield lines with finished runs, every evaluation set that the table prints, and the scores on it."""
+    printed = {name for line in lines for name in line.per_cent}
     for line in lines:
-        found = [record.result.sets for record in records if record.series == line.name]
+        runs = [record for record in records if record.series == line.name]
         for name in (name for name in SETS if name in printed):
-            counts = [hits_of(sets[name]) for sets in found if name in sets]
-            shares = [hits / images for hits, images in counts]
-            if len(counts) == 1:
-                (share,), ((_, images),) = shares, counts
-                error = float(np.sqrt(share * (1 - share) / images))
-                numbers = (line.settings["samples"], share, error, images)
-                rows.append(Row(figure, ONE.format(name), line.name, "practice", *numbers))
-            elif counts:
-                mean, stderr, n_seeds = aggregate(shares)
-                numbers = (line.settings["samples"], float(mean), float(stderr), n_seeds)
-                rows.append(Row(figure, name, line.name, "practice", *numbers))
+            on_set = [Score.of(run, name) for run in runs if name in run.result.sets]
+            if on_set:
+                yield line, name, on_set
+
+
+def filled(figure: str, lines: Sequence[PrintedLine], records: Sequence[Record]) -> list[Row]:
+    """Average the accuracies of lines with several finished runs; the panel is the evaluation set, x as printed."""
+    return [
+        mean_row(
+            figure, name, line.name, "accuracy", line.settings["samples"], [(s.seed, s.hits / s.images) for s in runs]
+        )
+        for line, name, runs in scores(lines, records)
+        if len(runs) > 1
+    ]
+
+
+def single_runs(lines: Sequence[PrintedLine], records: Sequence[Record]) -> list[dict[str, Any]]:
+    """List the lines with one finished run as plain values: evaluation set, line, samples as printed, hits, images."""
+    return [
+        {
+            "set": name,
+            "line": line.name,
+            "samples": line.settings["samples"],
+            "hits": runs[0].hits,
+            "images": runs[0].images,
+        }
+        for line, name, runs in scores(lines, records)
+        if len(runs) == 1
+    ]
+
+
+def single_rows(figure: str, entries: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Make rows of single runs, for drawing only: their error is the binomial one of the images, not one over seeds."""
+    rows = []
+    for entry in entries:
+        share = entry["hits"] / entry["images"]
+        error = float(np.sqrt(share * (1 - share) / entry["images"]))
+        rows.append(Row(figure, entry["set"], entry["line"], "accuracy", "practice", entry["samples"], share, error))
     return rows
 
 
-def hits_of(score: Mapping[str, Any]) -> tuple[int, int]:
-    """Images that the evaluated model has right, and all images, of one evaluation set of a run's result."""
-    return sum(score["hits"]), sum(score["totals"])
+def own(contents: Contents, name: str, line: str) -> str:
+    """Write the cell of a line's own runs on an evaluation set: with standard error, or one run with its interval.
 
-
-def own(rows: Sequence[Row], name: str, line: str) -> str:
-    """The cell of the reader's own runs.
-
-    >>> row = Row("table4", "validation: one run", "static, 64k", "practice", 64e3, 0.5656, 0.007, 5000)
-    >>> own([row], "validation", "static, 64k"), own([], "validation", "static, 64k")
+    >>> run = {"set": "validation", "line": "static, 64k", "samples": 64000, "hits": 2828, "images": 5000}
+    >>> contents = Contents([], details={"single runs": [run]})
+    >>> own(contents, "validation", "static, 64k"), own(contents, "sketch", "static, 64k")
     ('.566 (.552 to .579)', '-')
     """
-    for row in select(rows, panel=name, series=line, source="practice"):
+    for row in select(contents.rows, panel=name, series=line, source="practice"):
         return f"{dots.accuracy(row)} ({row.n_seeds} seeds)"
-    for row in select(rows, panel=ONE.format(name), series=line):
-        images = row.n_seeds or 1
-        low, high = binomtest(round(row.y * images), images).proportion_ci(method="wilson")
-        return f"{dots.share(row.y)} ({dots.share(low)} to {dots.share(high)})"
+    for entry in contents.details.get(SINGLE, ()):
+        if (entry["set"], entry["line"]) == (name, line):
+            low, high = binomtest(entry["hits"], entry["images"]).proportion_ci(method="wilson")
+            return f"{dots.share(entry['hits'] / entry['images'])} ({dots.share(low)} to {dots.share(high)})"
     return "-"
 
 

@@ -88,7 +88,7 @@ def printed_rows(figure: str, lines: Sequence[PrintedLine], x: str, panels: Mapp
     ('ImageNet-100', 'static, 64k', 64000.0, 0.5656, 18)
     """
     return [
-        Row(figure, panels[name], line.name, "paper", line.settings[x], round(value / 100, 6))
+        Row(figure, panels[name], line.name, "accuracy", "paper", line.settings[x], round(value / 100, 6))
         for line in lines
         for name, value in line.per_cent.items()
         if name in panels

@@ -1,67 +1,34 @@
-"""Figure 12: guided samples of the first addition beside those of the last."""
+"""Figure 12: guided samples of the first addition and of the last addition of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from matplotlib.figure import Figure as Plot
-
 from empirical.runs.result import Record
-from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.table import Row
-from figures.drawing import grids
-from figures.pictures import portraits
-from figures.pictures.portraits import WORLDS
-
-RUN_PANELS = tuple(WORLDS)
+from figures.pictures import then_and_now
+from figures.pictures.portraits import Picture
 
 
-def compute(inputs: Inputs) -> list[Row]:
-    """Mean entropy of first and last addition, when they were added and to the finished learner (x: its iteration)."""
-    return portraits.entropies("fig12", inputs.records, _cells)
+def _series(record: Record, picture: Picture) -> str:
+    first = min(other["round"] for other in record.examined["images"])
+    return f"{'first' if picture['round'] == first else 'last'} addition"
 
 
-def _cells(record: Record) -> Iterator[portraits.Cell]:
-    first = min(picture["round"] for picture in record.examined["images"])
-    return portraits.then_and_now(record, lambda p: f"{'first' if p['round'] == first else 'last'} addition")
+def _groups(records: list[Record]) -> list[tuple[str, list[Picture]]]:
+    """Return the pictures of each addition, titled with the addition, its iteration and omega."""
+    (record,) = records
+    groups: dict[int, list[Picture]] = {}
+    for picture in record.examined["images"]:
+        groups.setdefault(picture["round"], []).append(picture)
+    iterations = record.examined["iterations"]
+    return [
+        (f"addition {number}, at iteration {iterations[number]:,}, omega = {pictures[0]['omega']:g}", pictures)
+        for number, pictures in groups.items()
+    ]
 
 
-def describe(_: Settings) -> str:
-    """The caption."""
-    said = portraits.THEN_AND_NOW.format("when it was added")
-    return f"Guided samples of the first and the last addition, each from noise of its own\n{said}"
-
-
-def summary(contents: Contents) -> str:
-    """One line for the terminal: the entropies of both when added and at the end."""
-    return portraits.then_and_now_summary(contents.rows)
-
-
-def pictures(records: Sequence[Record]) -> dict[str, grids.Sheet]:
-    """A sheet a world: a block an addition, a row a class."""
-    sheets = {}
-    for world, (record,) in portraits.shown(records).items():
-        images = record.examined["images"]
-        parts = []
-        for number in dict.fromkeys(picture["round"] for picture in images):
-            own = [picture for picture in images if picture["round"] == number]
-            title = f"addition {number}, at iteration {record.examined['iterations'][number]:,}"
-            parts.append((f"{title}, omega = {own[0]['omega']:g}", own))
-        sheets[world] = portraits.sheet(world, parts, portraits.names([record]))
-    return sheets
-
-
-def draw(contents: Contents) -> Plot:
-    """The sheets, below each the table's numbers. Raises ValueError where there are none."""
-    return portraits.draw(contents, "iteration of the learner")
-
-
-FIGURE = Figure(
-    name="fig12",
-    compute=compute,
-    summary=summary,
-    draw=draw,
-    describe=describe,
-    pictures=pictures,
-    panels=RUN_PANELS,
+FIGURE = then_and_now.figure(
+    "fig12",
+    caption="Guided samples of the first and the last addition, each from noise of its own",
+    then="when it was added",
+    series=_series,
+    groups=_groups,
 )

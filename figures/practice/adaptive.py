@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 import rmt
 from empirical.runs.result import Record
-from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import average, pool_size
-from figures.contract.settings import require
+from empirical.system.errors import require
+from figures.contract.figure import Contents, Figure, Inputs
+from figures.contract.records import average, pool_size, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, ticks
 from figures.drawing.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, VERMILLION, Style, context, inscribe
@@ -48,10 +48,11 @@ LOOKS = {
     GOOD: Style(GREEN, "s"),
 }
 ATTRACTS, REPELS = "attracts", "repels"
+CAPTION = "Practice without guidance: prune fresh samples along the latest classifier, retrain, repeat"
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of the panels that have runs; the figure has no settings of its own."""
+    """Compute theory and averages of the panels that have runs; the figure has no settings of its own."""
     require(not inputs.settings, "adaptive", dict(inputs.settings), "no settings: the runs have them all")
     runs: dict[tuple[str, str], list[Record]] = {}
     for record in inputs.records:
@@ -66,12 +67,12 @@ def compute(inputs: Inputs) -> list[Row]:
 
 
 def alignments(records: Sequence[Record]) -> NDArray[np.float64]:
-    """cos(w, w_0) of the given runs, in order of seed."""
+    """Return cos(w, w_0) of the given runs, in order of seed."""
     return np.array([r.result.alignment for r in sorted(records, key=lambda record: record.seed)])
 
 
 def problem(record: Record, rho: Any, ratio: Any = None) -> rmt.Problem:
-    """One round of a run, as the theorem asks it; another oversampling `ratio` where given."""
+    """Pose one round of a run as a problem of the theorem, at another oversampling `ratio` where given."""
     run = record.result.config
     ratio = run["acquire"]["ratio"] if ratio is None else ratio
     kept, world = run["growth"]["addition"], run["world"]
@@ -80,16 +81,16 @@ def problem(record: Record, rho: Any, ratio: Any = None) -> rmt.Problem:
 
 
 def accuracy(rho: Any) -> NDArray[np.float64]:
-    """1 - arccos(rho)/pi."""
+    """Return the accuracy 1 - arccos(rho)/pi of a classifier at cosine rho to the truth."""
     return 1 - np.arccos(np.asarray(rho)) / np.pi
 
 
 def _theory(panel: str, series: str, x: Any, y: Any) -> list[Row]:
-    return [Row("adaptive", panel, series, "theory", float(a), float(b)) for a, b in zip(x, y, strict=True)]
+    return theory_rows("adaptive", panel, series, "accuracy", x, y)
 
 
 def _rounds(initial: Sequence[Record], runs: Sequence[Record], panel: str, series: str) -> list[Row]:
-    """Practice against the number of rounds, and the recursion from each seed's own start."""
+    """Average the runs against the number of rounds, and compute the recursion from each seed's own start."""
     if not initial or not runs:
         return []
     last = round(max(r.value for r in runs))
@@ -98,9 +99,9 @@ def _rounds(initial: Sequence[Record], runs: Sequence[Record], panel: str, serie
 
 
 def _grown(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
-    """Accumulated and static pools of the same sizes, with the theorem for the latter; the initial runs at round 0."""
+    """Average accumulated and static pools of the same sizes, and compute the theorem for static ones."""
     grown, static, initial = (runs.get(("a", series), []) for series in (GROWN, STATIC, INITIAL))
-    rows = average("adaptive", [*grown, *initial], lambda record: record.value)
+    rows = average("adaptive", [*grown, *initial], lambda record: record.value)  # initial: round 0
     if static and grown:
         growth, world = (grown[0].result.config[key] for key in ("growth", "world"))
         first, step = growth["initial"], growth["addition"]
@@ -112,7 +113,7 @@ def _grown(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
 
 
 def _ratios(initial: Sequence[Record], runs: Sequence[Record]) -> list[Row]:
-    """After the runs' number of rounds, after one, and at the end: the fixed point from where the seeds start."""
+    """Average the runs against the ratio, with the recursion after one round, after all, and at its fixed point."""
     if not initial or not runs:
         return []
     ratios = np.geomspace(1, max(r.value for r in runs), 49)
@@ -127,7 +128,7 @@ def _ratios(initial: Sequence[Record], runs: Sequence[Record]) -> list[Row]:
 
 
 def _stale(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
-    """After all rounds of panel a, with the direction renewed every x rounds.
+    """Average the runs of all rounds whose direction is renewed every x rounds, with the recursion for replacement.
 
     Accumulated: additions x times as large and as many times fewer. Replaced: rounds along one direction have one law,
     so the last of K rounds has that of round K/x along fresh directions, which panel a's runs have drawn.
@@ -150,7 +151,7 @@ def _stale(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
 
 
 def _two_ends(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
-    """Both starts, and the recipe's fixed points as level lines."""
+    """Average the runs of both starts, and compute the recipe's fixed points as level lines."""
     rows: list[Row] = []
     for series in (POOR, GOOD):
         members = runs.get(("d", series), [])
@@ -165,14 +166,14 @@ def _two_ends(runs: Mapping[tuple[str, str], list[Record]]) -> list[Row]:
 
 
 def gaps(rows: Sequence[Row], panel: str, series: str) -> list[float]:
-    """(practice - theory) / standard error, at each x that has both."""
+    """Return (practice - theory) / standard error at each x > 0 that has both."""
     theory = {row.x: row.y for row in select(rows, panel=panel, series=series, source="theory")}
-    found = [row for row in select(rows, panel=panel, series=series, source="practice") if row.x in theory]
-    return [(row.y - theory[row.x]) / row.stderr for row in found if row.stderr and row.x > 0]
+    runs = [row for row in select(rows, panel=panel, series=series, source="practice") if row.x in theory]
+    return [(row.y - theory[row.x]) / row.stderr for row in runs if row.stderr and row.x > 0]
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """How far the runs with replacement are from the recursion, in standard errors, round by round."""
+    """List the distances of runs with replacement from the recursion, in standard errors, round by round."""
     rows = compute(Inputs({}, records))
     pairs = [("a", REPLACED), ("d", POOR), ("d", GOOD)]
     return {
@@ -181,9 +182,8 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: where each way ends, and how far runs are from the recursion."""
-    rows = contents.rows
-    parts = []
+    """Say in one line where each way ends, and how far runs are from the recursion."""
+    rows, parts = contents.rows, []
     for panel, names in (("a", (REPLACED, GROWN, STATIC)), ("d", (POOR, GOOD))):
         for series in names:
             points = select(rows, panel=panel, series=series, source="practice")
@@ -196,39 +196,31 @@ def summary(contents: Contents) -> str:
     return "; ".join(parts) or "no panel has rows"
 
 
-def describe(_: Settings) -> str:
-    """The caption."""
-    return "Practice without guidance: prune fresh samples along the latest classifier, retrain, repeat"
-
-
 def look(series: str) -> Style:
-    """The style of a series; fixed points by whether they attract."""
+    """Return the style of a series; a fixed point's depends on whether it attracts."""
     if series.startswith(ATTRACTS):
         return Style(GREY, ".", "-")
     return Style(GREY, ".", "--") if series.startswith(REPELS) else LOOKS[series]
 
 
 def draw(contents: Contents) -> Plot:
-    """The panels that have rows, two in a row. Raises ValueError without rows of any panel."""
-    rows = contents.rows
-    present = [panel for panel in PANELS if select(rows, panel=panel)]
-    if not present:
-        raise ValueError(f"adaptive.draw: got no rows of any panel; allowed {list(PANELS)}; do run the linear world")
+    """Draw the panels that have rows, two in a line."""
+    present = contents.panels(PANELS, "adaptive.draw")
     with context():
         lines, columns = -(-len(present) // 2), min(len(present), 2)
         figure = Plot(figsize=(4.8 * columns, 3.4 * lines + 0.8), layout="constrained")
         named: list[panels.Drawn] = []
         for index, panel in enumerate(present):
             ax = figure.add_subplot(lines, columns, index + 1)
-            here = select(rows, panel=panel)
-            levels = [row for row in here if row.series.startswith((ATTRACTS, REPELS))]
-            named.append(panels.curves(ax, [row for row in here if row not in levels], style=look))
+            points = select(contents.rows, panel=panel)
+            levels = [row for row in points if row.series.startswith((ATTRACTS, REPELS))]
+            named.append(panels.curves(ax, [row for row in points if row not in levels], style=look))
             for row in levels[: len(levels) // 2]:
                 ax.axhline(row.y, color=GREY, linestyle=look(row.series).linestyle, linewidth=0.9, zorder=1)
                 ax.annotate(row.series, (0.72, row.y), xycoords=("axes fraction", "data"), xytext=(0, 2),
                             textcoords="offset points", ha="center", fontsize=7.5, color=GREY)  # fmt: skip
             if panel in "bc":
-                ticks.log_ticks(ax, min(row.x for row in here), max(row.x for row in here))
+                ticks.log_ticks(ax, min(row.x for row in points), max(row.x for row in points))
             else:
                 ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             title, xlabel = PANELS[panel]
@@ -243,7 +235,7 @@ FIGURE = Figure(
     compute=compute,
     summary=summary,
     draw=draw,
-    describe=describe,
+    describe=lambda _: CAPTION,
     details=details,
     panels=tuple(PANELS),
 )

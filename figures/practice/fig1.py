@@ -6,84 +6,90 @@ The paper's numbers (Tables 4 and 5) with the reader's finished runs of their re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure as Plot
 
-from figures.contract.figure import Contents, Figure, Inputs, Settings
+from empirical.runs.result import Record
+from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.records import average, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
-from figures.paper import beside_own_runs as recorded
-from figures.paper.numbers import DP, STATIC, TABLE4, TABLE5
+from figures.drawing.worlds import WORLDS
+from figures.paper import beside_own_runs
+from figures.paper.numbers import DP, STATIC, TABLE4, TABLE5, fig4_rows
 from figures.practice import fig4
 
-PANELS = {  # panel: (title, y label), in this order
-    "IN-1k": ("ImageNet-1k", "accuracy on real validation set"),
-    "IN-100": ("ImageNet-100", "accuracy on real validation set"),
-    "digits": ("digits", "accuracy on real test digits"),
+PANELS = {  # panel: world, in this order
+    "IN-1k": WORLDS["imagenet1k"],
+    "IN-100": WORLDS["imagenet100"],
+    "digits": WORLDS["digits"],
 }
-RUN_PANELS = ("digits",)
+TABLES = {"IN-100": TABLE4, "IN-1k": TABLE5}
+CAPTION = "Accuracy against the amount of data (hollow: the paper's; dashed: the most static data, and a tenth of it)"
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The paper's points, those of finished recipes (one run: with the error of its validation set), digits."""
-    rows = [row._replace(figure="fig1", panel=row.panel.removesuffix(" (paper)")) for row in fig4.fig4_rows()]
-    for panel, runs in (("IN-100", TABLE4), ("IN-1k", TABLE5)):
-        methods, sets = {run.name: run.method for run in runs}, ("validation", recorded.ONE.format("validation"))
-        found = [row for row in recorded.filled("fig1", runs, inputs.records) if row.panel in sets]
-        rows += [row._replace(panel=panel, series=methods[row.series]) for row in found]
+    """Collect the paper's points, those of finished recipes with several seeds, and the averages of runs on digits."""
+    rows = [row._replace(figure="fig1", panel=row.panel.removesuffix(" (paper)")) for row in fig4_rows()]
+    for panel, lines in TABLES.items():
+        methods = {line.name: line.method for line in lines}
+        own = select(beside_own_runs.filled("fig1", lines, inputs.records), panel="validation")
+        rows += [row._replace(panel=panel, series=methods[row.series]) for row in own]
     return rows + average("fig1", [record for record in inputs.records if record.panel == "digits"], pool_size)
 
 
-def describe(_: Settings) -> str:
-    """The caption."""
-    return "Accuracy against the amount of data (hollow: the paper's; dashed: the most static data, and a tenth of it)"
+def details(records: Sequence[Record]) -> dict[str, Any]:
+    """List the recipes with a single finished run: the error of such a point is that of its validation images."""
+    return {panel: beside_own_runs.single_runs(lines, records) for panel, lines in TABLES.items()}
+
+
+def own_points(contents: Contents, panel: str) -> list[Row]:
+    """Return the points of the reader's own runs in a panel of the paper's numbers, single runs included."""
+    methods = {line.name: line.method for line in TABLES.get(panel, ())}
+    single = beside_own_runs.single_rows("fig1", contents.details.get(panel, ()))
+    shown = [row._replace(panel=panel, series=methods[row.series]) for row in select(single, panel="validation")]
+    return [*select(contents.rows, panel=panel, source="practice"), *shown] if panel in TABLES else []
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: what fig4 says of these panels, and how many runs of recipes there are."""
+    """Say in one line how many samples deliberate practice saves, and how many recipes have finished runs."""
     parts = []
     for panel in PANELS:
-        here = select(contents.rows, panel=panel)
-        found = fig4.saving(reference(here), panel) if here else None
-        if found:
-            parts.append(f"{panel}: {found.level:.3f} with {found.words('fewer', 'more')} samples")
-        own = [row for row in here if row.source == "practice" and row.panel != "digits"]
+        saved = fig4.saving(reference(select(contents.rows, panel=panel)), panel)
+        if saved:
+            parts.append(f"{panel}: {saved.level:.3f} with {saved.words('fewer', 'more')} samples")
+        own = own_points(contents, panel)
         parts += [f"{panel}, own points: {len(own)}"] if own else []
     return "; ".join(parts) or "no panel has both methods"
 
 
 def reference(rows: Sequence[Row]) -> list[Row]:
-    """The rows of a panel that make its curves: the paper's, and without any the runs'."""
+    """Return the rows of a panel that make its curves: the paper's, and without any the runs'."""
     return [row for row in rows if row.source == "paper"] or list(rows)
 
 
 def draw(contents: Contents) -> Plot:
-    """One panel per task that has rows. Raises ValueError if no row is of a known panel."""
-    rows = contents.rows
-    present = [panel for panel in PANELS if select(rows, panel=panel)]
-    if not present:
-        raise ValueError(f"fig1.draw: got no rows of any panel; allowed {list(PANELS)}; do run a world first")
+    """Draw one panel per task that has rows."""
+    present = contents.panels(PANELS, "fig1.draw")
     with style.context():
         figure = Plot(figsize=(4.2 * len(present), 4.2), layout="constrained")
         named = []
         for index, panel in enumerate(present):
             ax = figure.add_subplot(1, len(present), index + 1)
-            here = select(rows, panel=panel)
-            curves = reference(here)
-            named.append(panels.curves(ax, curves))
-            own = [row for row in here if row not in curves]
+            curves, own = reference(select(contents.rows, panel=panel)), own_points(contents, panel)
             drawn = panels.curves(ax, own, join=())
-            named[-1] |= {f"{series}, own runs": artist for series, artist in drawn.items()}
-            ticks.log_ticks(ax, min(row.x for row in here), max(row.x for row in here))
+            named.append(panels.curves(ax, curves) | {f"{series}, own runs": mark for series, mark in drawn.items()})
+            sizes = [row.x for row in (*curves, *own)]
+            ticks.log_ticks(ax, min(sizes), max(sizes))
             static = [row for row in curves if row.series == STATIC]
             for row in static[-1:] + [row for row in static if row.x >= static[-1].x / 10][:1]:
                 ax.axhline(row.y, color=style.SERIES[STATIC].colour, linestyle="--", linewidth=0.8, zorder=1)
             title, ylabel = PANELS[panel]
             ax.set(title=title, xlabel="synthetic samples in total", ylabel=ylabel)
-            found = fig4.saving(curves, panel)
-            if found:
-                panels.saving(ax, found, found.words("fewer", "more"), style.SERIES[DP].colour)
+            saved = fig4.saving(curves, panel)
+            if saved:
+                panels.saving(ax, saved, saved.words("fewer", "more"), style.SERIES[DP].colour)
         panels.legend(figure, named)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
@@ -94,6 +100,7 @@ FIGURE = Figure(
     compute=compute,
     summary=summary,
     draw=draw,
-    describe=describe,
-    panels=RUN_PANELS,
+    describe=lambda _: CAPTION,
+    details=details,
+    panels=("digits",),
 )

@@ -15,27 +15,27 @@ from matplotlib.figure import Figure as Plot
 import rmt
 import scaling
 from empirical.runs.result import Record
-from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import average, gain, hits, points, pool_size
+from figures.contract.figure import Contents, Figure, Inputs
+from figures.contract.records import average, gain, hits, points, pool_size, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
+from figures.drawing.worlds import WORLDS, World
 from figures.paper.numbers import DP, STATIC, fig4_rows
 
-PANELS = {  # panel: (title, y label), in this order
-    "linear": ("linear world", "test accuracy"),
-    "digits": ("digits", "accuracy on real test digits"),
-    "glyphs": ("glyphs", "accuracy on real glyphs of other fonts"),
-    "IN-100 (paper)": ("ImageNet-100: the paper's numbers (Table 4)", "accuracy on real validation set"),
-    "IN-1k (paper)": ("ImageNet-1k: the paper's numbers (Table 5)", "accuracy on real validation set"),
+RUN_PANELS = ("linear", "digits", "glyphs")
+PANELS = {  # panel: title and y label, in this order
+    **{name: WORLDS[name] for name in RUN_PANELS},
+    "IN-100 (paper)": World("ImageNet-100: the paper's numbers (Table 4)", WORLDS["imagenet100"].accuracy),
+    "IN-1k (paper)": World("ImageNet-1k: the paper's numbers (Table 5)", WORLDS["imagenet1k"].accuracy),
 }
 KEEP_ALL = "Theorem 1, all kept"
-RUN_PANELS = ("linear", "digits", "glyphs")  # where series of runs can go
+CAPTION = "Accuracy against the number of synthetic training samples"
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Averages of the runs against pool size, the theorem for static data in the linear world.
+    """Average the runs against pool size, and compute the theorem for static data in the linear world.
 
-    With settings["paper"], the paper's own points in panels of their own.
+    With settings["paper"], the paper's own points are added in panels of their own.
     """
     rows = average("fig4", inputs.records, pool_size)
     static = select(rows, panel="linear", series=STATIC)
@@ -43,15 +43,13 @@ def compute(inputs: Inputs) -> list[Row]:
         world = next(record.result.config["world"] for record in inputs.records if record.panel == "linear")
         sizes = np.geomspace(static[0].x, static[-1].x, 60)
         problem = rmt.Problem(n=sizes, d=world["dimension"], ridge=world["ridge"], rule=rmt.KeepAll(), rho=1.0)
-        accuracy = 1 - np.asarray(rmt.error_rate(problem))
-        rows += [
-            Row("fig4", "linear", KEEP_ALL, "theory", float(x), float(y)) for x, y in zip(sizes, accuracy, strict=True)
-        ]
+        law = 1 - np.asarray(rmt.error_rate(problem))
+        rows += theory_rows("fig4", "linear", KEEP_ALL, "accuracy", sizes, law)
     return rows + (fig4_rows() if inputs.settings["paper"] else [])
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """Gains of deliberate practice over static data and its controls at equal size, paired by seed.
+    """Measure the gains of deliberate practice over static data and its controls at equal size, paired by seed.
 
     Each with 95 % bootstrap intervals over seeds and, where there are test images, over seeds and images; and how many
     times more static samples it takes to match.
@@ -59,9 +57,9 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     gains = []
     for panel in dict.fromkeys(record.panel for record in records):
-        here = [record for record in records if record.panel == panel]
-        static = panels.curve(select(average("fig4", here, pool_size), series=STATIC))
-        by_point = points(here)
+        runs = [record for record in records if record.panel == panel]
+        static = panels.curve(select(average("fig4", runs, pool_size), series=STATIC))
+        by_point = points(runs)
         for (_, series, size), members in by_point.items():
             if series != DP or not static.x:
                 continue
@@ -82,66 +80,50 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     return {"gains": gains}
 
 
-def describe(_: Settings) -> str:
-    """The caption."""
-    return "Accuracy against the number of synthetic training samples"
-
-
 def saving(rows: Sequence[Row], panel: str) -> scaling.Multiplier | None:
-    """How many times fewer samples deliberate practice needs for the best measured accuracy of static data.
+    """Measure how many times fewer samples deliberate practice needs for the best accuracy of static data.
 
     Sizes between points are interpolated; where DP's smallest size is already better the factor is a lower bound (">"),
     where its largest is still worse an upper bound ("<"). None unless the panel has both series.
     """
-    static, practice = (_measured(rows, panel, series) for series in (STATIC, DP))
+    measured = [row for row in select(rows, panel=panel) if row.source in ("practice", "paper")]
+    static, practice = (panels.curve(select(measured, series=series)) for series in (STATIC, DP))
     return scaling.multiplier(static, practice, max(static.y)) if static.x and practice.x else None
 
 
-def _measured(rows: Sequence[Row], panel: str, series: str) -> scaling.Curve:
-    return panels.curve(row for row in select(rows, panel=panel, series=series) if row.source in ("practice", "paper"))
-
-
 def summary(contents: Contents) -> str:
-    """One line for the terminal: per panel, static's best accuracy and the samples both methods need for it."""
+    """Say in one line, by panel, static's best accuracy and the samples both methods need for it."""
     parts = []
     for panel in PANELS:
-        found = saving(contents.rows, panel)
-        if found:
-            dp, static, words = (
-                ticks.count(found.method_x),
-                ticks.count(found.baseline_x),
-                found.words("fewer", "more"),
-            )
-            said = f"by DP with {dp} samples ({words})" if words else f"not by DP with {dp} samples"
-            parts.append(f"{panel}: {found.level:.3f} by static with {static} samples, {said}")
+        saved = saving(contents.rows, panel)
+        if saved:
+            dp, static = ticks.count(saved.method_x), ticks.count(saved.baseline_x)
+            words = saved.words("fewer", "more")
+            reached = f"by DP with {dp} samples ({words})" if words else f"not by DP with {dp} samples"
+            parts.append(f"{panel}: {saved.level:.3f} by static with {static} samples, {reached}")
     return "; ".join(parts) or "no panel has both methods"
 
 
 def draw(contents: Contents) -> Plot:
-    """One panel per world that has rows; an arrow shows the samples saved at static's best accuracy.
-
-    `note` marks e.g. a quick preset, `caption` names the settings. Raises ValueError if no row is of a known panel.
-    """
-    rows = contents.rows
-    present = [panel for panel in PANELS if select(rows, panel=panel)]
-    if not present:
-        raise ValueError(f"fig4.draw: got no rows of any panel; allowed {list(PANELS)}; do run a world first")
+    """Draw one panel per world that has rows; an arrow shows the samples saved at static's best accuracy."""
+    rows, present = contents.rows, contents.panels(PANELS, "fig4.draw")
     columns = min(len(present), 2)
+    lines = -(-len(present) // columns)
     with style.context():
-        figure = Plot(figsize=(4.8 * columns, 3.6 * -(-len(present) // columns) + 0.6), layout="constrained")
+        figure = Plot(figsize=(4.8 * columns, 3.6 * lines + 0.6), layout="constrained")
         named = []
         for index, panel in enumerate(present):
-            ax = figure.add_subplot(-(-len(present) // columns), columns, index + 1)
-            here = select(rows, panel=panel)
-            named.append(panels.curves(ax, here))
-            ticks.log_ticks(ax, min(row.x for row in here), max(row.x for row in here))
+            ax = figure.add_subplot(lines, columns, index + 1)
+            shown = select(rows, panel=panel)
+            named.append(panels.curves(ax, shown))
+            ticks.log_ticks(ax, min(row.x for row in shown), max(row.x for row in shown))
             title, ylabel = PANELS[panel]
-            seeds = max((row.n_seeds or 0 for row in here), default=0)
+            seeds = max(row.n_seeds or 0 for row in shown)
             title += f", {seeds} seeds" if seeds else ""
             ax.set(title=title, xlabel="synthetic samples in total", ylabel=ylabel)
-            found = saving(rows, panel)
-            if found:
-                panels.saving(ax, found, found.words("fewer", "more"), style.SERIES[DP].colour)
+            saved = saving(rows, panel)
+            if saved:
+                panels.saving(ax, saved, saved.words("fewer", "more"), style.SERIES[DP].colour)
         panels.legend(figure, named)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
@@ -152,7 +134,7 @@ FIGURE = Figure(
     compute=compute,
     summary=summary,
     draw=draw,
-    describe=describe,
+    describe=lambda _: CAPTION,
     details=details,
     panels=RUN_PANELS,
 )

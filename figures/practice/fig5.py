@@ -7,7 +7,7 @@ alone. d: accuracy against the cost of an added sample.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from matplotlib.figure import Figure as Plot
 import rmt
 import scaling
 from empirical.runs.result import Record
-from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import average
+from figures.contract.figure import Contents, Figure, Inputs
+from figures.contract.records import average, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -35,44 +35,44 @@ AXES = {  # letter: (title, x label)
     "c": ("c   theory: keep the hardest p", "oversampling ratio 1/p"),
     "d": ("d   accuracy against cost", "sampling work per added sample (plain: 1)"),
 }
-RUN_PANELS = (*(f"{letter} {world}" for letter in "ab" for world in WORLDS), "c")  # where series of runs can go
+RUN_PANELS = (*(f"{letter} {world}" for letter in "ab" for world in WORLDS), "c")
 INITIAL, REPLACEMENT, THEORY = "initial", "replacement", "Theorem 1"
+CAPTION = (
+    "One addition to a trained learner: samples selected (a, c) or generated to be hard (b), and the cost (d); "
+    "random baseline: all candidates added, unselected"
+)
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Panels a-d from the runs, and the theorem's curve at the initial learners' own alignments.
+    """Average the runs for panels a-d, and compute the theorem's curve at the initial learners' own alignments.
 
-    Panel d has each guided method at settings["usual_omega"][world], fixed beforehand; panels "entropy ..." are the
-    mean entropies of the samples of b when they were added, in nats.
+    Panel d has each guided method at settings["usual_omega"][world], fixed beforehand. Panel b also has the mean
+    "entropy" of the samples when they were added, in nats.
     """
     by_panel: dict[str, list[Record]] = {}
     for record in inputs.records:
         by_panel.setdefault(record.panel, []).append(record)
     rows: list[Row] = []
-    for panel, members in by_panel.items():
+    for panel, runs in by_panel.items():
         letter, _, world = panel.partition(" ")
         if letter == "a":
-            rows += average("fig5", members, _oversampling)
-            rows += _renamed(average("fig5", members, _cost), f"d {world}", {})
+            rows += average("fig5", runs, _oversampling)
+            rows += [row._replace(panel=f"d {world}") for row in average("fig5", runs, _cost)]
         elif letter == "b":
-            rows += average("fig5", members, lambda record: record.value)
-            rows += _renamed(average("fig5", members, lambda r: r.value, _entropy), f"entropy {world}", {})
-            usual = [
-                r
-                for r in members
-                if r.value == inputs.settings["usual_omega"][world] and r.series != "random direction"
-            ]
-            rows += _renamed(
-                average("fig5", usual, _cost), f"d {world}", {s: f"DP {s}" for s in ("through x0", "through denoiser")}
-            )
+            rows += average("fig5", runs, lambda record: record.value)
+            rows += average("fig5", runs, lambda record: record.value, _entropy, "entropy")
+            omega = inputs.settings["usual_omega"][world]
+            usual = [run for run in runs if run.value == omega and run.series != "random direction"]
+            costs = average("fig5", usual, _cost)
+            rows += [row._replace(panel=f"d {world}", series=f"DP {row.series}") for row in costs]
         else:
-            rows += average("fig5", [r for r in members if r.series == REPLACEMENT], lambda record: record.value)
-            rows += theorem(members)
+            rows += average("fig5", [r for r in runs if r.series == REPLACEMENT], lambda record: record.value)
+            rows += theorem(runs)
     return rows
 
 
 def theorem(records: Sequence[Record]) -> list[Row]:
-    """Theorem 1 for learners refitted on the kept samples alone: accuracy against 1/p, averaged over the seeds.
+    """Compute Theorem 1 for learners refitted on the kept samples alone: accuracy against 1/p, averaged over the seeds.
 
     Each seed has its own rho = cos(w_initial, w_0). P samples kept of a pool of n = P/p; the learner's penalty is per
     kept sample, the theorem's per sample of the pool: lam = p ridge.
@@ -91,54 +91,43 @@ def theorem(records: Sequence[Record]) -> list[Row]:
         rho=rho,
     )
     accuracy = 1 - np.asarray(rmt.error_rate(problem)).mean(axis=1)
-    return [Row("fig5", "c", THEORY, "theory", float(x), float(y)) for x, y in zip(ratios, accuracy, strict=True)]
-
-
-def _renamed(rows: Sequence[Row], panel: str, names: Mapping[str, str]) -> list[Row]:
-    return [row._replace(panel=panel, series=names.get(row.series, row.series)) for row in rows]
+    return theory_rows("fig5", "c", THEORY, "accuracy", ratios, accuracy)
 
 
 def _oversampling(record: Record) -> float:
-    """Samples generated for the addition, per sample that the other methods add (as many as the pool began with)."""
+    """Return the samples generated for the addition, per sample that other methods add (as many as the first pool)."""
     first, added = record.result.pool
     return added["images"] / first["images"]
 
 
 def _cost(record: Record) -> float:
-    """Operations spent on the addition, per sample that the other methods add, in units of a plain sample's."""
+    """Return the FLOP of the addition, per sample that other methods add, in units of a plain sample's."""
     first, added = record.result.pool
     return round(added["gflop"] / first["gflop"], 9)
 
 
 def _entropy(record: Record) -> float:
+    """Return the mean entropy of the added samples when they were added, in nats."""
     return record.result.pool[-1]["entropy"]
 
 
-def describe(_: Settings) -> str:
-    """The caption."""
-    return (
-        "One addition to a trained learner: samples selected (a, c) or generated to be hard (b), and the cost (d); "
-        "random baseline: all candidates added, unselected"
-    )
-
-
 def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Multiplier]:
-    """By DP series: how many times the cost oversample-then-prune needs for the series' best accuracy.
+    """Measure how many times the cost oversample-then-prune needs for the best accuracy of each DP series.
 
     A lower bound (">") where no oversampling ratio gets there; empty without panel d of this world.
     """
-    panel = f"d {world}"
-    pruned = panels.curve(select(rows, panel=panel, series=PRUNE))
-    found = {}
+    costs = select(rows, panel=f"d {world}")
+    pruned = panels.curve(select(costs, series=PRUNE))
+    factors = {}
     for series in DP_SERIES:
-        best = _best(select(rows, panel=panel, series=series))
+        best = _best(select(costs, series=series))
         if best and pruned.x:
-            found[series] = scaling.multiplier(pruned, scaling.Curve([best.x], [best.y]), best.y)
-    return found
+            factors[series] = scaling.multiplier(pruned, scaling.Curve([best.x], [best.y]), best.y)
+    return factors
 
 
 def theory_gap(rows: Sequence[Row]) -> tuple[int, float] | None:
-    """Panel c: the number of practice points on the theory line's range and their largest distance, in standard errors.
+    """Count the runs of panel c in the range of the theory line, and find their largest distance in standard errors.
 
     The line is interpolated in log x. None without points or line; a point without spread is left out.
     """
@@ -155,24 +144,22 @@ def _best(rows: Sequence[Row]) -> Row | None:
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: per world best ratio, best omega and cost advantage; theory against runs."""
-    rows = contents.rows
-    parts = []
+    """Say in one line, by world, the best ratio, the best omega and the cost advantage; then theory against runs."""
+    rows, parts = contents.rows, []
     for world in WORLDS:
-        said = []
+        phrases = []
         for letter, series, what in SWEEPS:
-            points = select(rows, panel=f"{letter} {world}", series=series)
+            points = select(rows, panel=f"{letter} {world}", series=series, quantity="accuracy")
             best = _best(points)
             if best:
                 first = f"({points[0].y:.3f} at {points[0].x:g})"
-                said.append(f"{series} best {best.y:.3f} at {what} {best.x:g} {first}")
-        for series, found in cheaper(rows, world).items():
-            words = found.words("cheaper", "dearer")
-            said.append(
-                f"{series} {words} than oversampling" if words else f"{series} at a cost oversampling leaves open"
-            )
-        if said:
-            parts.append(f"{world}: " + ", ".join(said))
+                phrases.append(f"{series} best {best.y:.3f} at {what} {best.x:g} {first}")
+        for series, factor in cheaper(rows, world).items():
+            words = factor.words("cheaper", "dearer")
+            compared = f"{words} than oversampling" if words else "at a cost oversampling leaves open"
+            phrases.append(f"{series} {compared}")
+        if phrases:
+            parts.append(f"{world}: " + ", ".join(phrases))
     gap = theory_gap(rows)
     if gap:
         parts.append(f"theory: {gap[0]} replacement runs within {gap[1]:.1f} standard errors of Theorem 1")
@@ -180,19 +167,14 @@ def summary(contents: Contents) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """A row of panels per world; c stands in the first row, the legend below it (with one world: below the figure).
-
-    Raises ValueError if no row is of a known panel.
-    """
-    rows = contents.rows
-    present = {row.panel for row in rows}
-    worlds = [world for world in WORLDS if present & {f"{letter} {world}" for letter in "abd"}]
+    """Draw a line of panels per world; c stands in the first, the legend below c (with one world: below the figure)."""
+    known = {world: [f"a {world}", f"b {world}", f"d {world}"] for world in WORLDS}
+    present = set(contents.panels(["c", *(panel for line in known.values() for panel in line)], "fig5.draw"))
+    worlds = [world for world in WORLDS if not present.isdisjoint(known[world])]
     grid: list[Any] = [[f"{letter} {world}" for letter in "abcd"] for world in worlds] or [["", "", "", ""]]
     grid[0][2] = "c"
     grid = [[panel if panel in present else "." for panel in line] for line in grid]
     shown = [panel for line in grid for panel in line if panel != "."]
-    if not shown:
-        raise ValueError(f"fig5.draw: got no rows of any panel; allowed a, b, d of {WORLDS}, and c; do run a world")
     if len(grid) == 2:
         grid[1][2] = "legend"
     with style.context():
@@ -201,35 +183,35 @@ def draw(contents: Contents) -> Plot:
         for world in worlds:
             if {f"a {world}", f"d {world}"} <= present:
                 axes[f"a {world}"].sharey(axes[f"d {world}"])
-        named = [_draw_panel(axes[panel], panel, rows) for panel in shown]
+        named = [_draw_panel(axes[panel], panel, contents.rows) for panel in shown]
         panels.legend(axes.get("legend", figure), named)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
 
 
 def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row]) -> panels.Drawn:
-    """One panel with its axes; returns what a legend names."""
+    """Draw one panel with its axes; return its artists by series, for the legend."""
     letter, _, world = panel.partition(" ")
-    here = select(rows, panel=panel)
+    scores = select(rows, panel=panel, quantity="accuracy")
     joined = {"c": (), "d": (PRUNE, "random baseline")}
-    named = panels.curves(ax, here, join=joined.get(letter))
+    named = panels.curves(ax, scores, join=joined.get(letter))
     title, xlabel = AXES[letter]
     ax.set(title=title, xlabel=xlabel, ylabel=f"{world or 'linear'}: test accuracy")
     if letter == "b":
-        ticks.strength_ticks(ax, sorted({row.x for row in here}))
-        _draw_entropy(ax, select(rows, panel=f"entropy {world}"))
+        ticks.strength_ticks(ax, sorted({row.x for row in scores}))
+        _draw_entropy(ax, select(rows, panel=panel, quantity="entropy"))
         return named
-    alike = here if letter == "d" else [row for row in rows if row.panel.split()[0] in ("a", "c")]  # one range
+    alike = scores if letter == "d" else [row for row in rows if row.panel.split()[0] in ("a", "c")]  # one range
     ticks.log_ticks(ax, min(row.x for row in alike), max(row.x for row in alike))
     savings = cheaper(rows, world) if letter == "d" else {}
     if savings:
-        series, found = next(iter(savings.items()))  # one arrow; the summary has both
-        panels.saving(ax, found, found.words("cheaper", "dearer"), style.SERIES[series].colour)
+        series, factor = next(iter(savings.items()))  # one arrow; the summary has both
+        panels.saving(ax, factor, factor.words("cheaper", "dearer"), style.SERIES[series].colour)
     return {series.removeprefix("DP "): artist for series, artist in named.items()}
 
 
 def _draw_entropy(ax: Axes, rows: Sequence[Row]) -> None:
-    """On a right-hand axis: how uncertain the learner was of the samples it was given, as thin dotted lines."""
+    """Draw the entropy of the samples when they were added as thin dotted lines, on a right-hand axis."""
     if not rows:
         return
     right = ax.twinx()
@@ -247,6 +229,6 @@ FIGURE = Figure(
     compute=compute,
     summary=summary,
     draw=draw,
-    describe=describe,
+    describe=lambda _: CAPTION,
     panels=RUN_PANELS,
 )

@@ -8,136 +8,122 @@ can matter, and with as many as the patience rule asks for, where the pool diffe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
-from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.records import average, gain, pool_size
+from figures.contract.figure import Contents, Figure, Inputs
+from figures.contract.records import accuracy, average, differences, gain, mean_row, points, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
+from figures.drawing.worlds import WORLDS
 
-RUN_PANELS = ("digits", "linear")  # where series of runs can go
-TITLES = {"linear": "linear world", "digits": "digits"}
+PANELS = ("digits", "linear")
 UNITS = {"linear": "evaluations", "digits": "iterations"}
-MEASURES = {  # kind of panel: y label
+WAITING, POOL = "iterations per addition", "samples"
+LABELS = {  # quantity: y label
     "accuracy": "test accuracy",
     "gap": "gap to 100 %, paired by seed",
-    "waiting": "{} per addition",
-    "pool": "samples at the end",
+    WAITING: "{} per addition",
+    POOL: "samples at the end",
 }
+CAPTION = "Deliberate practice by the share of the real validation split that its patience watches"
 
 
 def percent(record: Record) -> float:
-    """How much of the validation split the patience rule saw, in %."""
+    """Return how much of the validation split the patience rule watched, in %."""
     return round(100 * record.result.config["growth"]["validation_share"], 6)
 
 
 def waiting(record: Record) -> float:
-    """The run's iterations per addition: that of the last one over their number."""
+    """Return a run's iterations per addition: the iteration of the last addition over their number."""
     rounds = record.result.pool
     return rounds[-1]["step"] / max(len(rounds) - 1, 1)
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Averages of the runs against the share of the validation split, in %: panels "<measure>: <world>", and "gap:
-    <world>" for the accuracy minus that of the runs that see all of it, paired by seed."""
+    """Average the runs against the share of the validation split, in %: the quantities of `LABELS`."""
     rows: list[Row] = []
-    for kind, y in {"accuracy": lambda r: r.result.accuracy, "waiting": waiting, "pool": pool_size}.items():
-        rows += [
-            row._replace(panel=f"{kind}: {row.panel}") for row in average("validation", inputs.records, percent, y)
-        ]
-    for found in _gaps(inputs.records):
-        at = (f"gap: {found['panel']}", found["series"], "practice", found["percent"])
-        rows.append(Row("validation", *at, found["value"], found["stderr"], found["n_seeds"]))
+    for quantity, y in {"accuracy": accuracy, WAITING: waiting, POOL: pool_size}.items():
+        rows += average("validation", inputs.records, percent, y, quantity)
+    for panel, series, share, _, runs, whole in against_whole(inputs.records):
+        if samples := differences(runs, whole):
+            rows.append(mean_row("validation", panel, series, "gap", share, samples))
     return rows
 
 
-def _gaps(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Accuracy at each share minus that at the largest one of the series, paired by seed."""
-    rng = np.random.default_rng(0)
-    found = []
+def against_whole(records: Sequence[Record]) -> Iterator[tuple[str, str, float, float, list[Record], list[Record]]]:
+    """Yield panel, series, share, the series' largest share, and the runs of both shares."""
+    groups = points(records, percent)
     for panel, series in dict.fromkeys((record.panel, record.series) for record in records):
-        runs = [record for record in records if (record.panel, record.series) == (panel, series)]
-        shares = sorted({percent(record) for record in runs})
-        at = {share: [record for record in runs if percent(record) == share] for share in shares}
-        for share in shares[:-1]:
-            difference = gain(at[share], at[shares[-1]], rng)
-            if difference:
-                found.append({"panel": panel, "series": series, "percent": share, "over": shares[-1], **difference})
-    return found
+        *shares, whole = sorted(share for *place, share in groups if place == [panel, series])
+        for share in shares:
+            yield panel, series, share, whole, groups[panel, series, share], groups[panel, series, whole]
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """The gaps with 95 % bootstrap intervals over seeds and, where there are test images, over seeds and images; and
-    the mean iteration of every addition, by share of the validation split, over the runs that made it."""
-    times = []
+    """Measure the gaps with 95 % bootstrap intervals, and the mean iteration of every addition.
+
+    Intervals are over seeds and, where there are test images, over seeds and images. An addition's iteration is that of
+    the runs that made it, by share of the validation split.
+    """
+    rng, gaps = np.random.default_rng(0), []
+    for panel, series, share, largest, runs, whole in against_whole(records):
+        if numbers := gain(runs, whole, rng):
+            gaps.append({"panel": panel, "series": series, "percent": share, "over": largest, **numbers})
+    groups, times = points(records, percent), []
     for panel, series in dict.fromkeys((record.panel, record.series) for record in records):
-        runs = [record for record in records if (record.panel, record.series) == (panel, series)]
-        for share in sorted({percent(record) for record in runs}):
-            steps = [[entry["step"] for entry in r.result.pool[1:]] for r in runs if percent(r) == share]
-            per_addition = [
-                [run[k] for run in steps if len(run) > k] for k in range(max((len(run) for run in steps), default=0))
-            ]
-            entry = {"panel": panel, "series": series, "percent": share, "runs": len(steps)}
+        for share in sorted(share for *place, share in groups if place == [panel, series]):
+            steps = [[entry["step"] for entry in r.result.pool[1:]] for r in groups[panel, series, share]]
+            most = max((len(run) for run in steps), default=0)
+            additions = [[run[k] for run in steps if len(run) > k] for k in range(most)]
+            entry: dict[str, Any] = {"panel": panel, "series": series, "percent": share, "runs": len(steps)}
             entry["additions"] = [
                 {"runs": len(values), "iteration": float(np.mean(values)), "deviation": float(np.std(values))}
-                for values in per_addition
+                for values in additions
             ]
             times.append(entry)
-    return {"gaps": _gaps(records), "times": times}
-
-
-def describe(_: Settings) -> str:
-    """The caption."""
-    return "Deliberate practice by the share of the real validation split that its patience watches"
+    return {"gaps": gaps, "times": times}
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: per world and series, the smallest share against the whole split."""
-    rows = contents.rows
-    parts = []
-    for world in RUN_PANELS:
-        for series in dict.fromkeys(row.series for row in rows if row.panel == f"accuracy: {world}"):
-            gaps = select(rows, panel=f"gap: {world}", series=series)
-            wait, pool = (select(rows, panel=f"{kind}: {world}", series=series) for kind in ("waiting", "pool"))
+    """Compare in one line the smallest share with the whole split, by world and series."""
+    rows, parts = contents.rows, []
+    for world in PANELS:
+        for series in dict.fromkeys(row.series for row in rows if row.panel == world):
+            gaps, wait, pool = (
+                select(rows, panel=world, series=series, quantity=name) for name in ("gap", WAITING, POOL)
+            )
             if gaps and wait and pool:
-                said = f"{gaps[0].y:+.4f} +- {gaps[0].stderr:.4f} with {gaps[0].x:g} % of the validation images"
+                gap = f"{gaps[0].y:+.4f} +- {gaps[0].stderr:.4f} with {gaps[0].x:g} % of the validation images"
                 times = f"{wait[0].y:.3g} instead of {wait[-1].y:.3g} {UNITS[world]} per addition"
                 sizes = f"{ticks.count(pool[0].y)} instead of {ticks.count(pool[-1].y)} samples"
-                parts.append(f"{world}, {series}: {said}, {times}, {sizes}")
+                parts.append(f"{world}, {series}: {gap}, {times}, {sizes}")
     return "; ".join(parts) or "no panel has two shares"
 
 
 def draw(contents: Contents) -> Plot:
-    """A row per world: accuracy, its gap to watching the whole split, iterations per addition, samples at the end.
-
-    Raises ValueError if no row is of a known panel.
-    """
-    rows = contents.rows
-    worlds = [world for world in RUN_PANELS if select(rows, panel=f"accuracy: {world}")]
-    if not worlds:
-        raise ValueError(f"validation.draw: got no rows of any panel; allowed {list(RUN_PANELS)}; do run a world first")
+    """Draw a line of axes per world, one for each quantity of `LABELS`."""
+    worlds = contents.panels(PANELS, "validation.draw")
     with style.context():
         figure = Plot(figsize=(14.0, 3.0 * len(worlds) + 0.7), layout="constrained")
-        axes = figure.subplots(len(worlds), len(MEASURES), squeeze=False)
+        axes = figure.subplots(len(worlds), len(LABELS), squeeze=False)
         named = []
         for line, world in zip(axes, worlds, strict=True):
-            for ax, (kind, ylabel) in zip(line, MEASURES.items(), strict=True):
-                here = select(rows, panel=f"{kind}: {world}")
-                named.append(panels.curves(ax, here))
+            scores = select(contents.rows, panel=world, quantity="accuracy")
+            shares = sorted({row.x for row in scores})
+            for ax, (quantity, ylabel) in zip(line, LABELS.items(), strict=True):
+                named.append(panels.curves(ax, select(contents.rows, panel=world, quantity=quantity)))
                 ax.set_xscale("log")
-                shares = sorted({row.x for row in select(rows, panel=f"accuracy: {world}")})
                 ticks.fixed_ticks(ax, shares, [f"{share:g}" for share in shares])
                 ax.set_ylabel(ylabel.format(UNITS[world]))
-                if kind == "gap":
+                if quantity == "gap":
                     ax.axhline(0, color=style.GREY, linewidth=0.9)
                     ax.set_xlim(line[0].get_xlim())
-            seeds = max(row.n_seeds or 0 for row in select(rows, panel=f"accuracy: {world}"))
-            line[0].set_title(f"{TITLES[world]}, {seeds} seeds")
+            line[0].set_title(f"{WORLDS[world].title}, {max(row.n_seeds or 0 for row in scores)} seeds")
         for ax in axes[-1]:
             ax.set_xlabel("validation images watched, %")
         panels.legend(figure, named)
@@ -150,7 +136,7 @@ FIGURE = Figure(
     compute=compute,
     summary=summary,
     draw=draw,
-    describe=describe,
+    describe=lambda _: CAPTION,
     details=details,
-    panels=RUN_PANELS,
+    panels=PANELS,
 )

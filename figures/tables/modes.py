@@ -45,10 +45,10 @@ LINES = {
     RANDOM: Line(RANDOM, (DEAR, PLAIN)),
     PLAIN: Line("plain", (DEAR,)),
 }
-COST, CPU, ENTROPY = f"{PANEL}: cost", f"{PANEL}: CPU", f"{PANEL}: entropy"
+COST, CPU, ENTROPY = "cost", "CPU time", "entropy"  # quantities
 COLUMNS = (
     Column("accuracy", "on real test digits", {PANEL: "accuracy"}, (COST, "FLOPs")),
-    Column("entropy", "nats, of the samples when added", {ENTROPY: "entropy"}, (CPU, "CPU time")),
+    Column("entropy", "nats, of the samples when added", {PANEL: "entropy"}, (CPU, "CPU time"), ENTROPY),
 )
 RUN_PANELS = (PANEL,)
 CHEAP = 1.1  # of the work of plain sampling
@@ -59,15 +59,11 @@ def compute(inputs: Inputs) -> list[Row]:
 
     Costs are in units of a plain sample's: matrix work, counted, and CPU seconds, measured as the runs were made.
     """
-    rows = dots.measured("modes", inputs.records, LINES, _omega, ("cost", _work))
-    rows += _in(ENTROPY, average("modes", inputs.records, _omega, lambda record: record.result.pool[-1]["entropy"]))
+    rows = dots.measured("modes", inputs.records, LINES, _omega, (COST, _work))
+    rows += average("modes", inputs.records, _omega, lambda record: record.result.pool[-1]["entropy"], ENTROPY)
     plain = {record.seed: record for record in inputs.records if record.series == PLAIN}
     paired = [record for record in inputs.records if record.seed in plain]
-    return rows + _in(CPU, average("modes", paired, _omega, lambda record: _time(record, plain[record.seed])))
-
-
-def _in(panel: str, rows: Sequence[Row]) -> list[Row]:
-    return [row._replace(panel=panel) for row in rows]
+    return rows + average("modes", paired, _omega, lambda record: _time(record, plain[record.seed]), CPU)
 
 
 def _omega(record: Record) -> float:
@@ -106,9 +102,9 @@ def describe(_: Settings) -> str:
 
 def cheap(rows: Sequence[Row]) -> list[str]:
     """A sentence on every guided mode of at most `CHEAP` times the work of plain sampling."""
-    cost, entropy = ({row.series: row.y for row in select(rows, panel=panel)} for panel in (COST, ENTROPY))
-    changes = {row.series: dots.change(row) for row in select(rows, panel=f"{PANEL}: change")}
-    guided = [name for name in dots.order(select(rows, panel=COST), LINES) if name not in (DEAR, PLAIN, RANDOM)]
+    cost, entropy = ({row.series: row.y for row in select(rows, quantity=name)} for name in (COST, ENTROPY))
+    changes = {row.series: dots.change(row) for row in select(rows, quantity="change")}
+    guided = [name for name in dots.order(select(rows, quantity=COST), LINES) if name not in (DEAR, PLAIN, RANDOM)]
     return [
         f"{name} costs {cost[name]:.2f} of plain sampling, entropy {entropy[name]:.2f} (dearest way: "
         f"{entropy.get(DEAR, float('nan')):.2f}), accuracy {changes.get(name, 'not comparable')} from the dearest way"
@@ -120,8 +116,8 @@ def cheap(rows: Sequence[Row]) -> list[str]:
 def summary(contents: Contents) -> str:
     """One line for the terminal: the dear mode and plain sampling, then the modes that cost almost nothing."""
     rows = contents.rows
-    cost = {row.series: row.y for row in select(rows, panel=COST)}
-    found = {row.series: row for row in select(rows, panel=PANEL)}
+    cost = {row.series: row.y for row in select(rows, quantity=COST)}
+    found = {row.series: row for row in select(rows, quantity="accuracy")}
     said = [f"{name} {dots.accuracy(found[name])} at {cost[name]:.2f}" for name in (PLAIN, DEAR) if name in found]
     return "; ".join(said + cheap(rows)) or "no runs"
 
@@ -135,10 +131,8 @@ def markdown(contents: Contents) -> str:
 
 def draw(contents: Contents) -> Plot:
     """A dot plot of the table. Raises ValueError without rows of the world."""
-    rows = contents.rows
-    if not select(rows, panel=PANEL):
-        raise ValueError(f"modes.draw: got no rows of any panel; allowed {RUN_PANELS}; do run the world first")
-    return dots.draw(rows, LINES, COLUMNS, DEAR, contents.note, contents.caption)
+    contents.panels(RUN_PANELS, "modes.draw")
+    return dots.draw(contents.rows, LINES, COLUMNS, DEAR, contents.note, contents.caption)
 
 
 FIGURE = Figure(

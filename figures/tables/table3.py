@@ -36,8 +36,8 @@ LINES = {
 }
 IN_THE_PAPER = tuple(line.name for line in TABLE3)
 COLUMNS = (
-    Column("linear world", "test accuracy", {"linear": "linear"}, ("linear: samples", "samples")),
-    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("digits: samples", "samples")),
+    Column("linear world", "test accuracy", {"linear": "linear"}, ("samples", "samples")),
+    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("samples", "samples")),
     Column(
         "ImageNet-100 (paper)",
         "accuracy",
@@ -86,8 +86,8 @@ def summary(contents: Contents) -> str:
     rows = contents.rows
     parts = []
     for panel in RUN_PANELS:
-        first = select(rows, panel=panel, series=MAIN)
-        changes = select(rows, panel=f"{panel}: change")
+        first = select(rows, panel=panel, series=MAIN, quantity="accuracy")
+        changes = select(rows, panel=panel, quantity="change")
         if first:
             named = sorted(changes, key=lambda row: list(LINES).index(row.series))
             said = [f"{row.series} {dots.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
@@ -99,7 +99,7 @@ def uneven(rows: Sequence[Row]) -> list[str]:
     """A sentence on every line whose runs did not all get their additions: their mean size is not the first line's."""
     said = []
     for panel in RUN_PANELS:
-        ends = {row.series: row.y for row in select(rows, panel=f"{panel}: samples")}
+        ends = {row.series: row.y for row in select(rows, panel=panel, quantity="samples")}
         planned = max((ends[name] for name in IN_THE_PAPER if name in ends), default=0.0)
         said += [
             f"{panel}, {name}: {size:.0f} samples on average instead of {planned:.0f}, some seeds stopped early"
@@ -118,11 +118,8 @@ def markdown(contents: Contents) -> str:
 
 def draw(contents: Contents) -> Plot:
     """A dot plot of the table. Raises ValueError if no row is of a known panel."""
-    rows = contents.rows
-    known = [panel for column in COLUMNS for panel in column.panels]
-    if not any(row.panel in known for row in rows):
-        raise ValueError(f"table3.draw: got no rows of any panel; allowed {known}; do run a world first")
-    return dots.draw(rows, LINES, COLUMNS, MAIN, contents.note, contents.caption)
+    contents.panels([panel for column in COLUMNS for panel in column.panels], "table3.draw")
+    return dots.draw(contents.rows, LINES, COLUMNS, MAIN, contents.note, contents.caption)
 
 
 FIGURE = Figure(

@@ -31,8 +31,8 @@ LINES = {
     "static, as many as 100 % swapped makes": Line("static, larger", (WSD, WHOLE)),
 }
 COLUMNS = (
-    Column("linear world", "test accuracy", {"linear": "linear"}, ("linear: images", "made")),
-    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("digits: images", "made")),
+    Column("linear world", "test accuracy", {"linear": "linear"}, ("images", "made")),
+    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("images", "made")),
     Column("ImageNet-100 (precursor)", "accuracy", {"IN-100 val": "validation set", "IN-100 test": "test set"}),
 )
 RUN_PANELS = ("linear", "digits")
@@ -81,8 +81,8 @@ def summary(contents: Contents) -> str:
     rows = contents.rows
     parts = []
     for panel in RUN_PANELS:
-        found = {row.series: row for row in select(rows, panel=panel)}
-        made = {row.series: row.y for row in select(rows, panel=f"{panel}: images")}
+        found = {row.series: row for row in select(rows, panel=panel, quantity="accuracy")}
+        made = {row.series: row.y for row in select(rows, panel=panel, quantity="images")}
         said = [
             f"{name} {dots.accuracy(found[name])} ({ticks.count(made[name])} images)"
             for name in dots.order(found.values(), LINES)
@@ -102,11 +102,8 @@ def markdown(contents: Contents) -> str:
 
 def draw(contents: Contents) -> Plot:
     """A dot plot of the table. Raises ValueError if no row is of a known panel."""
-    rows = contents.rows
-    known = [panel for column in COLUMNS for panel in column.panels]
-    if not any(row.panel in known for row in rows):
-        raise ValueError(f"workshop.draw: got no rows of any panel; allowed {known}; do run a world first")
-    return dots.draw(rows, LINES, COLUMNS, WSD, contents.note, contents.caption)
+    contents.panels([panel for column in COLUMNS for panel in column.panels], "workshop.draw")
+    return dots.draw(contents.rows, LINES, COLUMNS, WSD, contents.note, contents.caption)
 
 
 FIGURE = Figure(

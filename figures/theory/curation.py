@@ -16,8 +16,10 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from empirical.settings.build import build
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.settings import build, require
+from figures.contract.records import simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from rmt.generalization import selection
@@ -31,7 +33,7 @@ COLOURS = {HARD: style.VERMILLION, EASY: style.BLUE, ALL: style.GREY}
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What the figure computes: the keys of `experiments/curation.toml`, one of its presets included."""
+    """Settings of the figure: the keys of `experiments/curation.toml`, one of its presets included."""
 
     d: int  # dimension
     rho: float  # cosine between pruner and truth
@@ -58,14 +60,14 @@ class Config:
 
 
 def regimes(settings: Config) -> dict[str, tuple[float, float]]:
-    """Samples per dimension and generator's cosine of each panel, by name."""
+    """Return the samples per dimension and the generator's cosine of each panel, by name."""
     sizes = {"little data": settings.little, "much data": settings.much}
     generators = {"weak generator": settings.weak, "strong generator": settings.strong}
     return {f"{a}, {b}": (size, cosine) for a, size in sizes.items() for b, cosine in generators.items()}
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of the four panels: error rate against the fraction of the pool kept, exact law and Monte Carlo.
+    """Compute the four panels: error rate against the fraction of the pool kept, exact law and Monte Carlo.
 
     Keep-all does not depend on a fraction; it is given at the ends of the axis. The random numbers of a point depend on
     the seed, its panel, series and fraction only.
@@ -84,35 +86,33 @@ def compute(inputs: Inputs) -> list[Row]:
             tuned = best_ridge(problem, name, p)
             kept = p if name == ALL else selection(tuned).p
             law = np.broadcast_to(rmt.error_rate(tuned), p.shape)
-            pairs = zip(kept, law, strict=True)
-            rows += [Row("curation", panel, series, "theory", float(x), float(y)) for x, y in pairs]
+            rows += theory_rows("curation", panel, series, "error rate", kept, law)
             if name != ALL:
                 points += [(panel, series, problem, share, [index, code]) for share in settings.simulated]
     for done, (panel, series, problem, share, stream) in enumerate(points):
         inputs.progress(done, len(points), f"{panel}: {series} {share:g}")
         tuned = best_ridge(problem, series.removesuffix(CHECKED), share)
         rng = np.random.default_rng([settings.seed, *stream, round(1e9 * share)])
-        found = rmt.simulate(tuned, trials=settings.trials, method="dense", rng=rng)
-        x = float(selection(tuned).p)
-        rows.append(Row("curation", panel, series, "simulation", x, found.mean, found.stderr, settings.trials))
+        estimate = rmt.simulate(tuned, trials=settings.trials, method="dense", rng=rng)
+        numbers = (float(selection(tuned).p), estimate.mean, estimate.stderr, estimate.samples)
+        rows.append(simulated_row("curation", panel, series, "error rate", *numbers))
     return rows
 
 
 def best_ridge(problem: rmt.Problem, name: str, p: Any) -> rmt.Problem:
-    """`problem` under the named rule at keep fraction p, with the best ridge for each."""
+    """Return `problem` under the named rule at keep fractions p, with the best ridge for each."""
     pruned = replace(problem, rule=RULES[name](p))
     return replace(pruned, ridge=optimal_ridge(pruned).argument)
 
 
 def optimum(rows: Sequence[Row], panel: str, series: str) -> Row | None:
-    """The best point of a theory line."""
+    """Return the best point of a theory line."""
     return min(select(rows, panel=panel, series=series, source="theory"), key=lambda row: row.y, default=None)
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: the best rule of each regime, without and with label check, and keep-all's error."""
-    rows = contents.rows
-    parts = []
+    """Say in one line the best rule of each regime, without and with label check, and keep-all's error."""
+    rows, parts = contents.rows, []
     for panel in dict.fromkeys(row.panel for row in rows):
         said = []
         for ending in ("", CHECKED):
@@ -127,7 +127,7 @@ def summary(contents: Contents) -> str:
 
 
 def describe(settings: Settings) -> str:
-    """The settings in one line: the caption of `draw`."""
+    """Write the settings in one line: the caption."""
     return (
         f"Linear classifier, d = {settings['d']}; cosine to the truth: pruner {settings['rho']:g}, "
         f"weak generator {settings['weak']:g}, strong generator {settings['strong']:g}; "
@@ -136,16 +136,13 @@ def describe(settings: Settings) -> str:
 
 
 def look(series: str) -> style.Style:
-    """Colour by rule; dashed with squares where labels are checked."""
+    """Return the style of a series: colour by rule; dashed with squares where labels are checked."""
     colour = COLOURS[series.removesuffix(CHECKED)]
     return style.Style(colour, "s", "--") if series.endswith(CHECKED) else style.Style(colour, "o")
 
 
 def draw(contents: Contents) -> Plot:
-    """One panel per regime, on one axis of log error; stars mark the best keep fractions of the lines.
-
-    Raises ValueError without rows.
-    """
+    """Draw one panel per regime, on one axis of log error; stars mark the best keep fractions of the lines."""
     rows = contents.rows
     if not rows:
         raise ValueError("curation.draw: got no rows; allowed the rows of curation.compute; do compute them first")

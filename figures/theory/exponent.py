@@ -2,8 +2,8 @@
 
 A column per cosine of the pruner. First row: error rate against pool size at a fixed ridge, second row its local slope
 d log E / d log n; third and fourth row the same at the best ridge of each point. The law (`rmt.error_rate`) reaches
-n/d = 10^6; reduced Monte Carlo lies on the squared loss's lines. Fits of E = floor + C n^-exponent are rows of panels
-"fit, ...", with bootstrap intervals over the Monte Carlo's trials.
+n/d = 10^6; reduced Monte Carlo lies on the squared loss's lines. Fits of E = floor + C n^-exponent are rows of quantity
+"exponent", with bootstrap intervals over the Monte Carlo's trials.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 import rmt
 import scaling
+from empirical.settings.build import build
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.settings import build, require
+from figures.contract.records import simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style
 from rmt.limits import optimal_ridge
@@ -33,7 +35,7 @@ DASHES = {"all": "-", "hard": "--", "best": ":"}
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What exponent computes: the keys of `experiments/exponent.toml`, one of its presets included."""
+    """Settings of the figure: the keys of `experiments/exponent.toml`, one of its presets included."""
 
     cosines: list[float]  # of pruning direction and truth, one column each
     fractions: list[float]  # keep-hard fractions; the first is also shown by itself, the best one with keep-all
@@ -65,9 +67,9 @@ class Config:
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of panels "rho = ..., ridge fixed" and "... best", their slopes, and the fits.
+    """Compute error rates and slopes of panels "rho = ..., ridge fixed" and "... best", and the fits.
 
-    Slopes are between neighbouring sizes, at their geometric mean. In a panel "fit, ...", x is rho and y the exponent.
+    Slopes are between neighbouring sizes, at their geometric mean. Of the quantity "exponent", x is rho.
     """
     settings = build(Config, inputs.settings, "exponent")
     ratios = 10.0 ** np.arange(settings.first_log10, settings.last_log10 + 1)
@@ -79,14 +81,9 @@ def compute(inputs: Inputs) -> list[Row]:
         errors = np.stack([error for error, _ in found])  # (1 + F, sizes)
         for keep, line in (("all", errors[0]), ("hard", errors[1]), ("best", errors.min(axis=0))):
             series, panel = series_name(loss, keep), panel_name(rho, tuning)
-            rows += [
-                Row("exponent", panel, series, "theory", float(x), float(y)) for x, y in zip(ratios, line, strict=True)
-            ]
+            rows += theory_rows("exponent", panel, series, "error rate", ratios, line)
             middles, slopes = np.sqrt(ratios[1:] * ratios[:-1]), np.diff(np.log(line)) / np.diff(np.log(ratios))
-            rows += [
-                Row("exponent", f"slope, {panel}", series, "theory", float(x), float(y))
-                for x, y in zip(middles, slopes, strict=True)
-            ]
+            rows += theory_rows("exponent", panel, series, "slope", middles, slopes)
         if loss == "squared" and settings.simulated_log10:
             for keep, p, (_, ridges) in zip(("all", "hard"), (1.0, settings.fractions[0]), found[:2], strict=True):
                 rows += _simulated(settings, ratios, p, rho, keep, tuning, ridges)
@@ -96,21 +93,20 @@ def compute(inputs: Inputs) -> list[Row]:
 def _errors(
     settings: Config, ratios: NDArray[Any], p: float, rho: float, loss: str, tuning: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Error rates and ridges at each n/d."""
+    """Return error rates and ridges at each n/d."""
     shared: dict[str, Any] = {"n": ratios, "d": 1, "rule": rmt.KeepHard(p), "rho": rho, "loss": loss}
     if tuning == "fixed":
-        return np.asarray(rmt.error_rate(rmt.Problem(ridge=settings.ridge, **shared))), np.full(
-            len(ratios), settings.ridge
-        )
+        fixed = np.full(len(ratios), settings.ridge)
+        return np.asarray(rmt.error_rate(rmt.Problem(ridge=settings.ridge, **shared))), fixed
     if loss == "squared":
         best = optimal_ridge(rmt.Problem(ridge=1.0, **shared), between=(1e-12, 1e2))
         return np.asarray(best.error_rate), np.asarray(best.argument)
     tiny = np.array(settings.tiny_ridges)[:, None] * ratios**-3.0
     plain = np.broadcast_to(np.array(settings.ridges)[:, None], (len(settings.ridges), len(ratios)))
     ridges = np.concatenate([tiny, plain])
-    found = rmt.convex.solve(rmt.Problem(ridge=ridges, **shared))
-    trusted = (np.asarray(found.residual) < _ACCURACY) & (np.asarray(found.accuracy) < _ACCURACY)
-    errors = np.where(trusted, found.value, 1.0)
+    solution = rmt.convex.solve(rmt.Problem(ridge=ridges, **shared))
+    trusted = (np.asarray(solution.residual) < _ACCURACY) & (np.asarray(solution.accuracy) < _ACCURACY)
+    errors = np.where(trusted, solution.value, 1.0)
     best_at = np.argmin(errors, axis=0)[None]
     return tuple(np.take_along_axis(v, best_at, axis=0)[0] for v in (errors, ridges))
 
@@ -118,26 +114,25 @@ def _errors(
 def _simulated(
     settings: Config, ratios: NDArray[Any], p: float, rho: float, keep: str, tuning: str, ridges: NDArray[Any]
 ) -> list[Row]:
-    """Monte Carlo on a line of the squared loss, and the power law fitted to its trials."""
+    """Simulate points of a line of the squared loss, and fit a power law to their trials."""
     panel, series, samples, rows = panel_name(rho, tuning), series_name("squared", keep), [], []
     for k in settings.simulated_log10:
         ridge = float(ridges[np.argmin(np.abs(ratios - 10.0**k))])
         problem = rmt.Problem(n=settings.d * 10**k, d=settings.d, ridge=ridge, rule=rmt.KeepHard(p), rho=rho)
         seed = [settings.seed, round(1e9 * p), round(1e9 * (1 + rho)), TUNINGS.index(tuning), k]
-        found = rmt.simulate(problem, settings.trials, rng=np.random.default_rng(seed))
-        samples.append(found.samples)
-        rows.append(Row("exponent", panel, series, "simulation", 10.0**k, found.mean, found.stderr, settings.trials))
+        estimate = rmt.simulate(problem, settings.trials, rng=np.random.default_rng(seed))
+        samples.append(estimate.samples)
+        numbers = (10.0**k, estimate.mean, estimate.stderr, estimate.samples)
+        rows.append(simulated_row("exponent", panel, series, "error rate", *numbers))
     sizes = settings.d * 10.0 ** np.array(settings.simulated_log10)
     fit = scaling.fit_power_law(sizes, np.array(samples).T, rng=np.random.default_rng(settings.seed), resamples=100)
     spread = (fit.exponent.high - fit.exponent.low) / (2 * 1.96)
-    return [
-        *rows,
-        Row("exponent", f"fit, ridge {tuning}", series, "simulation", rho, fit.exponent.value, spread, settings.trials),
-    ]
+    place = ("exponent", f"ridge {tuning}", series, "exponent", "simulation")
+    return [*rows, Row(*place, rho, fit.exponent.value, spread, settings.trials)]
 
 
 def panel_name(rho: float, tuning: str) -> str:
-    """The panel of a cosine and a way to choose the ridge.
+    """Name the panel of a cosine and a way to choose the ridge.
 
     >>> panel_name(0.9, "best")
     'rho = 0.9, ridge best'
@@ -146,7 +141,7 @@ def panel_name(rho: float, tuning: str) -> str:
 
 
 def series_name(loss: str, keep: str) -> str:
-    """The series of a loss and a selection: "all", "hard" or "best".
+    """Name the series of a loss and a selection: "all", "hard" or "best".
 
     >>> series_name("squared", "hard")
     'squared, keep hard'
@@ -155,24 +150,26 @@ def series_name(loss: str, keep: str) -> str:
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: last local slopes, what selection gains there, and the fitted exponents."""
-    rows = contents.rows
-    parts = []
+    """Say in one line the last local slopes, the gain of selection there, and the fitted exponents."""
+    rows, parts = contents.rows, []
     for panel in dict.fromkeys(r.panel for r in rows if r.panel.startswith("rho")):
         for loss in LOSSES:
-            lines = {k: select(rows, panel=panel, series=series_name(loss, k), source="theory") for k in DASHES}
-            slopes = {k: select(rows, panel=f"slope, {panel}", series=series_name(loss, k)) for k in DASHES}
+            names = {keep: series_name(loss, keep) for keep in DASHES}
+            laws = select(rows, panel=panel, source="theory", quantity="error rate")
+            lines = {keep: select(laws, series=name) for keep, name in names.items()}
+            slopes = [select(rows, panel=panel, series=name, quantity="slope") for name in names.values()]
             if all(lines.values()):
-                ends = "/".join(f"{slopes[k][-1].y:.2f}" for k in DASHES)
+                ends = "/".join(f"{slope[-1].y:.2f}" for slope in slopes)
                 gain = lines["all"][-1].y / lines["best"][-1].y
                 parts.append(f"{panel}, {loss}: last slopes {ends} (all/hard/best), best fraction {gain:.2f}x better")
-    fits = [r for r in rows if r.panel.startswith("fit")]
-    parts += [f"{r.panel}, {r.series}, rho = {r.x:g}: {-r.y:.3f} +- {1.96 * (r.stderr or 0):.3f}" for r in fits]
+    for row in (row for row in rows if row.quantity == "exponent"):
+        interval = f"{-row.y:.3f} +- {1.96 * (row.stderr or 0):.3f}"
+        parts.append(f"fit, {row.panel}, {row.series}, rho = {row.x:g}: {interval}")
     return "; ".join(parts) or "no panel"
 
 
 def describe(settings: Settings) -> str:
-    """The settings in one line: the caption of `draw`."""
+    """Write the settings in one line: the caption."""
     return (
         f"Law to n/d = 1e{settings['last_log10']}; fixed ridge {settings['ridge']:g}; "
         f"keep hard: {100 * settings['fractions'][0]:g} %; "
@@ -181,7 +178,7 @@ def describe(settings: Settings) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """Columns by cosine; error and slope at the fixed ridge, then at the best. Raises ValueError without rows."""
+    """Draw columns by cosine; error and slope at the fixed ridge, then at the best."""
     rows = contents.rows
     names = list(dict.fromkeys(row.panel for row in rows if row.panel.startswith("rho")))
     if not names:
@@ -198,9 +195,10 @@ def draw(contents: Contents) -> Plot:
         for line, (tuning, sloped) in enumerate((t, s) for t in TUNINGS for s in (False, True)):
             for column, cosine in enumerate(cosines):
                 ax, panel = axes[line, column], f"{cosine}, ridge {tuning}"
-                shown = select(rows, panel=f"slope, {panel}" if sloped else panel)
+                errors = select(rows, panel=panel, quantity="error rate")
+                shown = select(rows, panel=panel, quantity="slope") if sloped else errors
                 panels.curves(ax, shown, style=looks.__getitem__)
-                x = [row.x for row in rows if row.panel == panel]
+                x = [row.x for row in errors]
                 ax.set_xscale("log")
                 ax.set_xlim(min(x) / 1.6, max(x) * 1.6)
                 ax.set_title("" if sloped else f"{cosine}, {tuning} ridge")
@@ -211,9 +209,8 @@ def draw(contents: Contents) -> Plot:
             if sloped:
                 axes[line, 0].set(ylabel="slope of log error", ylim=(-1.6, 0.1))
             else:
-                low = min(
-                    row.y for row in rows if row.panel.endswith(f"ridge {tuning}") and row.panel.startswith("rho")
-                )
+                errors = select(rows, quantity="error rate")
+                low = min(row.y for row in errors if row.panel.endswith(f"ridge {tuning}"))
                 decades = [10.0**k for k in range(int(np.floor(np.log10(low))), 1)]
                 axes[line, 0].set(yscale="log", ylim=(low / 1.5, 0.6), ylabel="error rate")
                 axes[line, 0].yaxis.set_major_locator(FixedLocator(decades))

@@ -8,7 +8,7 @@ are worth, not how well one penalty happens to suit them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,10 @@ from numpy.typing import ArrayLike
 
 import rmt
 import scaling
+from empirical.settings.build import build
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.settings import build, require
+from figures.contract.records import simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -35,7 +37,7 @@ LEVEL = 0.95  # accuracy at which sample counts are compared
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What fig3 computes: the keys of `experiments/fig3.toml`, one of its presets included."""
+    """Settings of the figure: the keys of `experiments/fig3.toml`, one of its presets included."""
 
     d: int  # dimension
     rho: float  # cosine between pruning direction and truth
@@ -65,7 +67,7 @@ class Config:
 
 
 def best_ridge(settings: Config, p: float, pool: ArrayLike) -> rmt.Problem:
-    """Keeping the hardest fraction p of `pool` samples, with the best penalty of the list at each size."""
+    """Pose keeping the hardest fraction p of `pool` samples, with the best penalty of the list at each size."""
     n = np.asarray(pool, dtype=float)
     per_kept = np.logspace(settings.ridge_low_log10, settings.ridge_high_log10, settings.ridges)  # (R,)
     columns = p * per_kept.reshape(-1, *(1,) * n.ndim)  # (R, 1...)
@@ -76,7 +78,7 @@ def best_ridge(settings: Config, p: float, pool: ArrayLike) -> rmt.Problem:
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of panels "kept" and "pool": exact law and Monte Carlo; in "kept" also the arXiv-v1 law.
+    """Compute panels "kept" and "pool": exact law and Monte Carlo; in "kept" also the arXiv-v1 law.
 
     Simulation asks the very problem of its line, the pool rounded to whole samples. The random numbers of a point
     depend on the seed, its fraction and its size only.
@@ -92,21 +94,22 @@ def compute(inputs: Inputs) -> list[Row]:
         exact = 1 - np.asarray(rmt.error_rate(problem))
         v1 = 1 - np.asarray(rmt.error_rate(problem, law="gaussian_margin"))
         off = np.abs(v1 - exact) > settings.v1_visible
-        rows += _line("kept", series_name(p), kept, exact) + _line("pool", series_name(p), kept / p, exact)
-        rows += _line("kept", series_name(p) + V1, kept[off], v1[off])
+        rows += theory_rows("fig3", "kept", series_name(p), "accuracy", kept, exact)
+        rows += theory_rows("fig3", "pool", series_name(p), "accuracy", kept / p, exact)
+        rows += theory_rows("fig3", "kept", series_name(p) + V1, "accuracy", kept[off], v1[off])
     for done, (p, size) in enumerate(points):
         inputs.progress(done, len(points), f"keep {p:g}: {size} samples")
         trials = max(settings.least_trials, min(settings.trials, settings.simulated_samples // size))
         rng = np.random.default_rng([settings.seed, round(1e9 * p), size])
         estimate = rmt.simulate(best_ridge(settings, p, np.rint(size / p)), trials=trials, method="dense", rng=rng)
-        measured = (1 - estimate.mean, estimate.stderr, trials)
+        numbers = (1 - estimate.mean, estimate.stderr, 1 - estimate.samples)
         for panel, x in (("kept", size), ("pool", size / p)):
-            rows.append(Row("fig3", panel, series_name(p), "simulation", float(x), *measured))
+            rows.append(simulated_row("fig3", panel, series_name(p), "accuracy", x, *numbers))
     return rows
 
 
 def series_name(p: float) -> str:
-    """The series of a kept fraction.
+    """Name the series of a kept fraction.
 
     >>> series_name(0.25), series_name(1.0)
     ('keep hardest 25 %', 'keep all')
@@ -114,12 +117,8 @@ def series_name(p: float) -> str:
     return KEEP_ALL if p == 1 else f"keep hardest {100 * p:g} %"
 
 
-def _line(panel: str, series: str, x: Iterable[float], y: Iterable[float]) -> list[Row]:
-    return [Row("fig3", panel, series, "theory", float(a), float(b)) for a, b in zip(x, y, strict=True)]
-
-
 def best_saving(rows: Sequence[Row], panel: str) -> tuple[str, scaling.Multiplier] | None:
-    """The series that needs the fewest samples for accuracy LEVEL, and how many times more keep-all needs.
+    """Find the series that needs the fewest samples for accuracy LEVEL, and how many times more keep-all needs.
 
     None where keep-all or every other series stays below LEVEL.
     """
@@ -136,9 +135,8 @@ def _exact_series(rows: Sequence[Row]) -> list[str]:
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: samples saved at accuracy LEVEL, and how close Monte Carlo is to the exact law."""
-    rows = contents.rows
-    parts = []
+    """Say in one line the samples saved at accuracy LEVEL, and how close Monte Carlo is to the exact law."""
+    rows, parts = contents.rows, []
     for panel, what in (("kept", "trained on"), ("pool", "in the pool")):
         saving = best_saving(rows, panel)
         if saving:
@@ -152,7 +150,7 @@ def summary(contents: Contents) -> str:
 
 
 def describe(settings: Settings) -> str:
-    """The settings in one line: the caption of `draw`."""
+    """Write the settings in one line: the caption."""
     return (
         f"Linear classifier, d = {settings['d']}; pruning direction at cosine {settings['rho']:g} to the truth; "
         "best ridge per kept sample at each point"
@@ -160,10 +158,7 @@ def describe(settings: Settings) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """Both panels on one accuracy axis (log error); `note` marks e.g. a quick preset, `caption` names the settings.
-
-    Raises ValueError without rows.
-    """
+    """Both panels on one accuracy axis (log error); `note` marks e.g. a quick preset, `caption` names the settings."""
     rows = contents.rows
     if not rows:
         raise ValueError("fig3.draw: got no rows; allowed the rows of fig3.compute; do compute them first")

@@ -18,8 +18,10 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from empirical.settings.build import build
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.settings import build, require
+from figures.contract.records import simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -38,7 +40,7 @@ LOOKS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What fig7 computes: the keys of `experiments/fig7.toml`, one of its presets included."""
+    """Settings of the figure: the keys of `experiments/fig7.toml`, one of its presets included."""
 
     d: int  # dimension
     rho: float  # cosine between pruning direction and truth
@@ -63,7 +65,7 @@ class Config:
 
 
 def panel_name(n: int, ridge: float) -> str:
-    """The panel of a pool size and a ridge.
+    """Name the panel of a pool size and a ridge.
 
     >>> panel_name(1000, 1e-6)
     'n = 1000, ridge 1e-06'
@@ -72,22 +74,22 @@ def panel_name(n: int, ridge: float) -> str:
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of a panel per pool size and ridge (error rate against keep fraction), and of panels "z" and "p = phi".
+    """Compute a panel per pool size and ridge (error rate against keep fraction), and panels "z" and "p = phi".
 
-    In panel "z", x is the number of kept samples per dimension and y the difference between Monte Carlo and exact law
-    over the standard error; its series are named by rule and panel. Panel "p = phi" has the threshold of every pool.
-    The random numbers of a point depend on the seed, its pool, ridge, rule and fraction only.
+    In panel "z", x is the number of kept samples per dimension and y the "z-score", the difference between Monte Carlo
+    and exact law over the standard error; its series are named by rule and panel. In panel "p = phi", x is the
+    "threshold" of every pool. The random numbers of a point depend on the seed, its pool, ridge, rule and fraction.
     """
     settings = build(Config, inputs.settings, "fig7")
     rows: list[Row] = []
     grid = np.geomspace(settings.least_fraction, 1.0, settings.points)
     cells = [(ridge, n) for ridge in settings.ridges for n in settings.pools]
     for ridge, n in cells:
-        rows.append(Row("fig7", "p = phi", panel_name(n, ridge), "theory", settings.d / n, 0.0))
+        rows.append(Row("fig7", "p = phi", panel_name(n, ridge), "threshold", "theory", settings.d / n, 0.0))
         for name, rule in RULES.items():
             problem = rmt.Problem(n=n, d=settings.d, ridge=ridge, rule=rule(grid), rho=settings.rho)
-            law = zip(grid, np.asarray(rmt.error_rate(problem)), strict=True)
-            rows += [Row("fig7", panel_name(n, ridge), name, "theory", float(p), float(y)) for p, y in law]
+            law = np.asarray(rmt.error_rate(problem))
+            rows += theory_rows("fig7", panel_name(n, ridge), name, "error rate", grid, law)
     points = [(*cell, name, p) for cell in cells for name in RULES for p in settings.simulated]
     for done, (ridge, n, name, p) in enumerate(points):
         panel = panel_name(n, ridge)
@@ -95,17 +97,17 @@ def compute(inputs: Inputs) -> list[Row]:
         problem = rmt.Problem(n=n, d=settings.d, ridge=ridge, rule=RULES[name](p), rho=settings.rho)
         code = [n, round(1e12 * ridge), list(RULES).index(name), round(1e9 * p)]
         rng = np.random.default_rng([settings.seed, *code])
-        found = rmt.simulate(problem, trials=settings.trials, method="dense", rng=rng)
-        rows.append(Row("fig7", panel, name, "simulation", p, found.mean, found.stderr, settings.trials))
-        z = (found.mean - float(np.asarray(rmt.error_rate(problem)))) / found.stderr
-        rows.append(Row("fig7", "z", f"{name}, {panel}", "simulation", n * p / settings.d, z, 1.0, settings.trials))
+        estimate = rmt.simulate(problem, trials=settings.trials, method="dense", rng=rng)
+        samples, exact = estimate.samples, float(np.asarray(rmt.error_rate(problem)))
+        rows.append(simulated_row("fig7", panel, name, "error rate", p, estimate.mean, estimate.stderr, samples))
+        z, scores = (estimate.mean - exact) / estimate.stderr, (samples - exact) / estimate.stderr
+        rows.append(simulated_row("fig7", "z", f"{name}, {panel}", "z-score", n * p / settings.d, z, 1.0, scores))
     return rows
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: best keep fraction of keep-hard per panel, and the z-scores."""
-    rows = contents.rows
-    parts = []
+    """Say in one line the best keep fraction of keep-hard by panel, and the z-scores."""
+    rows, parts = contents.rows, []
     for panel in dict.fromkeys(row.panel for row in rows if row.panel not in ("z", "p = phi")):
         lines = {name: select(rows, panel=panel, series=name, source="theory") for name in (HARD, RANDOM)}
         if all(lines.values()):
@@ -123,7 +125,7 @@ def summary(contents: Contents) -> str:
 
 
 def describe(settings: Settings) -> str:
-    """The settings in one line: the caption of `draw`."""
+    """Write the settings in one line: the caption."""
     return (
         f"Linear classifier, d = {settings['d']}; pruning direction at cosine {settings['rho']:g} to the truth; "
         f"{settings['trials']} Monte-Carlo trials a point"
@@ -131,10 +133,7 @@ def describe(settings: Settings) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """Columns by pool size, rows by ridge, and the z-scores on the right.
-
-    Raises ValueError without rows.
-    """
+    """Draw columns by pool size, rows by ridge, and the z-scores on the right."""
     rows = contents.rows
     thresholds = {row.series: row.x for row in select(rows, panel="p = phi")}
     names = [panel for panel in dict.fromkeys(row.panel for row in rows) if panel in thresholds]
@@ -170,7 +169,7 @@ def draw(contents: Contents) -> Plot:
 
 
 def _draw_scores(ax: Axes, rows: Sequence[Row]) -> None:
-    """Every Monte-Carlo point's z-score against kept samples per dimension, and where 95 % of them should be."""
+    """Draw the z-score of every Monte-Carlo point against kept samples per dimension, and the range of 95 % of them."""
     ax.axhspan(-2, 2, color=style.GREY, alpha=0.15, linewidth=0)
     for row in rows:
         look = LOOKS[row.series.split(",")[0]]

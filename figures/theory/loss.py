@@ -16,8 +16,10 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from empirical.settings.build import build
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.settings import build, require
+from figures.contract.records import simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from figures.theory.fig3 import series_name
@@ -30,7 +32,7 @@ COLOURS = (style.GREY, style.ORANGE, style.VERMILLION, style.PINK)
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What loss computes: the keys of `experiments/loss.toml`, one of its presets included."""
+    """Settings of the figure: the keys of `experiments/loss.toml`, one of its presets included."""
 
     rho: float  # cosine between pruning direction and truth
     fractions: list[float]  # shares of the pool kept, hardest samples first
@@ -61,7 +63,7 @@ class Config:
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of two panels per loss: error rate against n/d at the best ridge, and against the ridge at one n/d."""
+    """Compute two panels per loss: error rate against n/d at the best ridge, and against the ridge at one n/d."""
     settings = build(Config, inputs.settings, "loss")
     ratios = 2.0 ** np.arange(settings.first_log2, settings.last_log2 + 1)
     points = [(loss, p) for loss in LOSSES for p in settings.fractions]
@@ -72,57 +74,51 @@ def compute(inputs: Inputs) -> list[Row]:
         shared: dict[str, Any] = {"rule": rmt.KeepHard(p), "rho": settings.rho, "loss": loss}
         errors = np.asarray(rmt.error_rate(rmt.Problem(n=ratios, d=1, ridge=ridges, **shared)))  # (R, sizes)
         best = np.argmin(errors, axis=0)
-        for i, ratio in enumerate(ratios):
-            point = (SIZE.format(loss), series_name(p), "theory", float(ratio), float(errors[best[i], i]))
-            rows.append(Row("loss", *point))
-        chosen = [(SIZE, 2.0**k, float(ridges[best[k - settings.first_log2], 0])) for k in settings.simulated_log2]
+        least = np.take_along_axis(errors, best[None], axis=0)[0]
         at = np.asarray(rmt.error_rate(rmt.Problem(n=float(settings.ratio), d=1, ridge=ridges[:, 0], **shared)))
-        for ridge, error in zip(ridges[:, 0], at, strict=True):
-            rows.append(Row("loss", RIDGE.format(loss), series_name(p), "theory", float(ridge), float(error)))
-        for panel, ratio, ridge in chosen:
+        rows += theory_rows("loss", SIZE.format(loss), series_name(p), "error rate", ratios, least)
+        rows += theory_rows("loss", RIDGE.format(loss), series_name(p), "error rate", ridges[:, 0], at)
+        for k in settings.simulated_log2:
+            ratio, ridge = 2.0**k, float(ridges[best[k - settings.first_log2], 0])
             problem = rmt.Problem(n=round(ratio * settings.d), d=settings.d, ridge=ridge, **shared)
             seed = [settings.seed, LOSSES.index(loss), round(1e9 * p), round(1e3 * ratio)]
-            found = rmt.simulate(problem, settings.trials, rng=np.random.default_rng(seed))
-            name = panel.format(loss)
-            rows.append(
-                Row("loss", name, series_name(p), "simulation", ratio, found.mean, found.stderr, settings.trials)
-            )
+            estimate = rmt.simulate(problem, settings.trials, rng=np.random.default_rng(seed))
+            numbers = (ratio, estimate.mean, estimate.stderr, estimate.samples)
+            rows.append(simulated_row("loss", SIZE.format(loss), series_name(p), "error rate", *numbers))
     return rows
 
 
 def _ridges(settings: Config, loss: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The ridges to choose from; more of them where an evaluation costs nothing and the best one is sharp."""
+    """Return the ridges to choose from: more where an evaluation costs nothing and the best one is sharp."""
     per_decade = settings.ridges_per_decade * (_FINER if loss == "squared" else 1)
     low, high = settings.ridge_low_log10, settings.ridge_high_log10
     return np.logspace(low, high, (high - low) * per_decade + 1)
 
 
 def gains(rows: Sequence[Row], loss: str) -> tuple[float, list[tuple[str, float, float]]]:
-    """The largest n/d, and of each series its error rate there and how many times keep-all's is larger."""
+    """Return the largest n/d, and of each series its error rate there and how many times keep-all's is larger."""
     last = max(row.x for row in rows if row.panel == SIZE.format(loss))
     at = {r.series: r.y for r in select(rows, panel=SIZE.format(loss), source="theory") if r.x == last}
     return last, [(name, y, at.get(series_name(1.0), np.nan) / y) for name, y in at.items()]
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: error rates and gains at the largest pool, per loss, and how close Monte Carlo is."""
-    rows = contents.rows
-    parts = []
+    """Say in one line error rates and gains at the largest pool, by loss, and how close Monte Carlo is."""
+    rows, parts = contents.rows, []
     for loss in LOSSES:
         if select(rows, panel=SIZE.format(loss)):
-            last, found = gains(rows, loss)
-            said = ", ".join(f"{name} {y:.3g} ({gain:.2f}x)" for name, y, gain in found)
-            parts.append(f"{loss} at n = {last:g} d: {said}")
-    law = {(*row[1:3], row.x): row.y for row in rows if row.source == "theory"}
+            last, errors = gains(rows, loss)
+            numbers = ", ".join(f"{name} {y:.3g} ({gain:.2f}x)" for name, y, gain in errors)
+            parts.append(f"{loss} at n = {last:g} d: {numbers}")
+    law = {(row.panel, row.series, row.x): row.y for row in rows if row.source == "theory"}
     simulated = [row for row in rows if row.source == "simulation"]
-    gap = max((abs(row.y - law[(*row[1:3], row.x)]) for row in simulated), default=0.0)
-    return "; ".join(
-        [*parts, f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the law"] if parts else ["no panel"]
-    )
+    gap = max((abs(row.y - law[row.panel, row.series, row.x]) for row in simulated), default=0.0)
+    parts += [f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the law"] if parts else ["no panel"]
+    return "; ".join(parts)
 
 
 def describe(settings: Settings) -> str:
-    """The settings in one line: the caption of `draw`."""
+    """Write the settings in one line: the caption."""
     return (
         f"Linear classifier; pruning direction at cosine {settings['rho']:g} to the truth; law, and Monte Carlo "
         f"with d = {settings['d']}, {settings['trials']} trials a point"
@@ -130,7 +126,7 @@ def describe(settings: Settings) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """A column per loss; above against pool size, below against the ridge. Raises ValueError without rows."""
+    """Draw a column per loss; above against pool size, below against the ridge."""
     rows = contents.rows
     if not rows:
         raise ValueError("loss.draw: got no rows; allowed the rows of loss.compute; do compute them first")

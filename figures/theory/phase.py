@@ -16,18 +16,21 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 import rmt
+from empirical.settings.build import build
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.settings import build, require
+from figures.contract.records import theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import style, ticks
 from rmt.limits import optimal_keep_fraction, optimal_ridge
 
-BEST, GAIN, LINE = "best keep fraction", "error saved", "pruning pays"
+BEST, GAIN, LINE = "best keep fraction", "error saved", "least n/d at which pruning pays"  # quantities
+PANEL = "n/d and rho"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What the figure computes: the keys of `experiments/phase.toml`, one of its presets included."""
+    """Settings of the figure: the keys of `experiments/phase.toml`, one of its presets included."""
 
     first_log2: int  # pool samples per dimension from 2^first_log2 ...
     last_log2: int  # ... to 2^last_log2
@@ -45,7 +48,7 @@ class Config:
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of panels BEST and GAIN, a series per cosine with x = n/d, and LINE, x = cosine and y = n/d.
+    """Compute BEST and GAIN, a series per cosine with x = n/d, and LINE, with x = cosine.
 
     LINE has the least n/d at which pruning pays, interpolated in log n/d; cosines at which it pays nowhere, or already
     at the first n/d, are left out.
@@ -59,17 +62,16 @@ def compute(inputs: Inputs) -> list[Row]:
         problem = rmt.Problem(n=ratio, d=1.0, ridge=1.0, rule=rmt.KeepAll(), rho=rho)
         best = optimal_keep_fraction(problem, best_ridge=True)
         saved = 1 - np.asarray(best.error_rate) / np.asarray(optimal_ridge(problem).error_rate)
-        for panel, values in ((BEST, np.asarray(best.argument)), (GAIN, saved)):
-            pairs = zip(ratio, values, strict=True)
-            rows += [Row("phase", panel, series_name(rho), "theory", float(x), float(y)) for x, y in pairs]
+        for quantity, values in ((BEST, np.asarray(best.argument)), (GAIN, saved)):
+            rows += theory_rows("phase", PANEL, series_name(rho), quantity, ratio, values)
         start = crossing(np.log(ratio), saved, settings.pays)
         if start is not None:
-            rows.append(Row("phase", LINE, f"by {100 * settings.pays:g} %", "theory", float(rho), float(np.exp(start))))
+            rows += theory_rows("phase", PANEL, f"by {100 * settings.pays:g} %", LINE, [rho], [np.exp(start)])
     return rows
 
 
 def crossing(x: NDArray[np.float64], y: NDArray[np.float64], level: float) -> float | None:
-    """The x at which y first rises through `level`, interpolated; None where it starts above it or never does.
+    """Find the x at which y first rises through `level`, interpolated; None where it starts above it or never does.
 
     >>> crossing(np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.0, 0.4]), 0.1)
     1.25
@@ -82,7 +84,7 @@ def crossing(x: NDArray[np.float64], y: NDArray[np.float64], level: float) -> fl
 
 
 def series_name(rho: float) -> str:
-    """The series of a cosine; `cosine` reads it back.
+    """Name the series of a cosine; `cosine` reads it back.
 
     >>> cosine(series_name(0.95))
     0.95
@@ -91,48 +93,46 @@ def series_name(rho: float) -> str:
 
 
 def cosine(series: str) -> float:
+    """Read the cosine from the name of its series."""
     return float(series.removeprefix("rho = "))
 
 
-def matrix(rows: Sequence[Row], panel: str) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """n/d, cosines, and the panel's values with one row per cosine."""
-    series = sorted({row.series for row in select(rows, panel=panel)}, key=cosine)
-    lines = [select(rows, panel=panel, series=name) for name in series]
+def matrix(rows: Sequence[Row], quantity: str) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return n/d, cosines, and the values of a quantity, (cosines, n/d)."""
+    series = sorted({row.series for row in select(rows, quantity=quantity)}, key=cosine)
+    lines = [select(rows, quantity=quantity, series=name) for name in series]
     ratio = np.array([row.x for row in lines[0]])
     return ratio, np.array([cosine(name) for name in series]), np.array([[row.y for row in line] for line in lines])
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: where pruning starts to pay, the least p*, and the largest share of error saved."""
+    """Say in one line where pruning starts to pay, the least p*, and the largest share of error saved."""
     rows = contents.rows
     if not rows:
         return "no rows"
     parts = []
-    line = select(rows, panel=LINE)
+    line = select(rows, quantity=LINE)
     if line:
         ends = " and ".join(f"n/d = {row.y:.2f} at rho = {row.x:g}" for row in (line[0], line[-1]))
         parts.append(f"pruning pays {line[0].series} from {ends}")
-    best, saved = (select(rows, panel=panel) for panel in (BEST, GAIN))
+    best, saved = (select(rows, quantity=quantity) for quantity in (BEST, GAIN))
     for word, row in (("least p*", min(best, key=lambda r: r.y)), ("most error saved", max(saved, key=lambda r: r.y))):
         parts.append(f"{word} {row.y:.3g} at n/d = {row.x:.3g}, {row.series}")
     return "; ".join(parts)
 
 
 def describe(settings: Settings) -> str:
-    """The settings in one line: the caption of `draw`."""
+    """Write the settings in one line: the caption."""
     pays = f"pruning pays where it saves {100 * settings['pays']:g} % of keep-all's error"
     return f"Keep-hard; best ridge for every fraction; {pays}"
 
 
 def draw(contents: Contents) -> Plot:
-    """Two maps over n/d and cosine, best keep fraction and error saved, with the border of where pruning pays.
-
-    Raises ValueError without rows.
-    """
+    """Draw two maps over n/d and cosine, best keep fraction and error saved, with the border where pruning pays."""
     rows = contents.rows
     if not rows:
         raise ValueError("phase.draw: got no rows; allowed the rows of phase.compute; do compute them first")
-    line = select(rows, panel=LINE)
+    line = select(rows, quantity=LINE)
     with style.context():
         figure = Plot(figsize=(9.6, 4.4), layout="constrained")
         axes = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -140,13 +140,13 @@ def draw(contents: Contents) -> Plot:
             (BEST, "best keep fraction p*", "YlGnBu_r", (0.0, 1.0)),
             (GAIN, "share of keep-all's error saved", "OrRd", (0.0, None)),
         )
-        for ax, (panel, title, colours, (low, high)) in zip(axes, maps, strict=True):
-            ratio, rho, values = matrix(rows, panel)
+        for ax, (quantity, title, colours, (low, high)) in zip(axes, maps, strict=True):
+            ratio, rho, values = matrix(rows, quantity)
             mesh = ax.pcolormesh(
                 ratio, rho, values, cmap=colours, vmin=low, vmax=high, shading="nearest", rasterized=True
             )
             figure.colorbar(mesh, ax=ax, pad=0.02)
-            levels = [0.1, 0.2, 0.4, 0.6, 0.8, 0.95] if panel == BEST else [0.1, 0.3, 0.5, 0.7]
+            levels = [0.1, 0.2, 0.4, 0.6, 0.8, 0.95] if quantity == BEST else [0.1, 0.3, 0.5, 0.7]
             inner = [level for level in levels if values.min() < level < values.max()]
             contours = ax.contour(ratio, rho, values, levels=inner, colors=style.BLACK, linewidths=0.6)
             ax.clabel(contours, fontsize=7, fmt="%g")

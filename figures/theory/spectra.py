@@ -19,8 +19,10 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 import rmt
+from empirical.settings.build import build
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.settings import build, require
+from figures.contract.records import simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from rmt import covariance
@@ -31,7 +33,7 @@ RIDGES = np.logspace(-6, 1, 57)  # to choose from, relative to the kept samples
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What the figure computes: the keys of `experiments/spectra.toml`, one of its presets included."""
+    """Settings of the figure: the keys of `experiments/spectra.toml`, one of its presets included."""
 
     d: int  # dimension
     rho: float  # cosine between pruning direction and truth, in the metric of Sigma
@@ -60,7 +62,7 @@ class Config:
 
 
 def world(d: int, exponent: float, rho: float) -> dict[str, Any]:
-    """Eigenvalues, w0 = (1, ..., 1) and a ws at cosine rho to it in the metric of Sigma.
+    """Make eigenvalues, w0 = (1, ..., 1) and a ws at cosine rho to it in the metric of Sigma.
 
     In white coordinates ws is rho t + sqrt(1-rho^2) v, with t along Sigma^{1/2} w0 and v along what the alternating
     vector (1, -1, 1, ...) has beside t.
@@ -81,7 +83,7 @@ def best_ridge(problem: rmt.Problem, shape: Mapping[str, Any]) -> rmt.Problem:
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """The rows of one panel per exponent: error rate against pool size, exact law and Monte Carlo.
+    """Compute one panel per exponent: error rate against pool size, exact law and Monte Carlo.
 
     The random numbers of a point depend on the seed, its exponent, fraction and size only.
     """
@@ -99,20 +101,19 @@ def compute(inputs: Inputs) -> list[Row]:
         inputs.progress(done * (1 + len(sizes)), total, f"{panel}: {series}")
         problem = rmt.Problem(n=pools, d=settings.d, ridge=1.0, rule=rmt.KeepHard(p))
         law = np.asarray(covariance.error_rate(best_ridge(problem, shape), **shape))
-        rows += [Row("spectra", panel, series, "theory", float(n), float(y)) for n, y in zip(pools, law, strict=True)]
+        rows += theory_rows("spectra", panel, series, "error rate", pools, law)
         for index, n in enumerate(sizes):
             inputs.progress(done * (1 + len(sizes)) + 1 + index, total, f"{panel}: {series}, {n} samples")
             tuned = best_ridge(replace(problem, n=n), shape)
             rng = np.random.default_rng([settings.seed, round(1e6 * exponent), round(1e9 * p), n])
-            found = covariance.simulate(tuned, trials=settings.trials, rng=rng, **shape)
-            rows.append(
-                Row("spectra", panel, series, "simulation", float(n), found.mean, found.stderr, settings.trials)
-            )
+            estimate = covariance.simulate(tuned, trials=settings.trials, rng=rng, **shape)
+            numbers = (estimate.mean, estimate.stderr, estimate.samples)
+            rows.append(simulated_row("spectra", panel, series, "error rate", n, *numbers))
     return rows
 
 
 def panel_name(exponent: float) -> str:
-    """The panel of an exponent.
+    """Name the panel of an exponent.
 
     >>> panel_name(0.5)
     'eigenvalues ~ k^-0.5'
@@ -121,7 +122,7 @@ def panel_name(exponent: float) -> str:
 
 
 def series_name(p: float) -> str:
-    """The series of a kept fraction.
+    """Name the series of a kept fraction.
 
     >>> series_name(0.25), series_name(1.0)
     ('keep hardest 25 %', 'keep all')
@@ -130,9 +131,8 @@ def series_name(p: float) -> str:
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: error at the largest pool, and how Monte Carlo lies to the exact law."""
-    rows = contents.rows
-    parts = []
+    """Say in one line the error at the largest pool, and how close Monte Carlo is to the exact law."""
+    rows, parts = contents.rows, []
     for panel in dict.fromkeys(row.panel for row in rows):
         lines = {s: select(rows, panel=panel, series=s, source="theory") for s in _series(rows)}
         ends = ", ".join(f"{series} {line[-1].y:.4f}" for series, line in lines.items() if line)
@@ -148,7 +148,7 @@ def _series(rows: Sequence[Row]) -> list[str]:
 
 
 def describe(settings: Settings) -> str:
-    """The settings in one line: the caption of `draw`."""
+    """Write the settings in one line: the caption."""
     return (
         f"Linear classifier, d = {settings['d']}, covariance with power-law eigenvalues of mean 1; "
         f"pruning direction at cosine {settings['rho']:g} to the truth; best ridge at each point"
@@ -156,10 +156,7 @@ def describe(settings: Settings) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """One panel per spectrum on common log-log axes.
-
-    Raises ValueError without rows.
-    """
+    """Draw one panel per spectrum on common log-log axes."""
     rows = contents.rows
     if not rows:
         raise ValueError("spectra.draw: got no rows; allowed the rows of spectra.compute; do compute them first")

@@ -12,7 +12,7 @@ def produce(folder, figure, note=""):
 
 
 def invented(**more):
-    rows = [Row("t", "p", "s", "paper", 0.0, 0.5)]
+    rows = [Row("t", "p", "s", "accuracy", "paper", 0.0, 0.5)]
     return Figure(
         name="t",
         compute=lambda *_: rows,

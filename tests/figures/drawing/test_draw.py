@@ -11,7 +11,6 @@ from support.layout import assert_nothing_overlaps
 from support.places import DATA, ROOT
 
 import scaling
-from figures.contract import settings as config
 from figures.contract import table
 from figures.contract.figure import Contents
 from figures.drawing import panels, style, ticks
@@ -211,6 +210,6 @@ def test_importing_the_figures_chooses_no_backend():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("module", [bootstrap, config, fig3, fig4, fig5, panels, paper, scaling, style, table])
+@pytest.mark.parametrize("module", [bootstrap, fig3, fig4, fig5, panels, paper, scaling, style, table])
 def test_examples_in_docstrings(module):
     assert doctest.testmod(module).failed == 0

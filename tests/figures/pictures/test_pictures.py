@@ -202,7 +202,7 @@ def test_the_first_seed_is_shown_and_red_is_another_class():
 def test_rows_belong_to_a_class_and_columns_to_a_step():
     sheet = figure("fig8").pictures(records_of("fig8"))["digits"]
     assert sheet.rows[:4] == ["0: plain", "0: omega = 0.02", "0: omega = 0.1", "4: plain"]
-    assert sheet.parts == 3
+    assert sheet.group == 3
     (block,) = sheet.blocks
     assert block.columns[0] == "1\n.93"
     levels = np.round((block.images[:, :, 0, 0, 0] + 1) * 127.5)

@@ -1,6 +1,5 @@
 """Figure adaptive: theory asked as the runs were made, panels from records, the recipe, the drawing, bad settings."""
 
-import doctest
 import tomllib
 from itertools import combinations
 
@@ -11,19 +10,19 @@ from support.places import EXPERIMENTS
 from support.records import invented
 
 import rmt
+from cli.options import Options
+from cli.plans import plan
 from empirical.config import world_of
-from empirical.scale import sweep
 from figures.contract import table
 from figures.contract.figure import Contents, Inputs
 from figures.practice import adaptive
 from rmt.adaptive import fixed_points, recursion
 
 RECIPE = tomllib.loads((EXPERIMENTS / "adaptive.toml").read_text())
-NO_PROGRESS = lambda *_: None  # noqa: E731
 
 
 def cases(seeds, preset="default"):
-    return sweep.expand(RECIPE["series"], EXPERIMENTS, preset, {"linear": seeds}, {})
+    return plan("adaptive", Options(targets=["adaptive"], preset=preset, seeds=seeds)).cases
 
 
 def records_of(found, rng):
@@ -110,7 +109,7 @@ def test_what_is_said(rows, records):
     assert {name: len(z) for name, z in adaptive.details(records)["z-scores"].items()} == {
         "a replacement": 4, "d poor start": 3, "d good start": 3,
     }  # fmt: skip
-    row = table.Row("adaptive", "a", "replacement", "practice", 2.0, 0.9, 0.01, 16)
+    row = table.Row("adaptive", "a", "replacement", "accuracy", "practice", 2.0, 0.9, 0.01, 16)
     law = row._replace(source="theory", y=0.88, stderr=None, n_seeds=None)
     assert adaptive.gaps([row, law], "a", "replacement") == [pytest.approx(2.0)]
 
@@ -124,7 +123,7 @@ def test_panels_without_runs_are_left_out(records, kept):
 
 
 def test_the_drawing_is_complete_and_nothing_overlaps(rows):
-    figure = adaptive.draw(Contents(rows, note="quick preset: few seeds and points", caption=adaptive.describe({})))
+    figure = adaptive.draw(Contents(rows, note="quick preset: few seeds and points", caption=adaptive.CAPTION))
     figure.draw_without_rendering()
     (legend,) = figure.findobj(Legend)
     named = [text.get_text() for text in legend.get_texts()]
@@ -135,7 +134,7 @@ def test_the_drawing_is_complete_and_nothing_overlaps(rows):
             assert not any(a.overlaps(b) for a, b in combinations(labels, 2)), ax.get_title()
     blocks = [ax.get_tightbbox().padded(-1) for ax in figure.axes] + [legend.get_window_extent()]
     assert not any(a.overlaps(b) for a, b in combinations(blocks, 2))
-    with pytest.raises(ValueError, match=r"adaptive\.draw: got no rows of any panel; allowed .*; do run the linear"):
+    with pytest.raises(ValueError, match=r"adaptive\.draw: got no rows of any panel; allowed .*; do run a world first"):
         adaptive.draw(Contents([]))
 
 
@@ -144,7 +143,7 @@ def test_the_recipe_is_valid_and_says_what_it_shows():
     assert all(f"# {word}" in text for word in ("Shows:", "Expect:", "Hardware and duration:", "Command:"))
     assert RECIPE["presets"]["default"]["seeds"]["linear"] >= 16
     assert RECIPE["presets"]["quick"]["seeds"]["linear"] >= 2
-    for case in cases(1):
+    for case in cases(2):
         run = case.run
         assert run.acquire.omega == 0
         assert 1000 % run.sampling.steps == 0  # else the sampler would not begin with pure noise
@@ -155,7 +154,3 @@ def test_the_recipe_is_valid_and_says_what_it_shows():
 def test_bad_settings_are_refused():
     with pytest.raises(ValueError, match=r"adaptive: got \{'typo': 1\}; allowed no settings"):
         adaptive.compute(Inputs({"typo": 1}, []))
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(adaptive).failed == 0

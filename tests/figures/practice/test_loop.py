@@ -1,6 +1,5 @@
 """The figures of the loop (fig2, fig6, fig9, validation, no_real_data), from invented records of runs."""
 
-import doctest
 from dataclasses import replace
 
 import numpy as np
@@ -14,15 +13,13 @@ from support.invented_runs import (
     validation_records,
 )
 from support.layout import assert_nothing_overlaps
-from support.places import EXPERIMENTS
 
+from cli.options import Options
+from cli.plans import plan
 from empirical.runs.folder import run_name
-from empirical.scale import sweep
-from empirical.settings.recipes import load_toml
 from figures.contract import records, table
 from figures.contract.figure import Contents, Inputs
 from figures.contract.table import select
-from figures.drawing import bands
 from figures.practice import fig2, fig6, fig9, no_real_data, validation
 
 NAMES = {"fig2": fig2, "fig6": fig6, "fig9": fig9, "validation": validation, "no_real_data": no_real_data}
@@ -45,23 +42,24 @@ def rows_of(name):
 
 
 def test_an_average_stands_only_where_every_curve_has_a_value():
-    rows = bands.mean_rows("f", "p", "s", [0, 1, 2], [[1.0, 2.0, None], [None, 4.0, 5.0]])
+    rows = records.mean_rows("f", "p", "s", "q", [0, 1, 2], {0: [1.0, 2.0, None], 1: [None, 4.0, 5.0]})
     assert [(row.x, row.y, row.stderr, row.n_seeds) for row in rows] == [(1.0, 3.0, 1.0, 2)]
-    assert bands.mean_rows("f", "p", "s", [0], [[1.0]]) == []
+    assert records.mean_rows("f", "p", "s", "q", [0], {0: [1.0]}) == []
 
 
 def test_the_jump_of_the_loss_is_blurred_by_iteration_and_exact_by_addition():
     rows = rows_of("fig2")
-    blurred = {row.x: row.y for row in select(rows, panel="loss: digits", series=fig2.ONE)}
+    blurred = {row.x: row.y for row in select(rows, panel="digits", quantity=fig2.LOSS, series=fig2.ONE)}
     assert max(blurred.values()) == pytest.approx(0.65)
-    aligned = {row.x: (row.y, row.stderr) for row in select(rows, panel="loss: digits aligned", series=fig2.ONE)}
+    aligned = select(rows, panel="digits aligned", quantity=fig2.LOSS, series=fig2.ONE)
+    aligned = {row.x: (row.y, row.stderr) for row in aligned}
     assert list(aligned) == [-20, -10, 0, 10, 20, 30]
     assert aligned[0] == pytest.approx((0.5, 0))
     assert aligned[10] == pytest.approx((0.8, 0))
-    assert select(rows, panel="loss: digits", series=fig2.PLAIN) == []  # only where nothing blurs it
-    assert select(rows, panel="loss: linear", series=fig2.PLAIN)
-    assert not select(rows, panel="loss: linear aligned")
-    at = select(rows, panel="additions: digits", series=fig2.TWO)
+    assert select(rows, panel="digits", quantity=fig2.LOSS, series=fig2.PLAIN) == []  # only where nothing blurs it
+    assert select(rows, panel="linear", quantity=fig2.LOSS, series=fig2.PLAIN)
+    assert not select(rows, panel="linear aligned")
+    at = select(rows, panel="digits", quantity=fig2.ADDED, series=fig2.TWO)
     assert [(row.x, row.y, row.stderr) for row in at] == [(1, 50, 10), (2, 70, 10)]
     assert "test accuracy at the end 0.800 with 0, 0.850 with 1, 0.900 with 2 additions" in fig2.summary(Contents(rows))
     assert "digits: loss 0.50 -> 0.80 at a guided addition, loss 0.50 -> 0.60 at a plain addition" in fig2.summary(
@@ -95,18 +93,19 @@ def test_a_run_that_never_added_has_no_effect():
     ]
     assert fig2.TWO not in {e["series"] for e in fig2.details(made + late)["additions"]}
     rows = fig2.compute(Inputs(FIG2, made + late))
-    assert [row.x for row in select(rows, panel="additions: digits", series=fig2.TWO)] == [1]
+    assert [row.x for row in select(rows, panel="digits", quantity=fig2.ADDED, series=fig2.TWO)] == [1]
     fig2.draw(Contents(rows))
 
 
 def test_hindsight_counts_from_each_rounds_own_addition():
     rows = rows_of("fig6")
-    line = {row.x: row.y for row in select(rows, panel="misclassified: digits", series="round 1")}
+    line = {row.x: row.y for row in select(rows, panel="digits", quantity=fig6.WRONG, series="round 1")}
     assert line == pytest.approx({-20: 0.6, -10: 0.6, 0: 1.0, 10: 0.2, 20: 0.2, 30: 0.2})
-    assert not select(rows, panel="misclassified: digits", series="round 2")  # one seed alone has no standard error
-    whole = [row.y for row in select(rows, panel="all: linear", series="round 2")]
+    second = select(rows, panel="digits", quantity=fig6.WRONG, series="round 2")
+    assert second == []  # one seed alone has no standard error
+    whole = [row.y for row in select(rows, panel="linear", quantity=fig6.WHOLE, series="round 2")]
     assert whole == pytest.approx([0.3, 0.3, 0.3, 0.5, 0.1, 0.1, 0.1])
-    shares = select(rows, panel="share misclassified: digits", series=fig6.DP)
+    shares = select(rows, panel="digits", quantity=fig6.SHARE, series=fig6.DP)
     assert [(row.x, row.y, row.stderr) for row in shares] == [(1, 0.5, 0), (2, 0.25, 0.25)]
     entry = fig6.details(fig6_records())["rounds"][0]
     means = [entry[key]["mean"] for key in ("best before", "one evaluation before", "one evaluation after", "end")]
@@ -115,7 +114,7 @@ def test_hindsight_counts_from_each_rounds_own_addition():
 
 
 def test_gaps_are_paired_by_seed():
-    gaps = select(rows_of("fig9"), panel="digits gap")
+    gaps = select(rows_of("fig9"), panel="digits", quantity="gap")
     assert [(row.series, row.x) for row in gaps] == [(fig9.DYNAMIC, 256), (fig9.DYNAMIC, 512)]
     for row in gaps:
         assert row.y == pytest.approx(0)
@@ -131,11 +130,11 @@ def test_gaps_are_paired_by_seed():
 
 def test_validation_compares_with_the_whole_split():
     rows = rows_of("validation")
-    gaps = select(rows, panel="gap: digits", series="unlimited additions")
-    assert [number for row in gaps for number in row[4:7]] == pytest.approx([1, -0.1, 0, 10, 0, 0])
-    waits = select(rows, panel="waiting: linear", series="unlimited additions")
+    gaps = select(rows, panel="digits", quantity="gap", series="unlimited additions")
+    assert [number for row in gaps for number in (row.x, row.y, row.stderr)] == pytest.approx([1, -0.1, 0, 10, 0, 0])
+    waits = select(rows, panel="linear", quantity=validation.WAITING, series="unlimited additions")
     assert [(row.x, row.y) for row in waits] == [(1, 45), (10, 100), (100, 100)]
-    assert [row.y for row in select(rows, panel="pool: linear")] == [2, 1, 1]
+    assert [row.y for row in select(rows, panel="linear", quantity=validation.POOL)] == [2, 1, 1]
     times = {
         (t["panel"], t["series"], t["percent"]): t["additions"]
         for t in validation.details(validation_records())["times"]
@@ -148,9 +147,9 @@ def test_validation_compares_with_the_whole_split():
 def test_no_real_data_compares_with_watching_real_images():
     rows = rows_of("no_real_data")
     for signal in no_real_data.SIGNALS:
-        assert [round(row.y, 9) for row in select(rows, panel="digits gap", series=signal)] == [-0.1, -0.1]
-        assert [row.y for row in select(rows, panel="digits timing", series=signal)] == [30, 90]
-    assert not select(rows, panel="digits timing", series=no_real_data.STATIC)
+        assert [round(row.y, 9) for row in select(rows, panel="digits", quantity="gap", series=signal)] == [-0.1, -0.1]
+        assert [row.y for row in select(rows, panel="digits", quantity=no_real_data.TIMING, series=signal)] == [30, 90]
+    assert not select(rows, panel="digits", quantity=no_real_data.TIMING, series=no_real_data.STATIC)
     over = no_real_data.details(no_real_data_records())["gains over static"]
     assert {round(g["value"], 9) for g in over if g["series"] == no_real_data.REAL} == {0.2}
     assert "DP, synthetic images minus DP, real images -0.1000" in no_real_data.summary(Contents(rows))
@@ -158,10 +157,8 @@ def test_no_real_data_compares_with_watching_real_images():
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_overlaps(name):
-    module, config, _ = CASES[name]
-    assert_nothing_overlaps(
-        module.draw(Contents(rows_of(name), "quick preset: few seeds and points", module.describe(config)))
-    )
+    module = CASES[name][0]
+    assert_nothing_overlaps(module.draw(Contents(rows_of(name), "quick preset: few seeds and points", module.CAPTION)))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -179,14 +176,7 @@ def test_one_world_alone_is_drawn_and_none_is_an_error_with_advice(name):
 @pytest.mark.parametrize("preset", ["default", "quick"])
 @pytest.mark.parametrize("name", NAMES)
 def test_experiments_resolve_and_reuse_the_runs_of_figure_4(name, preset):
-    expanded = {}
-    for figure in (name, "fig4"):
-        experiment = load_toml(EXPERIMENTS / f"{figure}.toml")
-        if figure == name:
-            assert {series["panel"] for series in experiment["series"]} <= set(NAMES[name].RUN_PANELS)
-        seeds = experiment["presets"][preset]["seeds"]
-        series = [entry for entry in experiment["series"] if entry["world"] in ("linear", "digits")]
-        expanded[figure] = sweep.expand(series, EXPERIMENTS, preset, seeds, {})
+    expanded = {figure: plan(figure, Options(targets=[figure], preset=preset)).cases for figure in (name, "fig4")}
     known = {run_name(case.run) for case in expanded["fig4"]}
     new = [case for case in expanded[name] if run_name(case.run) not in known]
     assert expanded[name]
@@ -199,11 +189,6 @@ def test_experiments_resolve_and_reuse_the_runs_of_figure_4(name, preset):
     if name == "validation":
         full = [c for c in expanded[name] if c.value == 1.0 and c.series == "three additions"]
         assert not [case for case in full if case in new]
-
-
-@pytest.mark.parametrize("module", [bands, fig2, fig6, fig9, no_real_data, records, validation])
-def test_examples_in_docstrings(module):
-    assert doctest.testmod(module).failed == 0
 
 
 def test_points_are_in_order_of_seed():

@@ -19,24 +19,25 @@ def test_the_faithful_omega_is_the_last_before_the_first_failure():
 
 def test_the_harmless_omega_follows_paired_means():
     rows = rows_of(outliers, OUTLIERS)
-    gains = {row.x: row.y for row in select(rows, panel="gain digits", series=outliers.ALL)}
+    gains = {row.x: row.y for row in select(rows, panel="b digits", quantity=outliers.OVER_PLAIN, series=outliers.ALL)}
     assert gains == {0.05: pytest.approx(0.02), 0.1: pytest.approx(-0.02 / 3)}
     assert outliers.harmless(rows, "digits") == (0.05, False)
 
 
 def test_rescue_is_measured_against_no_filter_at_the_same_omega():
     rows = rows_of(outliers, OUTLIERS)
-    (rescue,) = select(rows, panel="rescue digits")
+    (rescue,) = select(rows, panel="b digits", quantity=outliers.OVER_NONE)
     assert (rescue.series, rescue.x, rescue.y) == ("20 % dropped", 0.1, pytest.approx(0.07 / 3))
-    assert {(row.series, row.x): row.y for row in select(rows, panel="cost digits")}["20 % dropped", 0.1] == 1.25
-    (instead,) = select(rows, panel="gain digits", series=outliers.INSTEAD)
+    (cost,) = select(rows, panel="b digits", quantity=outliers.COST, series="20 % dropped")
+    assert (cost.x, cost.y) == (0.1, 1.25)
+    (instead,) = select(rows, panel="b digits", quantity=outliers.OVER_PLAIN, series=outliers.INSTEAD)
     assert instead.y == pytest.approx(0.07 / 3)
 
 
 def test_outliers_look_at_the_added_round_only():
     rows = rows_of(outliers, OUTLIERS)
     assert select(rows, panel="a digits", series=outliers.FAR)[0].y == pytest.approx(0.01)
-    assert {row.panel for row in rows if row.series == outliers.DISTANCE} == {"distance digits"}
+    assert {row.quantity for row in rows if row.series == outliers.DISTANCE} == {"distance"}
 
 
 def test_outliers_in_markdown():

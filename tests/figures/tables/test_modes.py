@@ -53,8 +53,8 @@ def rows():
 
 
 def test_costs_are_those_of_an_added_sample_in_plain_ones(rows):
-    work = {row.series: row.y for row in select(rows, panel=modes.COST)}
-    time = {row.series: row.y for row in select(rows, panel=modes.CPU)}
+    work = {row.series: row.y for row in select(rows, quantity=modes.COST)}
+    time = {row.series: row.y for row in select(rows, quantity=modes.CPU)}
     assert work == pytest.approx(
         {modes.DEAR: 3, CHEAP: 1.09, "x0, tiny decoder": 1.15, modes.RANDOM: 1, modes.PLAIN: 1}
     )
@@ -64,7 +64,7 @@ def test_costs_are_those_of_an_added_sample_in_plain_ones(rows):
 
 
 def test_changes_are_from_the_dear_mode_and_paired_by_seed(rows):
-    (change,) = select(rows, panel=f"{modes.PANEL}: change", series=CHEAP)
+    (change,) = select(rows, quantity="change", series=CHEAP)
     assert change.y == pytest.approx(-0.01)
     assert change.stderr == pytest.approx(0, abs=1e-12)
     against = {(c["line"], c["against"]) for c in modes.details(RECORDS)["changes"]}
@@ -83,7 +83,7 @@ def test_the_modes_that_cost_almost_nothing_are_said(rows):
 
 def test_without_plain_runs_there_is_no_cpu_ratio():
     rows = modes.compute(Inputs({}, [r for r in RECORDS if r.series != modes.PLAIN]))
-    assert not select(rows, panel=modes.CPU)
+    assert not select(rows, quantity=modes.CPU)
     assert modes.summary(Contents(rows))
 
 

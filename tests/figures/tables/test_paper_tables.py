@@ -67,6 +67,10 @@ RECORDS = [
 CONFIG = {"scale": 500, "recipes": ["imagenet100/table4"], "in progress": [THIRD]}
 
 
+def contents_of(module, records=(), note=""):
+    return Contents(rows_of(module, records=records), note, module.describe(CONFIG), details=module.details(records))
+
+
 def rows_of(module, config=CONFIG, records=()):
     return table.check(module.compute(Inputs(config, records)))
 
@@ -74,24 +78,26 @@ def rows_of(module, config=CONFIG, records=()):
 def test_several_seeds_have_their_standard_error_and_one_run_that_of_its_images():
     rows = [row for row in rows_of(TABLES["table4"], records=RECORDS) if row.source == "practice"]
     (several,) = select(rows, panel="validation", series=FIRST)
-    assert several[4:] == (64_000, pytest.approx(0.6), pytest.approx(0.1 / np.sqrt(3)), 3)
-    for name, share in (("validation", 0.6), ("sketch", 0.3)):
-        (one,) = select(rows, panel=f"{name}: one run", series=SECOND)
-        assert one[4:] == (130_000, share, pytest.approx(np.sqrt(share * (1 - share) / 200)), 200)
-    assert not select(rows, panel="validation: one run", series=FIRST)
-    assert not select(rows, panel="v2: one run")  # the paper's table has no such column
+    assert several[5:9] == (64_000, pytest.approx(0.6), pytest.approx(0.1 / np.sqrt(3)), 3)
+    assert not select(rows, series=SECOND, source="practice")  # one run has no standard error over seeds
     assert not select(rows, series=THIRD)
+    single = TABLES["table4"].details(RECORDS)[recorded.SINGLE]
+    assert [(run["line"], run["set"], run["hits"], run["images"]) for run in single] == [
+        (SECOND, "validation", 120, 200), (SECOND, "sketch", 60, 200),  # the paper's table has no column of ImageNet-V2
+    ]  # fmt: skip
+    for row, share in zip(recorded.single_rows("table4", single), (0.6, 0.3), strict=True):
+        assert row[5:9] == (130_000, share, pytest.approx(np.sqrt(share * (1 - share) / 200)), None)
 
 
 def test_scaled_lines_are_found_by_their_sizes():
     rows = rows_of(TABLES["table4"], records=RECORDS)
-    found = {row.series: (row.x, row.y) for row in select(rows, panel="digits")}
+    found = {row.series: (row.x, row.y) for row in select(rows, panel="digits", quantity="accuracy")}
     assert found == {
         FIRST: (64_000, pytest.approx(0.91)),
         "DP, 32k + 6 x 16k": (128_000, pytest.approx(0.94)),
         "DP, 64k + 6 x 32k": (256_000, pytest.approx(0.96)),
     }
-    assert [row.y for row in select(rows, panel="digits: samples")] == [128, 250, 512]
+    assert [row.y for row in select(rows, panel="digits", quantity="samples")] == [128, 250, 512]
 
 
 def test_scaled_runs_of_no_line_are_refused():
@@ -100,7 +106,7 @@ def test_scaled_runs_of_no_line_are_refused():
 
 
 def test_cells_say_what_there_is():
-    lines = TABLES["table4"].markdown(Contents(rows_of(TABLES["table4"], records=RECORDS))).splitlines()
+    lines = TABLES["table4"].markdown(contents_of(TABLES["table4"], RECORDS)).splitlines()
     cells = {line.split(" | ")[0].lstrip("| "): line.strip("| ").split(" | ") for line in lines[2:20]}
     assert list(cells) == [line.name for line in paper.TABLE4]
     assert cells[FIRST][1:5] == [".5656", ".600 +- .058 (3 seeds)", ".2786", "-"]
@@ -112,7 +118,7 @@ def test_cells_say_what_there_is():
     assert cells[THIRD][1:3] == [".5948", "-"]
     assert len({line.count("|") for line in lines[:20]}) == 1
     assert TABLES["table4"].describe(CONFIG).endswith("(in progress: DP, 32k + 3 x 16k)")
-    said = TABLES["table4"].summary(Contents(rows_of(TABLES["table4"], records=RECORDS)))
+    said = TABLES["table4"].summary(contents_of(TABLES["table4"], RECORDS))
     assert "2 of 18 lines have finished runs, static, 64k .600 +- .058 (3 seeds)" in said
     assert "best of digits: static, 64k .910 +- .010, DP, 64k + 6 x 32k .960" in said
 
@@ -138,9 +144,7 @@ def test_the_papers_numbers_are_all_there(name):
 def test_nothing_overlaps(name):
     records = RECORDS if name == "table4" else ()
     module = TABLES[name]
-    assert_nothing_overlaps(
-        module.draw(Contents(rows_of(module, records=records), "quick preset", module.describe(CONFIG)))
-    )
+    assert_nothing_overlaps(module.draw(contents_of(module, records, "quick preset")))
 
 
 @pytest.mark.parametrize("name", ["table4", "table5"])
@@ -202,7 +206,7 @@ def test_runs_are_known_by_their_configuration_wherever_the_data_were(place):
     ]
     assert found.names == ["cccc", "aa"]
     assert found.in_progress == ["LDM-1.5"]
-    assert [recorded.hits_of(r.result.sets["validation"]) for r in found.records] == [(4, 10), (2, 10)]
+    assert [recorded.Score.of(r, "validation") for r in found.records] == [(0, 4, 10), (1, 2, 10)]
 
 
 def test_without_runs_nothing_is_found_and_without_recipes_it_is_said(place):

@@ -26,13 +26,13 @@ ALL = [(table3, TABLE3), (workshop, WORKSHOP), (outliers, OUTLIERS)]
 
 def test_changes_are_paired_by_seed_and_need_the_same_seeds():
     rows = rows_of(table3, TABLE3)
-    (change,) = select(rows, panel="digits: change", series=table3.ZERO)
+    (change,) = select(rows, panel="digits", quantity="change", series=table3.ZERO)
     assert change.y == pytest.approx(np.mean([-0.03, -0.02, -0.04]))
     assert change.stderr == pytest.approx(0.01 / np.sqrt(3))  # that of the differences, not of the means
-    assert not select(rows, panel="digits: change", series="1.4 of the usual omega")
-    (mixed,) = select(rows, panel="digits: change", series="static, Mixup and CutMix")
+    assert not select(rows, panel="digits", quantity="change", series="1.4 of the usual omega")
+    (mixed,) = select(rows, panel="digits", quantity="change", series="static, Mixup and CutMix")
     assert mixed.y == pytest.approx(-0.01)  # from static, not from the first line
-    assert [row.x for row in select(rows, panel="linear: change")] == [0.014]  # its omega
+    assert [row.x for row in select(rows, panel="linear", quantity="change")] == [0.014]  # its omega
 
 
 def test_table3_has_the_papers_lines_beside_ours():
@@ -99,7 +99,7 @@ def test_all_lines_of_table3_end_alike():
 
 def test_workshop_counts_images_made_and_sampling_work():
     rows = rows_of(workshop, WORKSHOP)
-    made = {row.series: row.y for row in select(rows, panel="digits: images")}
+    made = {row.series: row.y for row in select(rows, panel="digits", quantity="images")}
     assert made == {workshop.WSD: 128, workshop.WHOLE: 512, workshop.RANDOM: 384}
     details = {d["line"]: d for d in workshop.details(WORKSHOP)["made"]}
     assert details[workshop.WHOLE]["swaps"] == [3, 3]
@@ -142,7 +142,7 @@ def test_the_workshops_pool_keeps_its_size():
 
 @pytest.mark.parametrize(("module", "records"), [*ALL, (outliers, OUTLIERS[:-6])])
 def test_nothing_overlaps(module, records):
-    figure = module.draw(Contents(rows_of(module, records), note="quick preset", caption=module.describe({})))
+    figure = module.draw(Contents(rows_of(module, records), note="quick preset", caption=module.FIGURE.describe({})))
     assert_nothing_overlaps(figure)
 
 
@@ -168,7 +168,9 @@ def test_every_line_has_its_dot_and_its_name(module, records):
     column = next(c for c in module.COLUMNS if c.title == "digits")
     ax = next(ax for ax in figure.axes if ax.get_title().startswith("digits"))
     dotted = {(names[round(bar.lines[0].get_ydata()[0])], float(bar.lines[0].get_xdata()[0])) for bar in ax.containers}
-    assert dotted == {(row.series, row.y) for row in rows if row.panel in column.panels}
+    assert dotted == {
+        (row.series, row.y) for row in rows if row.panel in column.panels and row.quantity == column.quantity
+    }
     assert set(names) == {r.series for r in rows if any(r.panel in c.panels for c in module.COLUMNS)}
     bar = ax.containers[0]
     (segment,) = bar.lines[2][0].get_segments()
@@ -181,7 +183,7 @@ def test_every_line_has_its_dot_and_its_name(module, records):
 def test_the_experiments_name_lines_and_panels_that_the_module_knows(name):
     module = {"table3": table3, "workshop": workshop, "outliers": outliers}[name]
     for series in load_toml(EXPERIMENTS / f"{name}.toml")["series"]:
-        assert series["panel"] in module.RUN_PANELS
+        assert series["panel"] in module.FIGURE.panels
         assert series["name"] in getattr(module, "LINES", [series["name"]])
 
 

@@ -15,8 +15,8 @@ def test_simulation_lies_on_the_law(name):
     """Within 4 stderr + C/d, C = 1.5 before looking."""
     checked = 0
     for row in rows(name):
-        if row.source == "simulation" and not row.panel.startswith("fit"):
-            line = table.select(rows(name), panel=row.panel, series=row.series, source="theory")
+        if row.source == "simulation" and row.quantity == "error rate":
+            line = table.select(rows(name), panel=row.panel, series=row.series, source="theory", quantity="error rate")
             law = next(r.y for r in line if r.x == row.x)
             assert abs(row.y - law) < 4 * row.stderr + 1.5 / SMALL[name]["d"] < 0.15, row
             checked += 1
@@ -37,12 +37,12 @@ def test_loss_asks_rmt():
 
 def test_exponent_asks_rmt():
     panel = exponent.panel_name(0.95, "fixed")
-    line = table.select(rows("exponent"), panel=panel, series="logistic, keep hard", source="theory")
+    line = table.select(rows("exponent"), panel=panel, series="logistic, keep hard", quantity="error rate")
     asked = rmt.Problem(n=[r.x for r in line], d=1, ridge=1e-2, rule=rmt.KeepHard(0.4), rho=0.95, loss="logistic")
     np.testing.assert_allclose([r.y for r in line], rmt.error_rate(asked), rtol=1e-9)
-    slopes = table.select(rows("exponent"), panel=f"slope, {panel}", series="squared, keep all")
+    slopes = table.select(rows("exponent"), panel=panel, series="squared, keep all", quantity="slope")
     assert slopes[-1].y == pytest.approx(-0.5, abs=0.01)
-    fits = [row for row in rows("exponent") if row.panel == "fit, ridge best" and row.series.endswith("keep all")]
+    fits = table.select(rows("exponent"), panel="ridge best", quantity="exponent", series="squared, keep all")
     assert abs(fits[0].y - 0.5) < 4 * fits[0].stderr < 0.3
     assert "rho = 0.95, ridge best, squared: last slopes -0.50" in exponent.summary(Contents(rows("exponent")))
 

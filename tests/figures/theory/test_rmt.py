@@ -75,7 +75,7 @@ def test_phase_asks_rmt():
     assert best[-1, -1] < 0.1
     saved = phase.matrix(rows("phase"), phase.GAIN)[2]
     assert saved.min() > -1e-9
-    line = table.select(rows("phase"), panel=phase.LINE)
+    line = table.select(rows("phase"), quantity=phase.LINE)
     assert line[-1].x == 1.0
     after = np.searchsorted(ratio, line[-1].y)
     assert saved[-1, after - 1] < 0.01 <= saved[-1, after]
