@@ -12,10 +12,10 @@ from empirical.system.ranks import ALONE, Ranks
 
 
 def largest(blocks: Iterable[tuple[Rows, Tensor]], keep: int, ranks: Ranks = ALONE) -> Rows | None:
-    """This process's rows among the `keep` rows of largest key in all processes' (rows, key (n,)) blocks.
+    """Keep the `keep` rows of largest key in the (rows, key (n,)) blocks of all processes; return this process's share.
 
-    In order of index; None where it has none. Memory is that of `keep` encoded rows and one block, however many blocks
-    there are. Of equal keys the lower index stays.
+    Rows are returned in order of index; None if this process has none of them. Memory is that of `keep` encoded rows
+    and one block, for any number of blocks. Of equal keys the lower index is kept.
     """
     kept: tuple[Rows, Tensor] | None = None
     for rows, key in blocks:
@@ -25,14 +25,14 @@ def largest(blocks: Iterable[tuple[Rows, Tensor]], keep: int, ranks: Ranks = ALO
         kept = rows.take(chosen), key[chosen]
     own, key = kept if kept else (None, torch.empty(0))
     indices = own.indices if own else torch.empty(0, dtype=torch.long)
-    everybodys = ranks.gather(indices)
-    best = everybodys[_first(ranks.gather(key), everybodys, keep)]
+    of_all = ranks.gather(indices)
+    best = of_all[_first(ranks.gather(key), of_all, keep)]
     mine = torch.isin(indices, best).nonzero().squeeze(1)
     return own.take(mine) if own and len(mine) else None
 
 
 def _first(key: Tensor, indices: Tensor, keep: int) -> Tensor:
-    """Positions of the `keep` largest keys, in order of index."""
+    """Return the positions of the `keep` largest keys, in order of index."""
     by_index = indices.argsort()
     best = torch.sort(key[by_index], descending=True, stable=True).indices[:keep]
     return by_index[best.sort().values]

@@ -29,7 +29,7 @@ _PLACES = {
 
 
 class _Worlds(Mapping[str, Any]):
-    """Map names to classes, importing a module when its class is looked up: torch and timm take seconds to load."""
+    """Map names to classes; a module is imported when its class is looked up, since torch and timm load in seconds."""
 
     def __getitem__(self, name: str) -> Any:
         module, _, kind = _PLACES[name].partition(".")
@@ -50,7 +50,7 @@ WORLDS: Mapping[str, Any] = _Worlds()
 
 @lru_cache(maxsize=256)
 def open_world(choice: WorldChoice) -> World:
-    """Make the world of a choice. InputError names an option that its class does not have, or a wrong value."""
+    """Make the world of a choice. InputError names an unknown option of its class, or a wrong value."""
     world: World = build(WORLDS[choice.name], dict(choice.options), f"world ({choice.name})")
     return world
 

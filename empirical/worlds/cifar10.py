@@ -1,7 +1,7 @@
 """The CIFAR-10 world: 60,000 real 32 x 32 colour photographs of ten classes, read from a local folder.
 
-Nothing is fetched unasked: `python paper_repro.py generator cifar10` gets the data (170 MB), and so does
-`Cifar10World().prepare()`.
+The data (170 MB) are downloaded by `python paper_repro.py generator cifar10` or `Cifar10World().prepare()`, never
+unasked.
 """
 
 from __future__ import annotations
@@ -17,11 +17,8 @@ import torch
 
 from empirical.data.split import Split
 from empirical.generators.unet_training import Batches
-from empirical.learning.evaluate import Score, score
-from empirical.learning.learner import Learner
 from empirical.learning.networks import NETWORKS_32
 from empirical.system.errors import InputError, require
-from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.trained import NetworkFactory, PixelWorld, check_ranges
 
 ROWS = {"train": 50_000, "test": 10_000}
@@ -29,7 +26,10 @@ ROWS = {"train": 50_000, "test": 10_000}
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10World(PixelWorld):
-    """The data folder, and row ranges [first, past the last): corpus and validation of the training set, test rows."""
+    """data: the data folder.
+
+    corpus, validation: row ranges [first, past the last) of the training set. test_rows: of the test set.
+    """
 
     name: ClassVar[str] = "cifar10"
     classes: ClassVar[int] = 10
@@ -47,7 +47,7 @@ class Cifar10World(PixelWorld):
         check_ranges(where, {"test_rows": self.test_rows}, ROWS["test"])
 
     def prepare(self) -> None:
-        """Download the data, unless they are in their folder already."""
+        """Download the data unless they are in their folder already."""
         from torchvision.datasets import CIFAR10
 
         try:
@@ -58,7 +58,7 @@ class Cifar10World(PixelWorld):
             ) from None
 
     def rows(self, part: str, bounds: tuple[int, int]) -> Split:
-        """Real images of a row range of part "train" or "test"."""
+        """Return the real images of a row range of the part "train" or "test"."""
         images, labels = _read(self.data, part)
         where = "world (cifar10).data"
         require(bounds[1] <= len(labels), where, f"{len(labels)} {part} images", f"at least {bounds[1]}")
@@ -66,11 +66,11 @@ class Cifar10World(PixelWorld):
         return Split((levels.float() / 127.5 - 1).contiguous(), torch.from_numpy(labels[slice(*bounds)]))
 
     def corpus_split(self) -> Split:
-        """The real images that the generator has learned from."""
+        """Return the real images that the generator has learned from."""
         return self.rows("train", self.corpus)
 
     def material(self) -> Batches:
-        """What to train the generator on: the corpus's images, drawn with replacement, half of them mirrored."""
+        """Return batches of the corpus for the generator: drawn with replacement, half of the images mirrored."""
         split = self.corpus_split()
 
         def batch(step: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,18 +82,17 @@ class Cifar10World(PixelWorld):
         return batch
 
     def validation_split(self, seed: int) -> Split:  # noqa: ARG002
-        """The real images that are watched during a run."""
+        """Return the real images that the patience rule watches."""
         return self.rows("train", self.validation)
 
-    def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:
-        """Accuracy on the real test images, and which of them are right; validation beside it."""
-        sets = {"test": self.rows("test", self.test_rows), "validation": self.validation_split(0)}
-        return score(learner, sets, self.classes, ranks)
+    def test_split(self) -> Split:
+        """Return the real images that finished learners are tested on."""
+        return self.rows("test", self.test_rows)
 
 
 @lru_cache(maxsize=2)
 def _read(folder: str, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 32, 32, 3) uint8 and labels (n,) of a part; torchvision checks the files before it opens them."""
+    """Read images (n, 32, 32, 3) uint8 and labels (n,) of a part; torchvision checks the files before it opens them."""
     from torchvision.datasets import CIFAR10
 
     try:
@@ -105,6 +104,7 @@ def _read(folder: str, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _how_to_get(folder: str) -> str:
+    """Say where to get the data, for error messages."""
     return (
         "get it by `python paper_repro.py generator cifar10`, or unpack "
         f"https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz in {folder}, or name its place in world.data"

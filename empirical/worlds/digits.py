@@ -14,10 +14,7 @@ from typing import ClassVar
 import torch
 
 from empirical.data.split import Split
-from empirical.learning.evaluate import Score, score
-from empirical.learning.learner import Learner
 from empirical.learning.networks import NETWORKS
-from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.trained import NetworkFactory, PixelWorld, check_ranges
 
 ROWS = 1797
@@ -34,7 +31,7 @@ def _digits() -> Split:
 
 @dataclass(frozen=True, kw_only=True)
 class DigitsWorld(PixelWorld):
-    """Row ranges [first, past the last) of the three splits, and the weights of the generator (default: shipped)."""
+    """corpus, validation, test_rows: row ranges [first, past the last). weights: the generator's (default: shipped)."""
 
     name: ClassVar[str] = "digits"
     classes: ClassVar[int] = 10
@@ -50,23 +47,22 @@ class DigitsWorld(PixelWorld):
         check_ranges(f"world ({self.name})", ranges, ROWS)
 
     def rows(self, bounds: tuple[int, int]) -> Split:
-        """Real digits of a row range."""
+        """Return the real digits of a row range."""
         data = _digits()
         return Split(data.images[slice(*bounds)], data.labels[slice(*bounds)])
 
     def corpus_split(self) -> Split:
-        """The real digits that the generator has learned from."""
+        """Return the real digits that the generator has learned from."""
         return self.rows(self.corpus)
 
     def material(self) -> Split:
-        """What to train the generator on."""
+        """Return the training material of the generator: the corpus."""
         return self.corpus_split()
 
     def validation_split(self, seed: int) -> Split:  # noqa: ARG002
-        """The real digits that are watched during a run."""
+        """Return the real digits that the patience rule watches."""
         return self.rows(self.validation)
 
-    def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:
-        """Accuracy on the real test digits, and which of them are right; validation beside it."""
-        sets = {"test": self.rows(self.test_rows), "validation": self.validation_split(0)}
-        return score(learner, sets, self.classes, ranks)
+    def test_split(self) -> Split:
+        """Return the real digits that finished learners are tested on."""
+        return self.rows(self.test_rows)

@@ -1,8 +1,8 @@
 """The glyphs world: 64 characters of matplotlib's own fonts as 32 x 32 grey images, distorted and noisy, without end.
 
-The splits have fonts of their own: the generator never sees the shapes that learners are tested on, among them a whole
-family of fonts (STIX). Every glyph is drawn once at 64 x 64; an image is that drawing turned, sheared, scaled, shifted,
-blurred, on a background and with noise, all from the image's own seed (split, data_seed, index).
+Each split has its own fonts: the generator never sees the shapes that learners are tested on, among them a whole family
+of fonts (STIX). Every glyph is drawn once at 64 x 64; an image is that drawing rotated, sheared, scaled, shifted and
+blurred, on a background and with noise, all random by the image's own seed (split, data_seed, index).
 """
 
 from __future__ import annotations
@@ -21,24 +21,22 @@ from torch.nn.functional import affine_grid, grid_sample
 from empirical.data.images import quantise
 from empirical.data.split import Split
 from empirical.generators.unet_training import Batches
-from empirical.learning.evaluate import Score, score
-from empirical.learning.learner import Learner
 from empirical.learning.networks import NETWORKS_32
 from empirical.system.errors import require, require_non_negative, require_positive
-from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.trained import NetworkFactory, PixelWorld
 
-# No two are alike up to case, scale or blur: no c/C, o/O/0, 1/I/l, 5/S, r/Γ, ...
+# No two characters are alike up to case, scale or blur: no c/C, o/O/0, 1/I/l, 5/S, r/Γ, ...
 CHARACTERS = "2346789ABCDEFGHJKLMNOPRSTUVWXYZabdefmnrtΔΛΞΠΣΦΨΩδλξБДЖИЦШЮЯ&@#%?"
 SPLITS = {"corpus": 0, "validation": 1, "test_fonts": 2}  # numbers in the seeds of their images
-SIZE, DRAWN, FILLED = 32, 64, 44  # pixels: of an image, of a drawing, of the longer side of the glyph in it
+SIZE, DRAWN, FILLED = 32, 64, 44  # pixels of an image, a drawing, the longer side of its glyph
 
 
 @dataclass(frozen=True, kw_only=True)
 class GlyphsWorld(PixelWorld):
-    """Fonts of the three splits (file names without .ttf, no font twice), and how many images each is taken to have.
+    """corpus, validation, test_fonts: fonts of the splits, as file names without .ttf, no font twice.
 
-    The generator trains on an endless stream of the corpus's images; `corpus_images` is how many of them stand for it.
+    corpus_images, validation_images, test_images: numbers of images in the splits. The generator trains on an endless
+    stream of corpus images; `corpus_images` is the number of those that `corpus_split` returns.
     """
 
     name: ClassVar[str] = "glyphs"
@@ -97,57 +95,57 @@ class GlyphsWorld(PixelWorld):
         return tuple(CHARACTERS)
 
     def images(self, split: str, indices: Sequence[int]) -> Split:
-        """Images by their numbers in the endless sequence of a split, in which the classes take turns."""
+        """Make images by their numbers in the endless sequence of a split, in which the classes take turns."""
         fonts: tuple[str, ...] = getattr(self, split)
         chance = [Chance.draw((SPLITS[split], self.data_seed, index), len(fonts)) for index in indices]
         labels = torch.tensor([index % self.classes for index in indices])
         return Split(distorted(drawings(fonts), labels, chance), labels)
 
     def corpus_split(self) -> Split:
-        """The first real images that the generator has learned from."""
+        """Return the first `corpus_images` real images that the generator has learned from."""
         return _first(self, "corpus", self.corpus_images)
 
     def material(self) -> Batches:
-        """What to train the generator on: images of the corpus's fonts that never come again."""
+        """Return batches of images of the corpus's fonts for the generator; no image comes twice."""
         return lambda step, size: self.images("corpus", range(step * size, (step + 1) * size))
 
     def validation_split(self, seed: int) -> Split:  # noqa: ARG002
-        """The real images that are watched during a run."""
+        """Return the real images that the patience rule watches."""
         return _first(self, "validation", self.validation_images)
 
-    def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:
-        """Accuracy on real images of the test fonts, and which of them are right; validation beside it."""
-        sets = {"test": _first(self, "test_fonts", self.test_images), "validation": self.validation_split(0)}
-        return score(learner, sets, self.classes, ranks)
+    def test_split(self) -> Split:
+        """Return the real images of the test fonts that finished learners are tested on."""
+        return _first(self, "test_fonts", self.test_images)
 
 
 @lru_cache(maxsize=8)
 def _first(world: GlyphsWorld, split: str, count: int) -> Split:
+    """Make the first images of a split, once per process."""
     return world.images(split, range(count))
 
 
 @lru_cache(maxsize=1)
 def usable_fonts() -> dict[str, Path]:
-    """matplotlib's fonts that have all the characters, by name."""
-    from matplotlib import get_data_path  # here and below: other worlds do without
+    """Find matplotlib's fonts that have all the characters; return their paths by name."""
+    from matplotlib import get_data_path  # imported late, as in `drawings`: other worlds do not need matplotlib
     from matplotlib.ft2font import FT2Font
 
     codes = {ord(character) for character in CHARACTERS}
     folder = Path(get_data_path(), "fonts", "ttf")
-    files = sorted(path for path in folder.glob("*.ttf") if not path.name.startswith("LastResort"))  # boxes, no shapes
+    files = sorted(path for path in folder.glob("*.ttf") if not path.name.startswith("LastResort"))  # it draws boxes
     return {path.stem: path for path in files if codes <= set(FT2Font(str(path)).get_charmap())}
 
 
 @lru_cache(maxsize=4)
 def drawings(fonts: tuple[str, ...]) -> Tensor:
-    """Every character of every font (fonts, classes, 2, 64, 64): ink in [0, 1], centred, as it is and blurred."""
+    """Draw each character of each font, centred: ink in [0, 1], sharp and blurred, (fonts, classes, 2, 64, 64)."""
     from matplotlib.ft2font import FT2Font
     from PIL import Image
 
     drawn = np.zeros((len(fonts), len(CHARACTERS), DRAWN, DRAWN), np.float32)
     for rows, name in zip(drawn, fonts, strict=True):
         font = FT2Font(str(usable_fonts()[name]))
-        font.set_size(4 * FILLED, 72)  # large: what follows only makes it smaller
+        font.set_size(4 * FILLED, 72)  # larger than a drawing, into which it is then scaled down
         for canvas, character in zip(rows, CHARACTERS, strict=True):
             font.set_text(character)
             font.draw_glyphs_to_bitmap(antialiased=True)
@@ -163,7 +161,7 @@ def drawings(fonts: tuple[str, ...]) -> Tensor:
 
 
 def _gaussian(images: Tensor, sigma: float) -> Tensor:
-    """Images (n, 1, H, W) blurred with a Gaussian of `sigma` pixels."""
+    """Blur images (n, 1, H, W) with a Gaussian of `sigma` pixels."""
     reach = round(3 * sigma)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
@@ -173,7 +171,7 @@ def _gaussian(images: Tensor, sigma: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Chance:
-    """What is random about one image."""
+    """The random numbers of one image."""
 
     font: int
     uniform: np.ndarray[Any, np.dtype[np.float32]]  # (9,) in [0, 1)
@@ -181,6 +179,7 @@ class Chance:
 
     @classmethod
     def draw(cls, seed: tuple[int, ...], fonts: int) -> Chance:
+        """Draw the random numbers of the image with this seed; `fonts` is the number of fonts in its split."""
         source = np.random.default_rng(seed)
         uniform = source.random(10, dtype=np.float32)
         noise = source.standard_normal((SIZE, SIZE), dtype=np.float32)
@@ -188,12 +187,12 @@ class Chance:
 
 
 def distorted(drawn: Tensor, labels: Tensor, chance: Sequence[Chance]) -> Tensor:
-    """Images (B, 1, 32, 32) in [-1, 1] from drawings and chance."""
+    """Make images (B, 1, 32, 32) in [-1, 1] from drawings (see `drawings`), labels (B,) and random numbers."""
     u = torch.from_numpy(np.stack([c.uniform for c in chance])).T  # (9, B)
     fonts = torch.tensor([c.font for c in chance])
     angle = (2 * u[0] - 1) * 0.2  # radians: 11 degrees either way
     shear = (2 * u[1] - 1) * 0.2
-    width, height = (0.8 * (1.25 / 0.8) ** v for v in (u[2], u[3]))  # of the drawing in units of the image's
+    width, height = (0.8 * (1.25 / 0.8) ** v for v in (u[2], u[3]))  # scale of the drawing, relative to the image
     shift_x, shift_y = ((2 * v - 1) * 0.08 for v in (u[4], u[5]))  # in units of half an image
     cos, sin = angle.cos(), angle.sin()
     # grid_sample asks for each pixel's place in the drawing: scale^-1 shear^-1 rotation^-1 (place - shift)

@@ -1,8 +1,9 @@
 """The ImageNet worlds: Stable Diffusion prompted with class names, real images in local folders, timm's networks.
 
-Nothing is fetched. Real images are those of folders in ImageFolder's layout, a folder per class named by its WordNet id
-(or, as in ImageNet-V2, by its place 0...999 among the 1,000 sorted ids): validation to watch and to score, training
-images as a held-out test set, and the out-of-distribution sets, all cropped to the centred square and resized.
+Nothing is downloaded. Real images lie in folders of ImageFolder's layout: a folder per class, named by its WordNet id
+(or, as in ImageNet-V2, by its place 0...999 among the 1,000 sorted ids). Validation images are watched and scored,
+training images are a held-out test set, out-of-distribution sets are optional; all are cropped to the centred square
+and resized.
 """
 
 from __future__ import annotations
@@ -35,21 +36,22 @@ from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.imagenet_classes import IMAGENET_1K, IMAGENET_100, IMAGENET_A, IMAGENET_R, labelled, names
 from empirical.worlds.world import check_decode
 
-# Latents that a linear preview is fitted on: plain samples of a seed that no run has.
+# The latents that a linear preview is fitted on are plain samples of a seed that no run has.
 EXAMPLES, EXAMPLE_STEPS, EXAMPLE_SCALE, EXAMPLE_SEED = 16, 10, 3.0, 2**33
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNetWorld:
-    """Folders, models (local folders or ids in the hub's cache), and pixels along an edge of the stored images.
+    """A world of ImageNet classes; models are local folders or ids in the Hugging Face cache.
 
-    data: the folder with train and val. v2, sketch, r, a: folders of out-of-distribution sets, "" where there is none.
+    data: the folder with train and val. v2, sketch, r, a: folders of out-of-distribution sets, "" for none.
     generator: a Stable Diffusion. tiny: an AutoencoderTiny for its latents, "" for none.
+    size: pixels along an edge of the stored images.
     Folders may have more classes of ImageNet than the world.
     """
 
     name: ClassVar[str]
-    ids: ClassVar[tuple[str, ...]]  # WordNet's, by label
+    ids: ClassVar[tuple[str, ...]]  # WordNet ids of the classes, by label
     places: ClassVar[tuple[str, ...]] = ("data", "v2", "sketch", "r", "a", "generator", "tiny")
     models: ClassVar[tuple[str, ...]] = ("generator", "tiny")
 
@@ -71,7 +73,7 @@ class ImageNetWorld:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The generator's prompts."""
+        """Names of the classes, by label: the generator's prompts."""
         return names(self.ids)
 
     @property
@@ -87,72 +89,72 @@ class ImageNetWorld:
         return ("full", "tiny", "linear") if self.tiny else ("full", "linear")
 
     def check(self, learner: LearnerChoice, growth: Growth, acquire: Acquire) -> None:  # noqa: ARG002
-        """Refuse networks that timm does not have; folders are left to `inspect`: plans and results do without them."""
+        """Refuse unknown decoders and networks; `inspect` checks folders, which plans do not need."""
         do = "leave it out" if self.tiny else "name an AutoencoderTiny in world.tiny"
         check_decode(self.name, self.decodes, acquire, do)
         vision.check_name(learner.kind)
 
     def inspect(self) -> None:
-        """Refuse missing folders and classes, and images that cannot be read or are cut off."""
+        """Refuse missing folders and classes, and unreadable or truncated images."""
         _inspect(self)
 
     def _parts(self, device: str) -> stable_diffusion.Parts:
+        """Load the generator."""
         return stable_diffusion.load(self.generator, self.tiny, device)
 
     def identity(self) -> str:
-        """The digest of the generator's weights."""
+        """Return the digest of the generator's weights."""
         return self._parts("cpu").identity()
 
     def scheduler(self) -> Any:
-        """DDIM with the generator's noise levels."""
+        """Return DDIM with the generator's noise levels."""
         return self._parts("cpu").scheduler()
 
     def denoiser(self, device: str) -> Denoiser:
-        """The noise estimate prompted with class names; the label `classes` is the empty prompt."""
+        """Return the noise estimate, prompted with class names; the label `classes` stands for the empty prompt."""
         return self._parts(device).denoiser(self.class_names)
 
     def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:
-        """Latents to images of the stored size, as `finish` makes them but for the rounding; differentiable."""
+        """Return a differentiable map from latents to images of the stored size: `finish` unrounded, if "full"."""
         return _preview(self, decode, str(self._parts(device).device))
 
     def finish(self, x: Tensor) -> Tensor:
-        """Latents decoded in full, resized, on the 256 levels that are stored."""
+        """Decode latents with the full VAE, resize, and round to the 256 levels that are stored."""
         return quantise(resized(self._parts(str(x.device)).space.decode(x), self.size))
 
     def real(self, name: str) -> FolderSplit:
-        """The real images of the set "validation", "train", "v2", "sketch", "r" or "a", with the world's labels."""
+        """Open the set "validation", "train", "v2", "sketch", "r" or "a" of real images, with the world's labels."""
         option, folder, known = self._places()[name]
         where = f"world ({self.name}).{option}"
-        wanted = labelled(where, folder, self.ids, known)
-        return folders.open_folder(where, folder, wanted, self.size)
+        return folders.open_folder(where, folder, labelled(where, folder, self.ids, known), self.size)
 
     def _places(self) -> dict[str, tuple[str, Path, frozenset[str]]]:
-        """Of every set the option that names it, its folder, and its classes among ImageNet's 1,000."""
+        """Return for each set the option that names it, its folder, and its classes among ImageNet's 1,000."""
         everything, root = frozenset(IMAGENET_1K), Path(self.data)
         own = {"v2": everything, "sketch": everything, "r": IMAGENET_R, "a": IMAGENET_A}
         places = {"validation": ("data", root / "val", everything), "train": ("data", root / "train", everything)}
         return places | {name: (name, Path(at), known) for name, known in own.items() if (at := getattr(self, name))}
 
     def corpus_split(self) -> Split:
-        """There is none: the generator has learned from images of the web."""
+        """Raise InputError: the generator has learned from images of the web, which are not at hand."""
         where, allowed = f"world ({self.name})", "worlds whose generator learned from real images that are at hand"
         raise InputError(where, "a question about the generator's corpus", allowed, "ask it of another world")
 
     def validation_split(self, seed: int) -> FolderSplit:  # noqa: ARG002
-        """The real images that are watched during a run, and scored on in the end, as in the paper."""
+        """Return the real images that the patience rule watches and `test` scores, as in the paper."""
         return self.real("validation")
 
     def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:
-        """Accuracy on real validation images; hits on them, on the training images and the sets that there are.
+        """Score a learner on validation images, training images and the named sets; `accuracy` is validation's.
 
-        ImageNet-R and -A have 200 of the classes: there a learner chooses among those alone, as their authors do.
+        ImageNet-R and -A have 200 of the classes: there a learner chooses among these alone, as in their papers.
         """
         sets = {name: self.real(name) for name in self._places()}
         among: dict[str, Tensor] = {name: sets[name].labels.unique() for name in ("r", "a") if name in sets}
         return score(learner, sets, self.classes, ranks, among)
 
     def learner(self, kind: str, training: Training, seed: int, device: str) -> NetworkLearner:
-        """Make a timm network by its name; its initial weights follow from the seed."""
+        """Make an untrained timm network by its name; its initial weights follow from the seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = vision.network(kind, self.classes).to(device)
@@ -176,7 +178,7 @@ class ImageNet1kWorld(ImageNetWorld):
 
 
 def resized(images: Tensor, size: int) -> Tensor:
-    """Square images (B, 3, H, H) at `size` pixels along an edge, bilinear, antialiased as those in folders are."""
+    """Resize square images (B, 3, H, H) to `size` pixels along an edge, bilinear and antialiased as for folders."""
     if images.shape[-1] == size:
         return images
     return interpolate(images, (size, size), mode="bilinear", antialias=True)
@@ -184,21 +186,21 @@ def resized(images: Tensor, size: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _inspect(world: ImageNetWorld) -> None:
-    """Once for all runs of a process."""
+    """Inspect the real images of a world, once for all runs of a process."""
     paths = [path for name in world._places() for path in world.real(name).paths]
     folders.inspect(f"world ({world.name})", paths)
 
 
 @lru_cache(maxsize=4)
 def _preview(world: ImageNetWorld, decode: str, device: str) -> Callable[[Tensor], Tensor]:
-    """Fitted once: every round of a run is to see the same."""
+    """Make a preview once per process, so that every round of a run uses the same fitted map."""
     show = world._parts(device).space.preview(decode, lambda: _examples(world, device))
     return lambda x0: resized(show(x0), world.size)
 
 
 @torch.no_grad()
 def _examples(world: ImageNetWorld, device: str) -> Tensor:
-    """Latents (16, c, h, w) of a few steps of plain sampling, of classes all over the list."""
+    """Draw latents (16, c, h, w) by a few steps of plain sampling, of classes spread evenly over the list."""
     labels = torch.arange(EXAMPLES) * world.classes // EXAMPLES
     scheduler, seeds = world.scheduler(), [image_seed(EXAMPLE_SEED, label, 0) for label in labels.tolist()]
     scheduler.set_timesteps(EXAMPLE_STEPS)

@@ -1,4 +1,4 @@
-"""The classes of ImageNet-1k, ImageNet-100, ImageNet-R and -A, as WordNet ids; timm brings most of them along."""
+"""The classes of ImageNet-1k, ImageNet-100, ImageNet-R and -A, as WordNet ids; most lists are part of timm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from empirical.system.errors import require
 
 
 def _synsets(file: str) -> tuple[str, ...]:
-    """The lines of one of the class lists that timm brings along."""
+    """Read one of timm's class lists."""
     return tuple((files("timm.data") / "_info" / file).read_text().split())
 
 
@@ -40,10 +40,10 @@ IMAGENET_100 = tuple(_LIST_100.split())
 
 @lru_cache(maxsize=4)
 def names(ids: tuple[str, ...]) -> tuple[str, ...]:
-    """What the classes are called: the first of WordNet's words for each.
+    """Return the names of classes: the first of WordNet's words for each.
 
-    Two pairs share theirs: "crane" is a bird and a machine, "maillot" tights and a bathing suit. The paper's prompts
-    are the names as they are.
+    Two pairs share a name: "crane" is a bird and a machine, "maillot" tights and a bathing suit. The paper's prompts
+    are these names unchanged.
 
     >>> names(("n01440764", "n02012849"))
     ('tench', 'crane')
@@ -53,15 +53,16 @@ def names(ids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def labelled(where: str, folder: Path, ids: Sequence[str], known: frozenset[str]) -> dict[str, int]:
-    """Labels of the folders of classes `ids` in a set that has the `known` ones of ImageNet's 1,000.
+    """Return the labels of a set's folders, by folder name: label i is class ids[i].
 
-    Its folders are named by ids, or all by places among the sorted 1,000, as in ImageNet-V2; no others may be there.
+    known: the classes of ImageNet's 1,000 that the set has. Folders are named by ids, or all by places among the sorted
+    1,000, as in ImageNet-V2; InputError where there are others.
     """
-    found = folder_names(where, folder)
-    places = 2 * sum(name.isdecimal() for name in found) > len(found)
-    called = {id_: str(place) if places else id_ for place, id_ in enumerate(IMAGENET_1K) if id_ in known}
-    strangers = sorted(found - set(called.values()))
-    got = f"{folder} with {len(strangers)} others: {some(strangers)}"
+    present = folder_names(where, folder)
+    places = 2 * sum(name.isdecimal() for name in present) > len(present)
+    folder_of = {id_: str(place) if places else id_ for place, id_ in enumerate(IMAGENET_1K) if id_ in known}
+    others = sorted(present - set(folder_of.values()))
+    got = f"{folder} with {len(others)} others: {some(others)}"
     allowed = f"folders named by {len(known)} WordNet ids of ImageNet, or places 0...999 among its sorted ids"
-    require(not strangers, where, got, allowed, "name the set's own folder, or remove the others")
-    return {called[id_]: label for label, id_ in enumerate(ids) if id_ in known}
+    require(not others, where, got, allowed, "name the set's own folder, or remove the others")
+    return {folder_of[id_]: label for label, id_ in enumerate(ids) if id_ in known}

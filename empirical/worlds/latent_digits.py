@@ -1,7 +1,7 @@
 """The digits world in a latent space: the same real digits, an autoencoder, and a diffusion model of its latents.
 
-Small on purpose: every way to show x0_hat to the learner (`decodes`) can be measured in minutes on a CPU. Latents are
-4 x 4 x 4, the decoder costs about as much as a pass through the UNet, the learner a tenth of it.
+The world is small on purpose: each way to show x0_hat to the learner (`decodes`) can be measured in minutes on a CPU.
+Latents are 4 x 4 x 4; the decoder costs about as much as a pass through the UNet, the learner a tenth of that.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ LATENTS = (4, 4, 4)
 
 @lru_cache(maxsize=4)
 def _load(path: Path, changed: int, device: str) -> tuple[LatentSpace, dict[str, Any]]:  # noqa: ARG001
-    """The autoencoder of a weights file; the time of its last change is there to notice that it was replaced."""
+    """Load the autoencoder of a file; `changed`, its time of change, makes the cache notice a replaced file."""
     space, values = autoencoder_training.load(path)
     return space.to(device), values
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatentDigitsWorld(DigitsWorld):
-    """The options of `digits`, and the weights of the autoencoder (default: shipped, or as trained here)."""
+    """The options of `digits`, and `autoencoder`: its weights file (default: shipped, or as trained here)."""
 
     name: ClassVar[str] = "latent_digits"
     decodes: ClassVar[tuple[str, ...]] = DECODE
@@ -47,24 +47,25 @@ class LatentDigitsWorld(DigitsWorld):
         return LATENTS
 
     def _autoencoder(self, device: str) -> tuple[LatentSpace, dict[str, Any]]:
+        """Load the autoencoder and its stored values; InputError where it is missing or of another corpus."""
         path, where = self._file(self.autoencoder, "autoencoder"), "world (latent_digits).autoencoder"
         do = "train one: python paper_repro.py generator latent_digits"
         require(path.is_file(), where, str(path), "an existing weights file", f"name another, or {do}")
         space, values = _load(path, path.stat().st_mtime_ns, device)
-        found, wanted = values["corpus"], list(self.corpus)
-        require(found == wanted, f"{where}: its corpus", found, f"{wanted}, the world's own", f"name another, or {do}")
+        stored, own = values["corpus"], list(self.corpus)
+        require(stored == own, f"{where}: its corpus", stored, f"{own}, the world's own", f"name another, or {do}")
         return space, values
 
     def learned_from(self) -> dict[str, Any]:
-        """The corpus, and the digest of the autoencoder."""
+        """Return the corpus and the digest of the autoencoder."""
         return {**super().learned_from(), "autoencoder": self._autoencoder("cpu")[1]["sha256"]}
 
     def identity(self) -> str:
-        """The digests of the generator and of the autoencoder."""
+        """Return the digests of the generator and of the autoencoder."""
         return f"{super().identity()}+{self._autoencoder('cpu')[1]['sha256']}"
 
     def encoded(self, folder: Path, begun: bool, report: Callable[[int, str], None]) -> Self:
-        """The same world with an autoencoder trained on the corpus, which takes a minute or two and is not resumed."""
+        """Return the world with an autoencoder trained on the corpus; the minute or two of training is not resumed."""
         path = folder / "latent_digits_autoencoder.safetensors"
         if not (begun and path.exists()):
             about = super().learned_from()
@@ -72,16 +73,17 @@ class LatentDigitsWorld(DigitsWorld):
         return replace(self, autoencoder=str(path))
 
     def material(self) -> Split:
-        """The latents of the corpus."""
+        """Return the training material of the generator: the latents of the corpus."""
         return Split(self._examples("cpu"), self.corpus_split().labels)
 
     def _examples(self, device: str) -> Tensor:
+        """Encode the corpus to latents."""
         return self._autoencoder(device)[0].encode(self.corpus_split().images.to(device))
 
     def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:
-        """Latents to images by the decoder, its small imitation, or the linear map fitted to it on the corpus."""
+        """Return a map from latents to images: the decoder, the tiny one, or the linear map fitted on the corpus."""
         return self._autoencoder(device)[0].preview(decode, lambda: self._examples(device))
 
     def finish(self, x: Tensor) -> Tensor:
-        """Decoded, in the range of the data, on the 256 levels that are stored."""
+        """Decode latents and round the images to the 256 levels that are stored, in [-1, 1]."""
         return quantise(self._autoencoder(str(x.device))[0].decode(x))

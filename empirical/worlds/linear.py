@@ -28,7 +28,7 @@ from empirical.worlds.world import check_decode
 
 @dataclass(frozen=True, kw_only=True)
 class LinearWorld:
-    """`dimension` d of the data, `ridge` penalty of the learner (per row of its pool), `validation` real samples."""
+    """dimension: d of the data. ridge: the learner's penalty, per row. validation: real samples drawn."""
 
     name: ClassVar[str] = "linear"
     learners: ClassVar[tuple[str, ...]] = ("ridge", "logistic")
@@ -53,16 +53,16 @@ class LinearWorld:
         require(signal != "agreement", "growth.signal", signal, kinds)
 
     def inspect(self) -> None:
-        """Real samples are drawn, not stored."""
+        """Check nothing: real samples are drawn, not stored."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The values of y."""
+        """Values of y, by label."""
         return ("-1", "+1")
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample."""
+        """Shape of one sample."""
         return (self.dimension,)
 
     @property
@@ -70,15 +70,15 @@ class LinearWorld:
         return self.shape
 
     def identity(self) -> str:
-        """What the generator is, beyond its options: nothing is trained here."""
+        """Return a constant: the generator has no trained weights."""
         return "exact score"
 
     def truth(self) -> Tensor:
-        """The unit vector w_0; the world is rotation invariant, so the first axis is as good as any."""
+        """Return the unit vector w_0, (d,): the first axis, which is as good as any in a rotation-invariant world."""
         return torch.eye(1, self.dimension)[0]
 
     def scheduler(self) -> Any:
-        """DDIM on the cosine schedule, whose steps shrink a Gaussian least: by cos^2(pi / (2 steps)) each in variance.
+        """Return DDIM on the cosine schedule, whose steps shrink a Gaussian's variance least: by cos^2(pi / (2 steps)).
 
         "leading" leaves out the last level: a DDIM step from there would magnify a guided move of x_t a hundredfold.
         """
@@ -87,7 +87,7 @@ class LinearWorld:
         return DDIMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False, timestep_spacing="leading")
 
     def denoiser(self, device: str) -> Denoiser:
-        """The exact noise estimate; the label `classes` asks for the unconditional one."""
+        """Return the exact noise estimate; the label `classes` stands for no class."""
         alphas = self.scheduler().alphas_cumprod
         w = self.truth().to(device).unsqueeze(1)  # (d, 1)
         signs = torch.tensor([-1.0, 1.0, 0.0], device=device)
@@ -102,31 +102,32 @@ class LinearWorld:
         return eps
 
     def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
-        """The sampler works on samples themselves."""
+        """Return the identity: the sampler works on the samples themselves."""
         return unchanged
 
     def finish(self, x: Tensor) -> Tensor:
-        """Samples are what the sampler ends with."""
+        """Return the samples unchanged."""
         return x
 
     def corpus_split(self) -> Split:
-        """4,096 real samples, the same ones always."""
+        """Draw 4,096 real samples, always the same."""
         return self._real(4096, torch.Generator().manual_seed(0x7C0A9E35))
 
     def validation_split(self, seed: int) -> Split:
-        """Real samples to watch the learner with, drawn anew for each run seed."""
+        """Draw the real samples that the patience rule of the run with this seed watches."""
         return self._real(self.validation, torch.Generator().manual_seed(seed ^ 0x1F123BB5))
 
     def _real(self, count: int, source: torch.Generator) -> Split:
+        """Draw samples (count, d) with labels (count,)."""
         x = torch.randn(count, self.dimension, generator=source)
         return Split(x, (x @ self.truth() > 0).long())
 
     def test(self, learner: Learner, ranks: Ranks = ALONE) -> Score:  # noqa: ARG002
-        """The exact accuracy on the real distribution, 1 - arccos(cos(w, w_0)) / pi; there are no test images."""
+        """Compute the exact accuracy on the real distribution, 1 - arccos(cos(w, w_0)) / pi, without test images."""
         w = learner.state()["w"]
         alignment = float(w @ self.truth().double() / w.norm())
         return Score(1 - math.acos(max(-1.0, min(1.0, alignment))) / math.pi, alignment=alignment)
 
     def learner(self, kind: str, training: Training, seed: int, device: str) -> LinearLearner:  # noqa: ARG002
-        """Make a ridge or logistic regression, which starts at w = 0 and stays on the CPU."""
+        """Make a ridge or logistic regression; it starts at w = 0 and stays on the CPU."""
         return LinearLearner(self.dimension, self.ridge, kind)

@@ -1,34 +1,30 @@
-"""Stable Diffusion 1.5 at its real size without its weights: to count operations, and to measure speeds without files.
+"""ImageNet worlds with a Stable Diffusion 1.5 of random weights, to count operations and measure speeds without files.
 
-On the device "meta" nothing is allocated or computed, which is enough for torch's FLOP counter; elsewhere the weights
-are random. Everything else (steps, guidance, decoding, learner) is that of the ImageNet worlds.
+On the device "meta" nothing is allocated or computed, which suffices for torch's FLOP counter; elsewhere the weights
+are random. Everything else (steps, guidance, decoding, learner) is inherited from the ImageNet worlds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 
+from empirical.generators.random_weights import SD_1_5, Configs, RandomParts, random_parts
 from empirical.system.errors import require
 from empirical.worlds.imagenet import ImageNet1kWorld, ImageNet100World, ImageNetWorld
-
-if TYPE_CHECKING:
-    pass
-
-from empirical.generators.random_weights import SD_1_5, Configs, RandomParts, random_parts
 
 
 @lru_cache(maxsize=2)
 def _kept(world: Any, device: torch.device) -> RandomParts:
-    """Of a class of worlds; hundreds of millions of numbers are drawn once."""
+    """Make the generator of a class of worlds once: hundreds of millions of random numbers are drawn."""
     return random_parts(str(device), world.configs)
 
 
 class _Random:
-    """What random weights change of an ImageNet world."""
+    """Replace the generator of an ImageNet world by one of random weights."""
 
     configs: ClassVar[Configs] = SD_1_5
 
@@ -55,7 +51,7 @@ RANDOM: dict[str, type[ImageNetWorld]] = {world.name: world for world in (Random
 
 
 def without_weights(world: Any) -> ImageNetWorld:
-    """The world with a Stable Diffusion 1.5 of random weights in place of its generator."""
+    """Return an ImageNet world with a Stable Diffusion 1.5 of random weights as its generator."""
     allowed = f"the worlds {' and '.join(RANDOM)}"
     require(world.name in RANDOM, "--random-weights", f"the world {world.name}", allowed, "leave it out")
     return RANDOM[world.name](size=world.size)

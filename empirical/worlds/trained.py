@@ -1,6 +1,6 @@
-"""What the worlds of small images share: the generator's weights file, its denoiser, networks as learners.
+"""The base of the worlds of small images: the generator's weights file, its denoiser, networks as learners.
 
-Their generators work on the images themselves, unless a world says otherwise (`latent_digits`).
+A generator works on the images themselves, except in `latent_digits`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from empirical.data.split import Split
 from empirical.diffusion.denoiser import Denoiser, unchanged
 from empirical.generators import unet
 from empirical.generators.unet_training import Batches
+from empirical.learning.evaluate import Score, score
+from empirical.learning.learner import Learner
 from empirical.learning.network_learner import NetworkLearner
 from empirical.settings.sections import Acquire, Growth, LearnerChoice, Training
 from empirical.system.errors import require
+from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.world import World, check_decode
 
 UNTRAINED = "untrained"  # the `weights` of a world whose generator is about to be trained
@@ -30,16 +33,18 @@ NetworkFactory = Callable[[int, int, int], nn.Module]  # (channels, size, classe
 
 @lru_cache(maxsize=4)
 def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, dict[str, Any]]:  # noqa: ARG001
-    """The generator of a weights file; the time of its last change is there to notice that it was replaced."""
+    """Load the generator of a weights file; `changed`, its time of change, makes the cache notice a replaced file."""
     model, values = unet.load(path)
     return model.to(device), values
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelWorld:
-    """`corpus` says what the generator has learned from, `weights` where it is (default: shipped, or as trained here).
+    """A world of small images whose generator is trained here.
 
-    A world adds its other options, its splits, and the images: `corpus_split`, `validation_split`, `test`, `material`.
+    corpus: the rows or fonts that the generator has learned from.
+    weights: the generator's weights file (default: the shipped one, or the one trained here).
+    A subclass adds its other options and its images, the further methods of `Trainable`.
     """
 
     name: ClassVar[str]
@@ -54,23 +59,23 @@ class PixelWorld:
     weights: str = ""
 
     def with_weights(self, path: Path) -> Self:
-        """The same world with other weights."""
+        """Return the same world with another weights file."""
         return replace(self, weights=str(path))
 
     def origin(self) -> dict[str, Any]:
-        """What the world's images are made of: its options, but for places of files, and what weights depend on."""
+        """Return all that decides the generator's training images: the options but `places`, and `learned_from`."""
         options = {name: value for name, value in asdict(self).items() if name not in self.places}
         return {**options, **self.learned_from()}
 
     def learned_from(self) -> dict[str, Any]:
-        """What the generator's weights depend on besides their training; stored with them."""
+        """Return all that the generator's weights depend on besides the training settings; it is stored with them."""
         return {"corpus": list(self.corpus)}
 
     def prepare(self) -> None:
-        """Fetch what the world needs, where that is allowed: before its generator is trained. Most have it all."""
+        """Download missing data before the generator is trained; most worlds have theirs already."""
 
     def encoded(self, folder: Path, begun: bool, report: Callable[[int, str], None]) -> Self:  # noqa: ARG002
-        """The same world with an autoencoder in `folder`, where its generator works on latents; see `Trainable`."""
+        """Return the world itself: its generator needs no autoencoder."""
         return self
 
     def check(self, learner: LearnerChoice, growth: Growth, acquire: Acquire) -> None:  # noqa: ARG002
@@ -81,11 +86,11 @@ class PixelWorld:
             self.weights_values()
 
     def inspect(self) -> None:
-        """The images are small, and looked at when they are read."""
+        """Check nothing: the images are small, and are checked when they are read."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The labels themselves, unless a world has better names."""
+        """Names of the classes, by label: the labels as text, unless a world has better names."""
         return tuple(map(str, range(self.classes)))
 
     @property
@@ -98,53 +103,59 @@ class PixelWorld:
         return self._file(self.weights, "generator")
 
     def _file(self, named: str, part: str) -> Path:
-        """A weights file: the one named, the one shipped, or the one that `paper_repro.py generator` leaves."""
+        """Return the path of a weights file: named, else shipped, else written by `paper_repro.py generator`."""
         shipped = Path(__file__).with_name(f"{self.name}_{part}.safetensors")
         trained = Path("results", "generator", shipped.name)
         return Path(named) if named else shipped if shipped.exists() else trained
 
     def _loaded(self, device: str) -> tuple[nn.Module, dict[str, Any]]:
+        """Load the generator and its stored values; InputError where it is missing or does not fit this world."""
         path, train = self.path, f"train one: python paper_repro.py generator {self.name}"
         where = f"world ({self.name})"
         require(path.is_file(), f"{where}.weights", str(path), "an existing weights file", f"name another, or {train}")
         model, values = _load(path, path.stat().st_mtime_ns, device)
-        found = {name: values["unet"].get(name) for name in ("classes", "channels", "size")}
-        wanted = {"classes": self.classes, "channels": self.latent_shape[0], "size": self.latent_shape[1]}
-        require(found == wanted, f"{where}.weights", found, f"weights for {wanted}", f"name another file, or {train}")
-        for name, own in self.learned_from().items():
+        own = {"classes": self.classes, "channels": self.latent_shape[0], "size": self.latent_shape[1]}
+        stored = {name: values["unet"].get(name) for name in own}
+        require(stored == own, f"{where}.weights", stored, f"weights for {own}", f"name another file, or {train}")
+        for name, value in self.learned_from().items():
             allowed = f"{values.get(name)}, which the generator's weights were trained on"
             do = f"name weights for this {name} in world.weights, or {train}"
-            require(values.get(name) == own, f"{where}.{name}", own, allowed, do)
+            require(values.get(name) == value, f"{where}.{name}", value, allowed, do)
         return model, values
 
     def weights_values(self) -> dict[str, Any]:
-        """What is stored beside the weights: network, training, corpus."""
+        """Return the values stored with the weights: network, training, corpus, digest."""
         return self._loaded("cpu")[1]
 
     def identity(self) -> str:
-        """The digest of the generator's weights."""
+        """Return the digest of the generator's weights."""
         return self.weights_values()["sha256"]
 
     def scheduler(self) -> Any:
-        """The schedule the generator was trained with."""
+        """Return the noise schedule that the generator was trained with."""
         return unet.scheduler()
 
     def denoiser(self, device: str) -> Denoiser:
-        """The trained noise estimate; the label `classes` asks for the unconditional one."""
+        """Return the trained noise estimate; the label `classes` stands for no class."""
         model, values = self._loaded(device)
-        prediction = values["training"].get("prediction", "noise")  # older files do not say
+        prediction = values["training"].get("prediction", "noise")  # older files do not store it
         return lambda x, t, labels: unet.estimate(model, x, t, labels, prediction)
 
     def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
-        """The sampler works on samples themselves."""
+        """Return the identity: the sampler works on the images themselves."""
         return unchanged
 
     def finish(self, x: Tensor) -> Tensor:
-        """Images end in the range of the data, on the 256 levels that are stored."""
+        """Round images to the 256 levels that are stored, in [-1, 1]."""
         return quantise(x)
 
+    def test(self: Trainable, learner: Learner, ranks: Ranks = ALONE) -> Score:
+        """Score a learner on the real test and validation images; `accuracy` is that on the test images."""
+        sets = {"test": self.test_split(), "validation": self.validation_split(0)}
+        return score(learner, sets, self.classes, ranks)
+
     def learner(self, kind: str, training: Training, seed: int, device: str) -> NetworkLearner:
-        """Make a network of a kind; its initial weights follow from the seed."""
+        """Make an untrained network of `networks`; its initial weights follow from the seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self.networks[kind](self.shape[0], self.shape[1], self.classes).to(device)
@@ -152,7 +163,7 @@ class PixelWorld:
 
 
 class Trainable(World, Protocol):
-    """A world whose generator is trained: a `PixelWorld` with its images."""
+    """A `PixelWorld` with its images: a world whose generator is trained here."""
 
     @property
     def corpus(self) -> tuple[Any, ...]: ...
@@ -166,19 +177,23 @@ class Trainable(World, Protocol):
     def prepare(self) -> None: ...
 
     def encoded(self, folder: Path, begun: bool, report: Callable[[int, str], None]) -> Self:
-        """The same world with the autoencoder that its generator needs, if any, trained into `folder`.
+        """Train the autoencoder that the generator needs, if any, into `folder`; return the world that uses it.
 
-        begun: the training of the generator has begun, with the autoencoder that is there. report(iteration, what).
+        begun: the generator's training was interrupted; the autoencoder in `folder` is kept. report(iteration, note).
         """
         ...
 
     def material(self) -> Split | Batches:
-        """What to train the generator on."""
+        """Return the training material of the generator: a split, or a function that makes batches."""
+        ...
+
+    def test_split(self) -> Split:
+        """Return the real images that finished learners are tested on."""
         ...
 
 
 def check_ranges(where: str, ranges: Mapping[str, tuple[int, int]], rows: int) -> None:
-    """Refuse row ranges [first, past the last) that are empty, beyond the `rows` there are, or overlap."""
+    """Refuse row ranges [first, past the last) that are empty, overlap, or go beyond `rows`."""
     taken: set[int] = set()
     for name, (first, last) in ranges.items():
         place = f"{where}.{name}"

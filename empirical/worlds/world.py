@@ -1,4 +1,4 @@
-"""What a data world supplies to the practice loop: real data, a generator, learners, and checks of settings."""
+"""The protocol of a data world: it supplies real data, a generator, learners, and checks of settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class World(Generator, Protocol):
-    """A frozen dataclass of the world's options with these attributes and methods."""
+    """Supply real data, a generator and learners; a world is a frozen dataclass of its options."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -29,17 +29,17 @@ class World(Generator, Protocol):
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Options that hold places of files; they may change without changing a run, `models` if `identity` agrees."""
+        """Options that name files or folders; a run stays the same if they change, for `models` if `identity` does."""
         ...
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The places that hold the generator's weights."""
+        """Those of `places` that hold the generator's weights."""
         ...
 
     @property
     def decodes(self) -> tuple[str, ...]:
-        """Values of acquire.decode that `preview` knows."""
+        """Values of acquire.decode that `preview` accepts."""
         ...
 
     def check(self, learner: LearnerChoice, growth: Growth, acquire: Acquire) -> None:
@@ -47,7 +47,7 @@ class World(Generator, Protocol):
         ...
 
     def inspect(self) -> None:
-        """Refuse real data that are missing or damaged; called once when a run starts, before hours are spent."""
+        """Refuse missing or damaged real data; called once when a run starts, before hours are spent."""
         ...
 
     def preview(self, decode: str, device: str) -> Callable[[Tensor], Tensor]:
@@ -63,15 +63,15 @@ class World(Generator, Protocol):
         ...
 
     def test(self, learner: Learner, ranks: Ranks = ...) -> Score:
-        """Score a learner on real test data; the processes share the work, and all get the result."""
+        """Score a learner on real test data; the processes share the work, and each returns the whole result."""
         ...
 
     def learner(self, kind: str, training: Training, seed: int, device: str) -> Learner:
-        """Make a fresh learner; its initial weights follow from the seed."""
+        """Make an untrained learner; its initial weights follow from the seed."""
         ...
 
 
 def check_decode(name: str, decodes: Sequence[str], acquire: Acquire, do: str = "leave it out") -> None:
-    """Refuse a way of showing x0_hat to the learner that the world of this name does not have."""
+    """Refuse an acquire.decode that is not one of `decodes`, those of the world of this name."""
     allowed = f"{' or '.join(map(repr, decodes))} in the world {name}"
     require(acquire.decode in decodes, "acquire.decode", acquire.decode, allowed, do)
