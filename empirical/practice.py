@@ -30,6 +30,7 @@ from empirical.pool.parquet import Rows
 from empirical.pool.pool import Pool
 from empirical.pool.writer import Writer, covered
 from empirical.settings.sections import Acquire
+from empirical.system.finite import require_finite
 from empirical.system.ranks import ALONE, Ranks
 
 BATCH = 1024  # pool images that the learner classifies at once when rows are to be retired
@@ -93,6 +94,7 @@ def practice(setup: Setup, progress: Progress) -> Iterator[Event]:
             return
         stop = min(progress.step + growth.evaluate_every, training.iterations)
         loss = learner.fit(pool, progress.step, stop)
+        require_finite(f"training: loss up to iteration {stop}", loss, "lower training.lr or acquire.omega")
         scores = setup.watch(learner)
         progress.step = stop
         progress.plateau = progress.plateau.after(scores["signal"])
@@ -127,7 +129,9 @@ def _drawn(setup: Setup, count: int, guide: Guide, skip: set[int], cost: Cost) -
         samples, spent = setup.source.draw(run.seed, low, min(batch, first + count - low), guide)
         cost.add(spent)
         with torch.no_grad():
-            yield Rows.of(samples, entropy(learner.logits(samples.images.to(learner.device))).cpu()), samples, spent
+            uncertainty = entropy(learner.logits(samples.images.to(learner.device))).cpu()
+        require_finite(f"practice: entropy of samples from {low} on", uncertainty, "lower acquire.omega or training.lr")
+        yield Rows.of(samples, uncertainty), samples, spent
 
 
 def _write_all(setup: Setup, writer: Writer, count: int, guide: Guide) -> Cost:

@@ -178,10 +178,13 @@ def make_guide(
 
 
 def _shifted(x: Tensor, direction: Tensor, omega: float) -> tuple[Tensor, Tensor]:
-    """Return x + omega ||x|| g / ||g||, norms per sample, and which samples (B,) did not move: g is 0 or not finite."""
+    """Return x + omega ||x|| g / ||g||, norms per sample, and which samples (B,) did not move, since g is 0.
+
+    A direction that is not finite makes the sample NaN, which the sampler refuses.
+    """
     flat = direction.flatten(1)
     norm = flat.norm(dim=1, keepdim=True)
-    usable = norm.isfinite() & (norm > 0)
-    unit = torch.where(usable, flat / norm, 0.0).view_as(x)
+    still = norm == 0
+    unit = torch.where(norm.isfinite(), flat / norm, torch.nan).masked_fill(still, 0.0).view_as(x)
     length = x.flatten(1).norm(dim=1).view(-1, *[1] * (x.dim() - 1))
-    return x + omega * length * unit, ~usable.squeeze(1)
+    return x + omega * length * unit, still.squeeze(1)

@@ -25,8 +25,10 @@ from empirical.diffusion.guidance import Guide, Unguided
 from empirical.settings.sections import Sampling
 from empirical.system.devices import fitting
 from empirical.system.errors import require
+from empirical.system.finite import require_finite
 
 SMALLER = "lower sampling.batch; if guided, try acquire.decode = 'linear' or 'tiny', or acquire.checkpointed = true too"
+STEPS_TOO_LONG = "lower acquire.omega or sampling.guidance_scale"
 
 _GFLOP: dict[object, float] = {}  # 10^9 operations per image, by all that decides them; counting is slow
 
@@ -89,7 +91,8 @@ class Sampler:
     def draw(self, run_seed: int, first: int, count: int, guide: Guide | None = None) -> tuple[Samples, Cost]:
         """Draw images `first` to `first + count - 1` of the run's endless sequence, in which the classes take turns.
 
-        Returns the samples, on the CPU, and their cost. Raises InputError if a GPU has not enough memory.
+        Returns the samples, on the CPU, and their cost. Raises FloatingPointError where a sample is not finite,
+        InputError if a GPU has not enough memory.
         """
         guide = guide or Unguided()
         classes, batch = self.generator.classes, self.settings.batch
@@ -99,7 +102,10 @@ class Sampler:
             labels = torch.tensor([i % classes for i in indices], device=self.device)
             seeds = [image_seed(run_seed, i % classes, i // classes) for i in indices]
             predict = guide(self.denoiser, self.scheduler, seeds)
-            images = self.generator.finish(ddim(predict, self.scheduler, self._latents(seeds), labels)).cpu()
+            latents = ddim(predict, self.scheduler, self._latents(seeds), labels)
+            require_finite(f"sampling: batch from image {low} on", latents, STEPS_TOO_LONG)
+            images = self.generator.finish(latents).cpu()
+            require_finite(f"sampling: decoded batch from image {low} on", images, STEPS_TOO_LONG)
             size = min(batch, first + count - low)
             columns = (images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))
             batches.append(Samples(*(column[:size] for column in columns)))

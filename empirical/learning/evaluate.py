@@ -12,6 +12,7 @@ from torch import Tensor
 
 from empirical.data.split import Labelled, Split
 from empirical.learning.learner import Learner
+from empirical.system.finite import require_finite
 from empirical.system.ranks import ALONE, Ranks
 
 BATCH, VALUES = 1024, 2**25  # images of one evaluation batch, and numbers in them, at most
@@ -72,6 +73,7 @@ def guesses(
     for _, (images, _) in chunks(split, rows, device):
         batch = images.to(device)
         logits = torch.stack([model(batch) for model in models])  # (models, B, classes)
+        require_finite("evaluation: logits of models", logits, "lower training.lr")
         labels.append((logits.argmax(-1) if among is None else among[logits[..., among].argmax(-1).cpu()]).cpu())
     return torch.cat(labels, dim=1)
 

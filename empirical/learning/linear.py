@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from empirical.data.split import Data
+from empirical.system.finite import require_finite
 from empirical.system.ranks import Ranks
 
 
@@ -37,10 +38,22 @@ class LinearLearner:
                 solver = LogisticRegression(C=1 / (self.ridge * len(y)), fit_intercept=False, tol=1e-8, max_iter=1000)
                 shares = (v / v.mean()).numpy()
                 self.w = torch.from_numpy(np.ravel(solver.fit(x.numpy(), y.numpy(), shares).coef_))
+            self._check(start)
             self._fitted = data.version
         margin = y * (x @ self.w)
         loss = (1 - margin).square() / 2 if self.kind == "ridge" else torch.nn.functional.softplus(-margin)
         return float(v @ loss / v.sum())
+
+    def _check(self, step: int) -> None:
+        """Refuse weights that are not finite, or so small that float32 samples cannot tell them from zero."""
+        where = f"training: weights of the {self.kind} learner at iteration {step}"
+        require_finite(where, self.w, "change world.ridge, or lower acquire.omega")
+        largest = float(self.w.abs().max())
+        smallest = float(torch.finfo(torch.float32).tiny)
+        if 0 < largest < smallest or largest > torch.finfo(torch.float32).max:
+            raise FloatingPointError(
+                f"{where}: got {largest:.3g}; allowed sizes that float32 holds; change world.ridge"
+            )
 
     def distribute(self, ranks: Ranks) -> None:
         """Do nothing: every process solves for itself and gets the same numbers."""

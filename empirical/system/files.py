@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from empirical.system.errors import InputError
+from empirical.system.finite import require_finite_values
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -50,7 +51,8 @@ def read_json(path: Path) -> Any:
 
 
 def write_signed(path: Path, values: dict[str, Any]) -> None:
-    """Write plain values as JSON with their digest, atomically."""
+    """Write plain values as JSON with their digest, atomically. Numbers that are not finite are refused by name."""
+    require_finite_values(str(path), values, "nothing was written: change the setting that made it")
     write_bytes(path, _signed(values))
 
 
