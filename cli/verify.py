@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,12 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
         records.append(Record(**place, result=read_result(run / "result.json"), examined=answer))
     with progress_line(name) as report:
         rows = figure.compute(Inputs(manifest["settings"], records, report))
+    code = "" if manifest.get("code") == output.source_digest() else " (it was made by other code)"
     with tempfile.TemporaryDirectory() as scratch:
-        table.save(rows, Path(scratch) / "again.csv")
-        again = (Path(scratch) / "again.csv").read_bytes()
-    stored = (folder / f"{name}.csv").read_bytes()
-    if again != stored:
-        one, other = stored.decode(errors="replace").splitlines(), again.decode().splitlines()
-        at = next(
-            (i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
-        )
-        code = "" if manifest.get("code") == output.source_digest() else " (it was made by other code)"
-        raise MismatchError(f"{name}.csv line {at + 1}: not what the runs give{code}")
+        again = Path(scratch) / f"{name}.csv"
+        table.save(rows, again)
+        for path in (again, table.seeds_path(again)):
+            same_lines(folder / path.name, path, code)
     details = figure.details(records) if figure.details else {}
     agree(f"{name}.json: details", json.loads(json.dumps(manifest.get("details", {}))), details)
     if figure.markdown:
@@ -129,6 +125,16 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
         if not words.endswith(figure.markdown(Contents(rows, details=details))):
             raise MismatchError(f"{name}.md: not the table of {name}.csv")
     return f"{len(rows)} rows again, byte for byte"
+
+
+def same_lines(stored: Path, again: Path, code: str) -> None:
+    """Compare a stored table with the one made again, of which there may be none; MismatchError names the line."""
+    if stored.exists() != again.exists():
+        raise MismatchError(f"{stored.name}: {'missing' if again.exists() else 'without runs that give it'}{code}")
+    if again.exists() and stored.read_bytes() != again.read_bytes():
+        one, other = stored.read_text(errors="replace").splitlines(), again.read_text().splitlines()
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+        raise MismatchError(f"{stored.name} line {len(list(same)) + 1}: not what the runs give{code}")
 
 
 def signed(path: Path) -> dict[str, Any]:

@@ -241,6 +241,8 @@ def better(out):
     [
         (lambda out: flip(out / "fig4" / "fig4.csv", -8), {"table"}),
         (lambda out: (out / "fig4" / "fig4.csv").unlink(), {"table"}),
+        (lambda out: flip(out / "fig4" / "fig4_seeds.csv", -8), {"table"}),
+        (lambda out: (out / "fig4" / "fig4_seeds.csv").unlink(), {"table"}),
         (lambda out: (out / "fig4" / "fig4.pdf").unlink(), {"pictures"}),
         (lambda out: (out / "fig4" / "fig4.png").write_bytes(b""), {"pictures"}),
         (lambda out: rewrite(out / "fig4" / "fig4.json", details=lambda _: {}), {"table"}),

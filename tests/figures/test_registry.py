@@ -1,0 +1,20 @@
+"""The registry of figures: every name leads to its figure, and looking at the names loads no drawing library."""
+
+import subprocess
+import sys
+
+import pytest
+from support.places import EXPERIMENTS, ROOT
+
+from figures.registry import FIGURES, figure
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_name_leads_to_a_figure_with_an_experiment(name):
+    assert figure(name).name == name
+    assert (EXPERIMENTS / f"{name}.toml").exists()
+
+
+def test_the_names_are_known_without_matplotlib():
+    code = "import sys, figures.registry; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
