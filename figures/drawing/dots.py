@@ -1,4 +1,4 @@
-"""Tables of runs: each line of a table as a row of dots and as a row of Markdown, with changes paired by seed."""
+"""Show tables of runs, each line as a row of dots and as a row of Markdown, with changes paired by seed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from empirical.runs.result import Record
 from figures.contract.records import average, differences, gain, mean_row
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
+from figures.drawing.worlds import WORLDS
 
 
 class Line(NamedTuple):
-    """A line of the table: drawn like the series `look`; changes are measured against the lines `against`.
+    """A line of a table, drawn like the series `look`, with its changes from the lines `against`.
 
-    The first of `against` is what the table shows, the manifest has all.
+    The table shows the change from the first of `against`; the manifest has all changes.
     """
 
     look: str
@@ -29,8 +30,8 @@ class Line(NamedTuple):
 class Column(NamedTuple):
     """One set of axes: the panels and the quantity drawn in it, and the numbers written beside each line.
 
-    `panels`: panel of the table -> what it is called, for the legend and the heads of the Markdown. `beside`: quantity
-    of the numbers at the right-hand edge, and their head.
+    panels: name of each panel in the legend and in the heads of the Markdown. beside: quantity of the numbers at the
+    right-hand edge, and their head.
     """
 
     title: str
@@ -40,15 +41,20 @@ class Column(NamedTuple):
     quantity: str = "accuracy"
 
     def rows(self, rows: Iterable[Row], panel: str) -> list[Row]:
-        """Return the rows that are drawn of a panel."""
+        """Return the rows of a panel that are drawn in this column."""
         return select(rows, panel=panel, quantity=self.quantity)
 
     def numbers(self, rows: Iterable[Row]) -> dict[str, Row]:
-        """Return the rows of the numbers beside the lines, by line; those of the first panel."""
+        """Return by line the rows of the numbers beside the lines, which belong to the first panel."""
         return {row.series: row for row in select(rows, panel=next(iter(self.panels)), quantity=self.beside[0])}
 
 
-PAPER_MARKERS = ("s", "D")  # of a column's first and second panel
+PAPER_MARKERS = ("s", "D")  # markers of the paper's numbers in a column's first and second panel
+
+
+def world_column(world: str, quantity: str, head: str) -> Column:
+    """Make the column of a world's own runs, with the numbers of a quantity beside the lines."""
+    return Column(*WORLDS[world], {world: world}, (quantity, head))
 
 
 def measured(
@@ -58,9 +64,9 @@ def measured(
     x: Callable[[Record], float],
     beside: tuple[str, Callable[[Record], float]],
 ) -> list[Row]:
-    """Make three rows of each line: its accuracy, the number beside it, and its "change".
+    """Make three rows for each line: its accuracy, the number beside it, and its "change".
 
-    `beside` is (quantity, number of a record); the change is the mean difference to the first line of `against`, paired
+    beside: quantity and number of a record. The change is the mean difference from the first line of `against`, paired
     by seed.
     """
     quantity, number = beside
@@ -76,32 +82,31 @@ def measured(
 
 
 def by_line(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
-    """Records by (panel, series), in order of seed."""
-    found: dict[tuple[str, str], list[Record]] = {}
+    """Group records by (panel, series), each group in order of seed."""
+    runs: dict[tuple[str, str], list[Record]] = {}
     for record in sorted(records, key=lambda r: r.seed):
-        found.setdefault((record.panel, record.series), []).append(record)
-    return found
+        runs.setdefault((record.panel, record.series), []).append(record)
+    return runs
 
 
 def changes(records: Sequence[Record], lines: Mapping[str, Line]) -> list[dict[str, Any]]:
-    """Every line against all lines it names where the runs have the same seeds: see `figures.records.gain`."""
-    rng, found, entries = np.random.default_rng(0), by_line(records), []
-    for (panel, series), members in found.items():
+    """List the `gain` of every line over each line of its `against`, where the runs have the same seeds."""
+    rng, runs, entries = np.random.default_rng(0), by_line(records), []
+    for (panel, series), members in runs.items():
         for other in lines[series].against if series in lines else ():
-            difference = gain(members, found.get((panel, other), []), rng)
-            if difference:
+            if difference := gain(members, runs.get((panel, other), []), rng):
                 entries.append({"panel": panel, "line": series, "against": other, **difference})
     return entries
 
 
 def shown(rows: Iterable[Row], columns: Iterable[Column]) -> list[Row]:
-    """Return the rows that some column draws, in their order."""
+    """Return the rows that are drawn in any of the columns, in the order of the table."""
     places = {(panel, column.quantity) for column in columns for panel in column.panels}
     return [row for row in rows if (row.panel, row.quantity) in places]
 
 
 def order(rows: Iterable[Row], lines: Mapping[str, Line]) -> list[str]:
-    """The lines that have rows: known ones in their order, then others as they come."""
+    """Return the lines that have rows: those of `lines` in their order, then others in the order of the rows."""
     present = dict.fromkeys(row.series for row in rows)
     return [*(name for name in lines if name in present), *(name for name in present if name not in lines)]
 
@@ -109,19 +114,19 @@ def order(rows: Iterable[Row], lines: Mapping[str, Line]) -> list[str]:
 def draw(
     rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[Column], reference: str, note: str, caption: str
 ) -> Figure:
-    """One row of dots per line and one set of axes per column that has rows.
+    """Draw a row of dots for each line, in one set of axes for each column that has rows.
 
-    Own runs with bars of +-2 standard errors; the paper's numbers hollow, one marker per panel. A dashed line marks
-    the line `reference` in each column.
+    Own runs have bars of +-2 standard errors; the paper's numbers are hollow, with a marker for each panel. A dashed
+    line marks the line `reference` in each column.
     """
-    here = [column for column in columns if any(column.rows(rows, panel) for panel in column.panels)]
-    names = order(shown(rows, here), lines)
+    present = [column for column in columns if any(column.rows(rows, panel) for panel in column.panels)]
+    names = order(shown(rows, present), lines)
     with style.context():
-        figure = Figure(figsize=(2.9 + 2.6 * len(here), 1.7 + 0.26 * len(names)), layout="constrained")
+        figure = Figure(figsize=(2.9 + 2.6 * len(present), 1.7 + 0.26 * len(names)), layout="constrained")
         named: panels.Drawn = {}
         first: Axes | None = None
-        for index, column in enumerate(here):
-            ax = figure.add_subplot(1, len(here), index + 1, sharey=first)
+        for index, column in enumerate(present):
+            ax = figure.add_subplot(1, len(present), index + 1, sharey=first)
             if first is None:
                 first = ax
                 ax.set_yticks(range(len(names)), names)
@@ -138,7 +143,7 @@ def draw(
             ax.set(title=column.title + (f", {seeds} seeds" if seeds else ""), xlabel=column.xlabel)
             _beside(ax, rows, names, column)
         looks = [line.look for line in lines.values()]
-        first_line = {look: looks.index(look) for look in looks}  # the paper's and unknown ones come last
+        first_line = {look: looks.index(look) for look in looks}  # the paper's markers and unknown series come last
         panels.legend(figure, [dict(sorted(named.items(), key=lambda item: first_line.get(item[0], len(looks))))])
         style.inscribe(figure, caption, note)
     return figure
@@ -147,9 +152,9 @@ def draw(
 def _dots(
     ax: Axes, rows: Sequence[Row], names: Sequence[str], lines: Mapping[str, Line], column: Column
 ) -> panels.Drawn:
-    """The dots of one column; returns what a legend names."""
+    """Draw the dots of one column and return the artists of the legend by name."""
     named: panels.Drawn = {}
-    for number, (panel, called) in enumerate(column.panels.items()):
+    for number, (panel, title) in enumerate(column.panels.items()):
         for row in column.rows(rows, panel):
             series = lines[row.series].look if row.series in lines else row.series
             look, hollow = style.series_style(series), row.source == "paper"
@@ -168,14 +173,14 @@ def _dots(
             if hollow:
                 mark = Line2D([], [], color=style.GREY, marker=PAPER_MARKERS[number], markerfacecolor="white")
                 mark.set(linestyle="none", markersize=4.5)
-                named[f"{called} (paper)"] = mark
+                named[f"{title} (paper)"] = mark
             else:
                 named.setdefault(series, drawn)
     return named
 
 
 def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], column: Column) -> None:
-    """Numbers at the right-hand edge, one a line, under a head."""
+    """Write the numbers of the lines at the right-hand edge, under their head."""
     numbers = {name: row for name, row in column.numbers(rows).items() if name in names}
     if not numbers:
         return
@@ -199,40 +204,42 @@ def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], column: Column)
 
 
 def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[Column], notes: Sequence[str]) -> str:
-    """The table in Markdown: per column its panels, the changes where there are some, and what stands beside.
+    """Write the table in Markdown: for each column its panels, the changes if there are any, and the numbers beside.
 
-    `notes` are sentences below it. Own numbers are given as mean +- one standard error.
+    Own numbers are written as mean +- one standard error; `notes` are sentences below the table.
     """
     drawn = shown(rows, columns)
     names = order(drawn, lines)
     heads, cells = [""], {name: [name] for name in names}
     main = next((line.against[0] for line in lines.values() if line.against), "")
 
-    def add(numbers: Iterable[Row], head: str, say: Callable[[Row], str]) -> None:
+    def add(numbers: Iterable[Row], head: str, write: Callable[[Row], str]) -> None:
         by_name = {row.series: row for row in numbers}
         if by_name:
             heads.append(head)
             for name, line in cells.items():
-                line.append(say(by_name[name]) if name in by_name else "-")
+                line.append(write(by_name[name]) if name in by_name else "-")
 
-    def say_change(row: Row) -> str:
+    def write_change(row: Row) -> str:
         other = lines[row.series].against[0]
         return change(row) + (f" (from {other!r})" if other != main else "")
 
     for column in columns:
-        for panel, called in column.panels.items():
-            add(column.rows(rows, panel), called, accuracy)
+        for panel, title in column.panels.items():
+            add(column.rows(rows, panel), title, accuracy)
             if column.quantity == "accuracy":
-                add(select(rows, panel=panel, quantity="change"), "change", say_change)
+                add(select(rows, panel=panel, quantity="change"), "change", write_change)
         add(column.numbers(rows).values(), column.beside[1], lambda row: ticks.count(row.y))
     seeds = {row.panel: row.n_seeds for row in drawn if row.n_seeds}
-    behind = ", ".join(f"{panel} {count} seeds" for panel, count in seeds.items())
-    said = f"Mean +- one standard error ({behind}); changes are from {main!r} unless said, paired by seed."
-    return sheet(heads, cells.values()) + "\n" + " ".join([said, *notes] if behind else notes) + "\n"
+    sizes = ", ".join(f"{panel} {count} seeds" for panel, count in seeds.items())
+    reading = (
+        f"Mean +- one standard error ({sizes}); changes are from {main!r} unless another line is named, paired by seed."
+    )
+    return sheet(heads, cells.values()) + "\n" + " ".join([reading, *notes] if sizes else notes) + "\n"
 
 
 def sheet(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table.
+    """Write a Markdown table.
 
     >>> print(sheet(["", "digits"], [["static", ".930"]]), end="")
     |  | digits |
@@ -245,7 +252,7 @@ def sheet(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def accuracy(row: Row) -> str:
-    """A share with its standard error; the paper's as printed, without.
+    """Write an accuracy with its standard error, or, without one, with four decimals as the paper prints it.
 
     >>> row = Row("f", "p", "s", "accuracy", "practice", 0, 0.9634, 0.0031, 8)
     >>> accuracy(row), accuracy(row._replace(source="paper", stderr=None))
@@ -255,7 +262,7 @@ def accuracy(row: Row) -> str:
 
 
 def change(row: Row) -> str:
-    """A difference of shares with its standard error.
+    """Write a difference of accuracies with its sign and its standard error.
 
     >>> change(Row("f", "p", "s", "q", "practice", 0, -0.0041, 0.0021, 8))
     '-.004 +- .002'
@@ -265,7 +272,7 @@ def change(row: Row) -> str:
 
 
 def share(value: float, decimals: int = 3) -> str:
-    """A number below 1 without its leading zero.
+    """Write a number without its leading zero, if it is below 1.
 
     >>> share(0.0314), share(1.0)
     ('.031', '1.000')

@@ -1,7 +1,7 @@
-"""Tables of the paper with the reader's own runs beside them: a line is filled when runs of its recipe are finished.
+"""Show a table of the paper with the reader's own runs beside it: finished runs of a line's recipe fill the line.
 
-Nothing is run for these lines: `cli.recorded` looks for what is there. A table may also have its lines scaled down, as
-series of runs in the world `digits` that are made like those of any figure.
+Such runs are never made for the table: `cli.recorded` finds the finished ones. A table may also have its lines scaled
+down, as series of runs in the world `digits`, which are made like the runs of any figure.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ SINGLE = "single runs"  # entry of the details
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One table: the `name` of the figure, its caption, the paper's lines.
+class PaperTable:
+    """A table of the paper: the name of its figure, its caption, its lines as printed.
 
-    reference: the line that a dashed line marks. notes: sentences below the table.
+    reference: the line that is marked by a dashed line. notes: sentences below the Markdown.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Recorded:
     notes: Sequence[str] = ()
 
     def compute(self, inputs: Inputs) -> list[Row]:
-        """The paper's numbers, those of finished recipes, and of the scaled-down lines accuracy and samples at the end.
+        """Collect the paper's numbers, averages of finished recipes, and accuracy and samples of the scaled-down lines.
 
-        settings["scale"], where there are such lines: how many samples of the paper's are one of theirs. x: the line's
-        samples, as printed.
+        settings["scale"]: number of the paper's samples that are one sample of the scaled-down lines, where there are
+        such lines. x: samples of the line, as printed.
         """
         rows = printed_rows(self.name, self.lines, "samples", dict(zip(SETS, SETS, strict=True)))
         rows += filled(self.name, self.lines, inputs.records)
@@ -51,12 +51,11 @@ class Recorded:
         digits = []
         for record in inputs.records:
             if record.panel == "digits":
-                samples = planned(record) * inputs.settings["scale"]
-                own_line = (record.series, samples)
                 scale = inputs.settings["scale"]
+                line = (record.series, planned(record) * scale)
                 sizes = f"sizes whose {scale}-fold is a line of the paper's"
-                require(own_line in names, f"{self.name}: runs of digits, times {scale}", own_line, sizes)
-                digits.append(replace(record, series=names[own_line], value=samples))
+                require(line in names, f"{self.name}: runs of digits, times {scale}", line, sizes)
+                digits.append(replace(record, series=names[line], value=line[1]))
         rows += average(self.name, digits, lambda record: record.value)
         return rows + average(self.name, digits, lambda record: record.value, pool_size, "samples")
 
@@ -65,25 +64,24 @@ class Recorded:
         return {SINGLE: single_runs(self.lines, records)}
 
     def describe(self, settings: Settings) -> str:
-        """The caption; lines whose runs have begun are named."""
+        """Return the caption, with the names of the lines whose runs have only begun."""
         begun = [line.name for line in self.lines if line.name in settings.get("in progress", [])]
         return self.caption + (f" (in progress: {', '.join(begun)})" if begun else "")
 
     def summary(self, contents: Contents) -> str:
-        """One line for the terminal: the lines with runs of the reader's, and the best of each method on digits."""
-        rows = contents.rows
+        """Name the lines with finished runs of the reader, and the best line of each method on digits."""
         ours = [line.name for line in self.lines if line.ours]
         done = {name: cell for name in ours if (cell := own(contents, "validation", name)) != "-"}
-        parts = [
-            f"{len(done)} of {len(ours)} lines have finished runs" + "".join(f", {k} {v}" for k, v in done.items())
-        ]
+        finished = f"{len(done)} of {len(ours)} lines have finished runs" + "".join(
+            f", {k} {v}" for k, v in done.items()
+        )
         methods = {line.name: line.method for line in self.lines}
-        digits = sorted(select(rows, panel="digits", quantity="accuracy"), key=lambda row: row.y)
+        digits = sorted(select(contents.rows, panel="digits", quantity="accuracy"), key=lambda row: row.y)
         best = {methods[row.series]: f"{row.series} {dots.accuracy(row)}" for row in digits}
-        return "; ".join(parts + (["best of digits: " + ", ".join(best.values())] if best else []))
+        return finished + ("; best of digits: " + ", ".join(best.values()) if best else "")
 
     def markdown(self, contents: Contents) -> str:
-        """The table in Markdown: per set the paper's number and the reader's own, "-" where no run is finished."""
+        """Write the table in Markdown: for each set the paper's number and the reader's, or "-" without a run."""
         rows = contents.rows
         sets = [name for name in SETS if select(rows, panel=name)]
         digits, ends = (
@@ -100,20 +98,18 @@ class Recorded:
                 scaled, end = digits.get(line.name), ends.get(line.name)
                 cells[-1] += [dots.accuracy(scaled) if scaled else "-", f"{end.y:.0f}" if end else "-"]
         heads += ["digits", "samples"] if digits else []
-        said = ["Own numbers: mean +- one standard error (seeds), or one run (95 % Wilson interval of the images)."]
-        return dots.sheet(heads, cells) + "\n" + " ".join([*said, *self.notes]) + "\n"
+        reading = "Own numbers: mean +- one standard error (seeds), or one run (95 % Wilson interval of the images)."
+        return dots.sheet(heads, cells) + "\n" + " ".join([reading, *self.notes]) + "\n"
 
     def draw(self, contents: Contents) -> Plot:
-        """A dot plot of the table, the paper's numbers hollow."""
+        """Draw a dot plot of the table, with hollow markers for the paper's numbers."""
         lines = {line.name: Line(line.method) for line in self.lines}
         shown = [
             row if row.panel == "digits" else row._replace(n_seeds=None)  # numbers of seeds differ between lines
             for row in (*contents.rows, *single_rows(self.name, contents.details.get(SINGLE, ())))
         ]
         columns = [Column(head, "accuracy", {name: "ImageNet"}) for name, head in SETS.items()]
-        columns.append(
-            Column("digits", "accuracy on real test digits", {"digits": "digits"}, beside=("samples", "samples"))
-        )
+        columns.append(dots.world_column("digits", "samples", "samples"))
         return dots.draw(shown, lines, columns, self.reference, contents.note, contents.caption)
 
     def figure(self, *panels: str) -> Figure:
@@ -131,7 +127,7 @@ class Recorded:
 
 
 class Score(NamedTuple):
-    """How many images of an evaluation set a finished run has right."""
+    """The number of images of an evaluation set that a finished run classifies correctly."""
 
     seed: int
     hits: int
@@ -145,7 +141,7 @@ class Score(NamedTuple):
 
 
 def scores(lines: Sequence[PrintedLine], records: Sequence[Record]) -> Iterator[tuple[PrintedLine, str, list[Score]]]:
-    """Yield lines with finished runs, every evaluation set that the table prints, and the scores on it."""
+    """Yield (line, evaluation set of the table, scores of the line's finished runs on the set)."""
     printed = {name for line in lines for name in line.per_cent}
     for line in lines:
         runs = [record for record in records if record.series == line.name]
@@ -156,7 +152,7 @@ def scores(lines: Sequence[PrintedLine], records: Sequence[Record]) -> Iterator[
 
 
 def filled(figure: str, lines: Sequence[PrintedLine], records: Sequence[Record]) -> list[Row]:
-    """Average the accuracies of lines with several finished runs; the panel is the evaluation set, x as printed."""
+    """Average the accuracies of lines with several finished runs; panel: evaluation set; x: samples as printed."""
     return [
         mean_row(
             figure, name, line.name, "accuracy", line.settings["samples"], [(s.seed, s.hits / s.images) for s in runs]
@@ -209,6 +205,6 @@ def own(contents: Contents, name: str, line: str) -> str:
 
 
 def planned(record: Record) -> float:
-    """Samples that the pool would have after all additions."""
+    """Return the number of samples in the pool after all additions of the recipe."""
     growth = record.result.config["growth"]
     return float(growth["initial"] + growth["additions"] * growth["addition"])

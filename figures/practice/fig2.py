@@ -20,6 +20,7 @@ from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.records import mean_rows
 from figures.contract.table import Row, select
 from figures.drawing import bands, panels, style
+from figures.drawing.worlds import WORLDS
 from scaling.averages import aggregate
 
 PANELS = ("digits", "linear")
@@ -31,10 +32,13 @@ MEASURES = {LOSS: "loss", VALIDATION: "accuracy_validation"}  # the keys of traj
 LABELS = {LOSS: "training loss", VALIDATION: "accuracy on real validation data"}
 ADDED, TEST = "iteration of an addition", "accuracy"  # of these x is the number of additions
 COLUMNS = {  # panel: (title, x label), in this order
-    "digits": ("digits", "iteration"),
-    "digits aligned": ("digits, around the first addition", "iterations since the seed's own first addition"),
-    "linear": ("linear world", "evaluations"),
-    "linear aligned": ("linear world, around the first addition", "evaluations since the first addition"),
+    "digits": (WORLDS["digits"].title, "iteration"),
+    "digits aligned": (
+        f"{WORLDS['digits'].title}, around the first addition",
+        "iterations since the seed's own first addition",
+    ),
+    "linear": (WORLDS["linear"].title, "evaluations"),
+    "linear aligned": (f"{WORLDS['linear'].title}, around the first addition", "evaluations since the first addition"),
 }
 MARKS = "dashed: mean iterations of the additions; grey: their standard deviation over seeds"
 SETTLED = 0.12  # share of a run, mostly warm-up, that does not decide the range of the y axes
@@ -166,7 +170,7 @@ def jump(rows: Sequence[Row], world: str, series: str) -> tuple[Row, Row] | None
 
 def summary(contents: Contents) -> str:
     """Say in one line, by world, the jump of the loss at the first addition and the final accuracies."""
-    parts = []
+    sentences = []
     for world in PANELS:
         phrases = []
         for series, name in ((ONE, "guided"), (PLAIN, "plain")):
@@ -182,8 +186,8 @@ def summary(contents: Contents) -> str:
             if ends:
                 phrases.append(f"{name} accuracy at the end " + ", ".join(ends) + " additions")
         if phrases:
-            parts.append(f"{world}: " + ", ".join(phrases))
-    return "; ".join(parts) or "no panel has rows"
+            sentences.append(f"{world}: " + ", ".join(phrases))
+    return "; ".join(sentences) or "no panel has rows"
 
 
 def draw(contents: Contents) -> Plot:

@@ -1,8 +1,8 @@
-"""What each way of guiding costs and does: the gradient's path, the decoder it sees the learner through, which steps.
+"""Cost and effect of each way of guiding: by the gradient's path, by the decoder before the learner, by guided steps.
 
-Measured in the world `latent_digits`, whose decoder costs about as much as a pass through its UNet. One addition to a
-learner that all lines of a seed share. A step of omega acts per guided step: fewer steps are weaker guidance, unless
-omega grows as the steps become fewer.
+Measured in the world `latent_digits`, whose decoder costs about as much as a pass through its UNet, on one addition to
+a learner that all lines of a seed share. omega acts per guided step: fewer guided steps are weaker guidance, unless
+omega grows in proportion.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from figures.drawing import dots
 from figures.drawing.dots import Column, Line
 
 PANEL = "latent digits"
-DEAR, PLAIN, RANDOM = "denoiser, full decoder", "plain", "random direction"
+COSTLIEST, PLAIN, RANDOM = "denoiser, full decoder", "plain", "random direction"
 PATHS = ("denoiser", "conditional", "x0")
 DECODERS = ("full decoder", "tiny decoder", "linear map")
 
 
 def _mode(path: str, name: str) -> Line:
-    return Line(f"through {path}", (DEAR, PLAIN) if name != DEAR else ())
+    return Line(f"through {path}", (COSTLIEST, PLAIN) if name != COSTLIEST else ())
 
 
 LINES = {
@@ -42,8 +42,8 @@ LINES = {
             "x0, tiny decoder, every 5th step, 5 omega",
         )
     },
-    RANDOM: Line(RANDOM, (DEAR, PLAIN)),
-    PLAIN: Line("plain", (DEAR,)),
+    RANDOM: Line(RANDOM, (COSTLIEST, PLAIN)),
+    PLAIN: Line("plain", (COSTLIEST,)),
 }
 COST, CPU, ENTROPY = "cost", "CPU time", "entropy"  # quantities
 COLUMNS = (
@@ -51,13 +51,13 @@ COLUMNS = (
     Column("entropy", "nats, of the samples when added", {PANEL: "entropy"}, (CPU, "CPU time"), ENTROPY),
 )
 RUN_PANELS = (PANEL,)
-CHEAP = 1.1  # of the work of plain sampling
+CHEAP = 1.1  # largest work of a cheap mode, in units of plain sampling
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Per line accuracy, its change from the dear mode, entropy, and the cost of an added sample; x is omega.
+    """Collect for each line accuracy, change from the costliest mode, entropy and costs of an added sample; x is omega.
 
-    Costs are in units of a plain sample's: matrix work, counted, and CPU seconds, measured as the runs were made.
+    Costs are in units of the cost of a plain sample: matrix work, counted, and CPU seconds, measured during the runs.
     """
     rows = dots.measured("modes", inputs.records, LINES, _omega, (COST, _work))
     rows += average("modes", inputs.records, _omega, lambda record: record.result.pool[-1]["entropy"], ENTROPY)
@@ -71,15 +71,16 @@ def _omega(record: Record) -> float:
 
 
 def _work(record: Record) -> float:
-    """Operations for an added sample over those for one of the initial, plain ones."""
+    """Return the operations of an added sample, in units of the operations of an initial, plain sample."""
     first, added = record.result.pool
     return round(added["gflop"] / added["images"] / (first["gflop"] / first["images"]), 9)
 
 
 def _time(record: Record, plain: Record) -> float:
-    """The same of CPU seconds; `plain` is the run of the seed that adds plain samples.
+    """Return the CPU seconds of an added sample, in units of the CPU seconds of a plain sample.
 
-    A run counts the seconds of all its sampling; the initial samples are the plain run's own.
+    plain: the run of the same seed that adds plain samples. A run counts the seconds of all its sampling, the initial
+    plain samples included, which cost as much as those of the plain run.
     """
     first, added = record.result.pool
     each = _seconds(plain) / sum(line["images"] for line in plain.result.pool)
@@ -91,48 +92,51 @@ def _seconds(record: Record) -> float:
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """Paired changes, from the dear mode and from plain sampling, with bootstrap intervals."""
+    """List paired changes from the costliest mode and from plain sampling, with bootstrap intervals."""
     return {"changes": dots.changes(records, LINES)}
 
 
 def describe(_: Settings) -> str:
-    """The caption."""
-    return "Ways of guiding a latent diffusion model (right: an added sample's cost, plain: 1; dashed: the dearest way)"
+    """Return the caption."""
+    return (
+        "Ways of guiding a latent diffusion model (right: an added sample's cost, plain: 1; dashed: the costliest way)"
+    )
 
 
 def cheap(rows: Sequence[Row]) -> list[str]:
-    """A sentence on every guided mode of at most `CHEAP` times the work of plain sampling."""
+    """Write a sentence on every guided mode of at most `CHEAP` times the work of plain sampling."""
     cost, entropy = ({row.series: row.y for row in select(rows, quantity=name)} for name in (COST, ENTROPY))
     changes = {row.series: dots.change(row) for row in select(rows, quantity="change")}
-    guided = [name for name in dots.order(select(rows, quantity=COST), LINES) if name not in (DEAR, PLAIN, RANDOM)]
+    guided = [name for name in dots.order(select(rows, quantity=COST), LINES) if name not in (COSTLIEST, PLAIN, RANDOM)]
     return [
-        f"{name} costs {cost[name]:.2f} of plain sampling, entropy {entropy[name]:.2f} (dearest way: "
-        f"{entropy.get(DEAR, float('nan')):.2f}), accuracy {changes.get(name, 'not comparable')} from the dearest way"
+        f"{name} costs {cost[name]:.2f} of plain sampling, entropy {entropy[name]:.2f} (costliest way: "
+        f"{entropy.get(COSTLIEST, float('nan')):.2f}), accuracy {changes.get(name, 'not comparable')} "
+        "from the costliest way"
         for name in guided
         if cost[name] <= CHEAP
     ]
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: the dear mode and plain sampling, then the modes that cost almost nothing."""
+    """Give accuracy and cost of plain sampling and of the costliest mode, then the modes that cost almost nothing."""
     rows = contents.rows
     cost = {row.series: row.y for row in select(rows, quantity=COST)}
-    found = {row.series: row for row in select(rows, quantity="accuracy")}
-    said = [f"{name} {dots.accuracy(found[name])} at {cost[name]:.2f}" for name in (PLAIN, DEAR) if name in found]
-    return "; ".join(said + cheap(rows)) or "no runs"
+    accuracies = {row.series: dots.accuracy(row) for row in select(rows, quantity="accuracy")}
+    ends = [f"{name} {accuracies[name]} at {cost[name]:.2f}" for name in (PLAIN, COSTLIEST) if name in accuracies]
+    return "; ".join(ends + cheap(rows)) or "no runs"
 
 
 def markdown(contents: Contents) -> str:
-    """The table in Markdown."""
+    """Write the table in Markdown."""
     rows = contents.rows
     notes = ["FLOPs and CPU time are those of an added sample; a plain one's are 1."]
     return dots.markdown(rows, LINES, COLUMNS, notes + [f"{sentence}." for sentence in cheap(rows)])
 
 
 def draw(contents: Contents) -> Plot:
-    """A dot plot of the table. Raises ValueError without rows of the world."""
+    """Draw a dot plot of the table. Raises ValueError without rows of the world."""
     contents.panels(RUN_PANELS, "modes.draw")
-    return dots.draw(contents.rows, LINES, COLUMNS, DEAR, contents.note, contents.caption)
+    return dots.draw(contents.rows, LINES, COLUMNS, COSTLIEST, contents.note, contents.caption)
 
 
 FIGURE = Figure(

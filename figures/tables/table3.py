@@ -1,6 +1,6 @@
-"""Table 3: what of the recipe matters - guidance strength, patience, sampling - on own worlds, the paper's beside.
+"""Table 3: the effect of guidance strength, patience and sampling, on own worlds and in the paper.
 
-One line a variant; all lines of a column end with the same number of samples, but for the last two.
+Every line is one variant; all lines of a column end with the same number of samples, except for the last two.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ LINES = {
 }
 IN_THE_PAPER = tuple(line.name for line in TABLE3)
 COLUMNS = (
-    Column("linear world", "test accuracy", {"linear": "linear"}, ("samples", "samples")),
-    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("samples", "samples")),
+    dots.world_column("linear", "samples", "samples"),
+    dots.world_column("digits", "samples", "samples"),
     Column(
         "ImageNet-100 (paper)",
         "accuracy",
@@ -48,9 +48,9 @@ RUN_PANELS = ("linear", "digits")
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Per line the accuracy, the change from the line it is compared with and the samples at the end; x is omega.
+    """Collect for each line its accuracy, its change and its samples at the end, and the paper's numbers; x is omega.
 
-    The paper's lines have the paper's omega; the guidance of the linear world is scaled by its own usual omega.
+    omega of the paper's lines is the paper's; every world has a usual omega of its own.
     """
     own = dots.measured("table3", inputs.records, LINES, _omega, ("samples", pool_size))
     panels = {"validation": "IN-100 val", "train": "IN-100 real train"}
@@ -62,13 +62,13 @@ def _omega(record: Record) -> float:
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """Paired changes with bootstrap intervals, and the runs that ended before all their additions were made."""
-    short = [
+    """List paired changes with bootstrap intervals, and the runs that ended before all their additions were made."""
+    stopped = [
         {"panel": record.panel, "series": record.series, "seed": record.seed, "samples": record.result.pool_size}
         for record in records
         if record.result.pool_size < _planned(record)
     ]
-    return {"changes": dots.changes(records, LINES), "stopped early": short}
+    return {"changes": dots.changes(records, LINES), "stopped early": stopped}
 
 
 def _planned(record: Record) -> int:
@@ -77,47 +77,45 @@ def _planned(record: Record) -> int:
 
 
 def describe(_: Settings) -> str:
-    """The caption."""
+    """Return the caption."""
     return "Ablation: one change at a time to deliberate practice (first line, dashed), and to static data"
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: per world the first line and the change from it of every other."""
-    rows = contents.rows
-    parts = []
+    """Give for each world the accuracy of the first line and the change of every other line from it."""
+    rows, worlds = contents.rows, []
     for panel in RUN_PANELS:
         first = select(rows, panel=panel, series=MAIN, quantity="accuracy")
         changes = select(rows, panel=panel, quantity="change")
         if first:
             named = sorted(changes, key=lambda row: list(LINES).index(row.series))
-            said = [f"{row.series} {dots.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
-            parts.append(f"{panel}: {dots.accuracy(first[0])}; changes: " + (", ".join(said) or "none"))
-    return "; ".join(parts + uneven(rows)) or "no panel has the first line"
+            from_first = [f"{row.series} {dots.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
+            worlds.append(f"{panel}: {dots.accuracy(first[0])}; changes: " + (", ".join(from_first) or "none"))
+    return "; ".join(worlds + uneven(rows)) or "no panel has the first line"
 
 
 def uneven(rows: Sequence[Row]) -> list[str]:
-    """A sentence on every line whose runs did not all get their additions: their mean size is not the first line's."""
-    said = []
+    """Write a sentence on every line whose mean pool is smaller than planned: some runs ended before all additions."""
+    sentences = []
     for panel in RUN_PANELS:
         ends = {row.series: row.y for row in select(rows, panel=panel, quantity="samples")}
         planned = max((ends[name] for name in IN_THE_PAPER if name in ends), default=0.0)
-        said += [
+        sentences += [
             f"{panel}, {name}: {size:.0f} samples on average instead of {planned:.0f}, some seeds stopped early"
             for name, size in ends.items()
             if size < planned
         ]
-    return said
+    return sentences
 
 
 def markdown(contents: Contents) -> str:
-    """The table in Markdown."""
-    rows = contents.rows
-    notes = [f"{sentence}." for sentence in uneven(rows)]
-    return dots.markdown(rows, LINES, COLUMNS, notes)
+    """Write the table in Markdown."""
+    notes = [f"{sentence}." for sentence in uneven(contents.rows)]
+    return dots.markdown(contents.rows, LINES, COLUMNS, notes)
 
 
 def draw(contents: Contents) -> Plot:
-    """A dot plot of the table. Raises ValueError if no row is of a known panel."""
+    """Draw a dot plot of the table. Raises ValueError if no row is of a known panel."""
     contents.panels([panel for column in COLUMNS for panel in column.panels], "table3.draw")
     return dots.draw(contents.rows, LINES, COLUMNS, MAIN, contents.note, contents.caption)
 

@@ -1,7 +1,7 @@
-"""The workshop precursor: a pool of fixed size, in which the samples the learner is most certain of are swapped.
+"""The workshop precursor: a pool of fixed size, whose samples that the learner is most certain of are swapped.
 
-On a plateau a share of the pool gives way to as many new samples, guided or (random generation) not. Own worlds, with
-the precursor's Table 1 and Figure 2 beside.
+On a plateau a share of the pool is replaced by as many new samples, guided or (random generation) unguided. Own worlds
+stand beside the precursor's Table 1 and Figure 2.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ LINES = {
     "static, as many as 100 % swapped makes": Line("static, larger", (WSD, WHOLE)),
 }
 COLUMNS = (
-    Column("linear world", "test accuracy", {"linear": "linear"}, ("images", "made")),
-    Column("digits", "accuracy on real test digits", {"digits": "digits"}, ("images", "made")),
+    dots.world_column("linear", "images", "made"),
+    dots.world_column("digits", "images", "made"),
     Column("ImageNet-100 (precursor)", "accuracy", {"IN-100 val": "validation set", "IN-100 test": "test set"}),
 )
 RUN_PANELS = ("linear", "digits")
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Per line the accuracy, the change from static data and the images made in all; x is the share swapped."""
+    """Collect for each line its accuracy, its change from static data and its images made; x is the share swapped."""
     own = dots.measured("workshop", inputs.records, LINES, _swapped, ("images", _images))
     return own + workshop_rows()
 
@@ -53,7 +53,7 @@ def _images(record: Record) -> float:
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """Paired changes with bootstrap intervals; swaps made, and what sampling cost in images of plain sampling."""
+    """List paired changes with bootstrap intervals, numbers of swaps, and sampling work in units of a plain image."""
     made = [
         {
             "panel": panel,
@@ -72,28 +72,26 @@ def _work(record: Record) -> float:
 
 
 def describe(_: Settings) -> str:
-    """The caption."""
+    """Return the caption."""
     return "A pool of fixed size: its easiest samples give way to new ones (dashed: static; on the right: images made)"
 
 
 def summary(contents: Contents) -> str:
-    """One line for the terminal: per world static data, random generation and the shares swapped."""
-    rows = contents.rows
-    parts = []
+    """Give for each world the accuracy of every line and the images made for it."""
+    rows, worlds = contents.rows, []
     for panel in RUN_PANELS:
-        found = {row.series: row for row in select(rows, panel=panel, quantity="accuracy")}
+        accuracies = {row.series: row for row in select(rows, panel=panel, quantity="accuracy")}
         made = {row.series: row.y for row in select(rows, panel=panel, quantity="images")}
-        said = [
-            f"{name} {dots.accuracy(found[name])} ({ticks.count(made[name])} images)"
-            for name in dots.order(found.values(), LINES)
+        lines = [
+            f"{name} {dots.accuracy(accuracies[name])} ({ticks.count(made[name])} images)"
+            for name in dots.order(accuracies.values(), LINES)
         ]
-        if said:
-            parts.append(f"{panel}: " + ", ".join(said))
-    return "; ".join(parts) or "no panel has runs"
+        worlds += [f"{panel}: " + ", ".join(lines)] if lines else []
+    return "; ".join(worlds) or "no panel has runs"
 
 
 def markdown(contents: Contents) -> str:
-    """The table in Markdown; the precursor's ImageNet-1k numbers below it."""
+    """Write the table in Markdown, with the precursor's ImageNet-1k numbers below it."""
     rows = contents.rows
     thousand = [f"{row.series} {dots.accuracy(row)}" for row in select(rows, panel="IN-1k val")]
     notes = ["The precursor on ImageNet-1k (650,000 samples, validation): " + ", ".join(thousand) + "."]
@@ -101,7 +99,7 @@ def markdown(contents: Contents) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """A dot plot of the table. Raises ValueError if no row is of a known panel."""
+    """Draw a dot plot of the table. Raises ValueError if no row is of a known panel."""
     contents.panels([panel for column in COLUMNS for panel in column.panels], "workshop.draw")
     return dots.draw(contents.rows, LINES, COLUMNS, WSD, contents.note, contents.caption)
 

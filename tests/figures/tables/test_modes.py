@@ -37,7 +37,7 @@ def record(series, seed, accuracy, work, entropy, *, omega=0.05, seconds=0.0):
 RECORDS = [
     record(series, seed, accuracy + 0.01 * seed, work, entropy, omega=omega, seconds=seconds)
     for series, accuracy, work, entropy, omega, seconds in (
-        (modes.DEAR, 0.95, 30.0, 0.6, 0.05, 33.0),
+        (modes.COSTLIEST, 0.95, 30.0, 0.6, 0.05, 33.0),
         (CHEAP, 0.94, 10.9, 0.5, 0.05, 12.0),
         ("x0, tiny decoder", 0.945, 11.5, 0.55, 0.05, 13.0),
         (modes.RANDOM, 0.92, 10.0, 0.2, 0.05, 10.0),
@@ -56,10 +56,10 @@ def test_costs_are_those_of_an_added_sample_in_plain_ones(rows):
     work = {row.series: row.y for row in select(rows, quantity=modes.COST)}
     time = {row.series: row.y for row in select(rows, quantity=modes.CPU)}
     assert work == pytest.approx(
-        {modes.DEAR: 3, CHEAP: 1.09, "x0, tiny decoder": 1.15, modes.RANDOM: 1, modes.PLAIN: 1}
+        {modes.COSTLIEST: 3, CHEAP: 1.09, "x0, tiny decoder": 1.15, modes.RANDOM: 1, modes.PLAIN: 1}
     )
     assert time == pytest.approx(
-        {modes.DEAR: 3.3, CHEAP: 1.2, "x0, tiny decoder": 1.3, modes.RANDOM: 1, modes.PLAIN: 1}
+        {modes.COSTLIEST: 3.3, CHEAP: 1.2, "x0, tiny decoder": 1.3, modes.RANDOM: 1, modes.PLAIN: 1}
     )
 
 
@@ -68,17 +68,17 @@ def test_changes_are_from_the_dear_mode_and_paired_by_seed(rows):
     assert change.y == pytest.approx(-0.01)
     assert change.stderr == pytest.approx(0, abs=1e-12)
     against = {(c["line"], c["against"]) for c in modes.details(RECORDS)["changes"]}
-    assert {(CHEAP, modes.DEAR), (CHEAP, modes.PLAIN), (modes.PLAIN, modes.DEAR)} <= against
+    assert {(CHEAP, modes.COSTLIEST), (CHEAP, modes.PLAIN), (modes.PLAIN, modes.COSTLIEST)} <= against
 
 
 def test_the_modes_that_cost_almost_nothing_are_said(rows):
     (sentence,) = modes.cheap(rows)  # neither the tiny decoder's 1.15 nor the controls
-    costs = f"{CHEAP} costs 1.09 of plain sampling, entropy 0.50 (dearest way: 0.60)"
-    assert sentence == f"{costs}, accuracy -.010 +- .000 from the dearest way"
+    costs = f"{CHEAP} costs 1.09 of plain sampling, entropy 0.50 (costliest way: 0.60)"
+    assert sentence == f"{costs}, accuracy -.010 +- .000 from the costliest way"
     assert sentence in modes.summary(Contents(rows))
     lines = modes.markdown(Contents(rows)).splitlines()
     assert lines[0] == "|  | accuracy | change | FLOPs | entropy | CPU time |"
-    assert lines[2] == f"| {modes.DEAR} | .960 +- .006 | - | 3 | .600 +- .000 | 3.3 |"
+    assert lines[2] == f"| {modes.COSTLIEST} | .960 +- .006 | - | 3 | .600 +- .000 | 3.3 |"
 
 
 def test_without_plain_runs_there_is_no_cpu_ratio():
@@ -105,8 +105,8 @@ def test_every_line_of_the_file_is_a_mode_that_its_name_says(preset):
             lines[series["name"]] = values[0], series["set"]
     assert set(lines) <= set(modes.LINES)
     assert preset == "quick" or set(lines) == set(modes.LINES)
-    assert {modes.DEAR, modes.PLAIN, CHEAP} <= set(lines)
-    usual = lines[modes.DEAR][0]
+    assert {modes.COSTLIEST, modes.PLAIN, CHEAP} <= set(lines)
+    usual = lines[modes.COSTLIEST][0]
     for name, (omega, given) in lines.items():
         if name in (modes.PLAIN, modes.RANDOM):
             continue
