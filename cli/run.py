@@ -15,6 +15,7 @@ from cli.terminal import console, progress_line
 from empirical.config import Run, from_dict, to_dict, world_of
 from empirical.practice import Event
 from empirical.runs.execute import execute
+from empirical.runs.feasible import require_feasible
 from empirical.runs.folder import result_path, run_directory
 from empirical.runs.result import Result
 from empirical.runs.tensorboard import Scalars
@@ -31,7 +32,7 @@ def main(options: RunOptions) -> int:
     """Do the run, or show what it would be."""
     recipe = read(recipe_path(options.recipe), options.line)
     run, speeds = from_dict(merged(recipe.run, dotted_settings(options.set))), recipe.throughput
-    world_of(run)
+    require_feasible(run, options.out / "runs")
     if options.dry_run:
         # the folder comes last: its name depends on the generator's weights, which may not be here yet
         show(run, known({run.world.name: speeds}, options.out, options.device))

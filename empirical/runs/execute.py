@@ -15,6 +15,7 @@ from empirical.loop.judge import Judge
 from empirical.loop.signals import Watch
 from empirical.practice import Event, Setup, practice
 from empirical.runs.checkpoint import NAME, read_checkpoint
+from empirical.runs.feasible import require_feasible
 from empirical.runs.folder import locked, result_path, run_directory
 from empirical.runs.manifest import note
 from empirical.runs.result import TRAJECTORY, Result, read_result, write_result
@@ -47,6 +48,7 @@ def execute(
     ranks.barrier()
     if finished:
         return read_result(path)
+    require_feasible(run, root)
     least = min(run.growth.initial, run.growth.addition or run.growth.initial)
     require(ranks.count <= least, "processes", ranks.count, f"at most the {least} images of a round", "start fewer")
     with ExitStack() as held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from empirical.config import Run, world_of
 from empirical.review.examine import Question, examination_path, examine, question, read_examination
 from empirical.review.portraits import Portrait
 from empirical.runs.execute import execute
+from empirical.runs.feasible import require_feasible
 from empirical.runs.folder import prefix_name, result_path, run_name
 from empirical.runs.result import Record, read_result
 from empirical.scale.series import Point
@@ -55,8 +57,13 @@ class Job:
 
 
 def work(cases: Sequence[Case], root: Path) -> list[Job]:
-    """List the jobs that are left: those of the first figure first, and of each figure the longest first."""
+    """List the jobs that are left: those of the first figure first, and of each figure the longest first.
+
+    InputError refuses a run that needs more memory, disk or images than there can be.
+    """
     todo = [case for case in cases if not case.done(root)]
+    for run in dict.fromkeys(dataclasses.replace(case.run, seed=0) for case in todo):
+        require_feasible(run, root)
     asked: dict[str, list[tuple[Question, Run]]] = defaultdict(list)
     stage: dict[str, int] = {}  # of each beginning: the first figure that needs it
     figures = list(dict.fromkeys(case.figure for case in cases))

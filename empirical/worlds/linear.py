@@ -28,7 +28,7 @@ from empirical.worlds.world import check_decode
 
 @dataclass(frozen=True, kw_only=True)
 class LinearWorld:
-    """dimension: d of the data. ridge: the learner's penalty, per row. validation: real samples drawn."""
+    """dimension: d of the data. ridge: penalty of the learner, per row of its pool. validation: real samples drawn."""
 
     name: ClassVar[str] = "linear"
     learners: ClassVar[tuple[str, ...]] = ("ridge", "logistic")
@@ -51,6 +51,10 @@ class LinearWorld:
         check_decode(self.name, self.decodes, acquire)
         signal, kinds = growth.signal, "'validation' or 'synthetic': linear learners keep no average"
         require(signal != "agreement", "growth.signal", signal, kinds)
+
+    def memory(self, rows: int) -> float:
+        """Count the real samples, the pool in float64, and the Gram matrix with its factor."""
+        return 4.0 * (4096 + self.validation) * self.dimension + 8.0 * (rows * self.dimension + 2 * self.dimension**2)
 
     def inspect(self) -> None:
         """Check nothing: real samples are drawn, not stored."""

@@ -85,6 +85,10 @@ class PixelWorld:
         if self.weights != UNTRAINED:
             self.weights_values()
 
+    def memory(self, rows: int) -> float:
+        """Count a label and a seed a row: images of large pools are read as they are needed."""
+        return 16.0 * rows
+
     def inspect(self) -> None:
         """Check nothing: the images are small, and are checked when they are read."""
 

@@ -46,6 +46,10 @@ class World(Generator, Protocol):
         """Refuse settings that do not fit this world, by name; real data need not be there yet."""
         ...
 
+    def memory(self, rows: int) -> float:
+        """Estimate the bytes that real data and a learner of a pool of so many rows take, at least."""
+        ...
+
     def inspect(self) -> None:
         """Refuse missing or damaged real data; called once when a run starts, before hours are spent."""
         ...
