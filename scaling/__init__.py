@@ -1,6 +1,6 @@
 """Scaling-law analysis: averages over seeds, sample multipliers, power-law fits and their bootstrap intervals.
 
-Everything is a pure function of arrays: it knows neither experiments nor figures.
+All functions are pure functions of arrays and know neither experiments nor figures.
 """
 
 from scaling.averages import Aggregate, aggregate

@@ -1,7 +1,4 @@
-"""Reading scaling curves: means, multipliers and power laws. Pure functions of arrays.
-
-A scaling curve is accuracy against x, where x is a size (samples) or a cost (seconds, denoiser calls).
-"""
+"""Average measurements over seeds, with standard errors."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ class Aggregate(NamedTuple):
 
 
 def aggregate(samples: ArrayLike) -> Aggregate:
-    """mean = sum_s y_s / S,  stderr = std_s(y) / sqrt(S), over the first axis.
+    """Compute mean = sum_s y_s / S and stderr = std_s(y) / sqrt(S) over the first axis.
 
     `samples` is (S, ...) with one entry per seed, S >= 2. Raises ValueError for fewer seeds: one seed has no error.
 

@@ -1,7 +1,4 @@
-"""Reading scaling curves: means, multipliers and power laws. Pure functions of arrays.
-
-A scaling curve is accuracy against x, where x is a size (samples) or a cost (seconds, denoiser calls).
-"""
+"""Fit power laws of the error to scaling curves, with bootstrap intervals over seeds."""
 
 from __future__ import annotations
 
@@ -28,11 +25,11 @@ class PowerLaw(NamedTuple):
 def fit_power_law(
     sizes: ArrayLike, errors: ArrayLike, *, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 200
 ) -> PowerLaw:
-    """error = floor + scale * n^-exponent by robust least squares on log error (Huber beyond 5 %), floor >= 0.
+    """Fit error = floor + scale * n^-exponent by robust least squares on log error (Huber beyond 5 %), floor >= 0.
 
-    `sizes` (K >= 4,), `errors` (seeds >= 2, K) in (0, 1). Intervals are bootstraps over seeds: a seed's
-    whole curve is drawn at once, since its sizes share data. Floor and exponent trade against each other: quote the
-    interval, not the value alone.
+    `sizes` (K >= 4,), `errors` (seeds >= 2, K) in (0, 1). Intervals are bootstraps over seeds: a seed's whole curve is
+    drawn at once, since its sizes share data. Floor and exponent trade against each other: quote the interval, not the
+    value alone. Raises ValueError for other shapes and for numbers without a logarithm.
     """
     n, samples = np.asarray(sizes, dtype=float), np.asarray(errors, dtype=float)
     if samples.ndim != 2 or len(samples) < 2 or samples.shape[1:] != n.shape or len(n) < 4:
@@ -54,7 +51,7 @@ def fit_power_law(
 
 
 def _fit_curve(n: Floats, error: Floats) -> tuple[Sequence[float], bool]:
-    """(floor, scale, exponent) of one curve, and whether the fit converged; log n is centred for a benign start."""
+    """Fit (floor, scale, exponent) to one curve, and say whether it converged; log n is centred for a benign start."""
     log_n, centre = np.log(n), float(np.log(n).mean())
 
     def residuals(parameters: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Reading scaling curves: means, multipliers and power laws. Pure functions of arrays.
+"""Read scaling curves: the x at which a curve reaches a level, and how many times more a baseline needs.
 
 A scaling curve is accuracy against x, where x is a size (samples) or a cost (seconds, denoiser calls).
 """
@@ -21,7 +21,7 @@ class Curve(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """The x at which a curve reaches a level; `bound` says so where the level lies off the measured range."""
+    """The x at which a curve reaches a level; a `bound` marks a level off the measured range."""
 
     x: float
     bound: Bound
@@ -37,7 +37,7 @@ class Multiplier(NamedTuple):
     method_x: float
 
     def words(self, less: str, more: str) -> str:
-        """What it says of the method: "7.5x fewer", "> 31x fewer", "2.0x more"; "" where a bound leaves it open.
+        """Write the factor for the method: "7.5x fewer", "> 31x fewer", "2.0x more"; "" where a bound leaves it open.
 
         >>> Multiplier(31.25, ">", 0.6, 4e6, 128e3).words("fewer", "more")
         '> 31x fewer'
@@ -52,7 +52,7 @@ class Multiplier(NamedTuple):
 
 
 def reach(curve: Curve, level: float) -> Reach:
-    """The smallest x at which a curve reaches `level`, linear in log x between its points.
+    """Find the smallest x at which a curve reaches `level`, linear in log x between its points.
 
     The curve is made monotone by its running maximum (the best accuracy seen up to x), so that noise or an overshoot
     never makes a level unreachable again. A level above the best point gives the largest x with bound ">" (more than
@@ -79,7 +79,7 @@ def reach(curve: Curve, level: float) -> Reach:
 
 
 def multiplier(baseline: Curve, method: Curve, level: float) -> Multiplier:
-    """x_baseline(level) / x_method(level): how many times more samples, or cost, the baseline needs for one accuracy.
+    """Compute x_baseline(level) / x_method(level): how many times more samples, or cost, the baseline needs.
 
     For a method measured at one point (n, y) pass `Curve([n], [y])` and level y. A level off one of the measured ranges
     makes the factor a bound: ">" if the baseline never reaches it, or the method's first point is already better.

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What every figure keeps to: the type of a figure, the tidy table, and averages over seeds."""

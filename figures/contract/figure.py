@@ -43,6 +43,12 @@ class Contents:
     pictures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def computed(self, figure: str) -> Sequence[Row]:
+        """Return the rows; ValueError where there are none."""
+        if not self.rows:
+            raise ValueError(f"{figure}.draw: got no rows; allowed the rows of {figure}.compute; do compute them first")
+        return self.rows
+
     def panels(self, known: Iterable[str], where: str) -> list[str]:
         """Return those of the `known` panels that have rows; ValueError where none has."""
         given, names = {row.panel for row in self.rows}, list(known)

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Figures of training runs, with theory beside them where there is one."""

@@ -183,17 +183,18 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 def summary(contents: Contents) -> str:
     """Say in one line where each way ends, and how far runs are from the recursion."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for panel, names in (("a", (REPLACED, GROWN, STATIC)), ("d", (POOR, GOOD))):
         for series in names:
             points = select(rows, panel=panel, series=series, source="practice")
             if points:
-                parts.append(f"{series} {points[-1].y:.3f} at round {points[-1].x:g}")
+                sentences.append(f"{series} {points[-1].y:.3f} at round {points[-1].x:g}")
     z = [gap for panel, series in (("a", REPLACED), ("d", POOR), ("d", GOOD)) for gap in gaps(rows, panel, series)]
     if z:
-        parts.append(f"{len(z)} points with replacement within {max(map(abs, z)):.1f} standard errors of the recursion")
-    parts += sorted({row.series for row in rows if row.series.startswith((ATTRACTS, REPELS))})
-    return "; ".join(parts) or "no panel has rows"
+        furthest = max(map(abs, z))
+        sentences.append(f"{len(z)} points with replacement within {furthest:.1f} standard errors of the recursion")
+    sentences += sorted({row.series for row in rows if row.series.startswith((ATTRACTS, REPELS))})
+    return "; ".join(sentences) or "no panel has rows"
 
 
 def look(series: str) -> Style:

@@ -54,14 +54,14 @@ def own_points(contents: Contents, panel: str) -> list[Row]:
 
 def summary(contents: Contents) -> str:
     """Say in one line how many samples deliberate practice saves, and how many recipes have finished runs."""
-    parts = []
+    sentences = []
     for panel in PANELS:
         saved = fig4.saving(reference(select(contents.rows, panel=panel)), panel)
         if saved:
-            parts.append(f"{panel}: {saved.level:.3f} with {saved.words('fewer', 'more')} samples")
+            sentences.append(f"{panel}: {saved.level:.3f} with {saved.words('fewer', 'more')} samples")
         own = own_points(contents, panel)
-        parts += [f"{panel}, own points: {len(own)}"] if own else []
-    return "; ".join(parts) or "no panel has both methods"
+        sentences += [f"{panel}, own points: {len(own)}"] if own else []
+    return "; ".join(sentences) or "no panel has both methods"
 
 
 def reference(rows: Sequence[Row]) -> list[Row]:

@@ -93,15 +93,15 @@ def saving(rows: Sequence[Row], panel: str) -> scaling.Multiplier | None:
 
 def summary(contents: Contents) -> str:
     """Say in one line, by panel, static's best accuracy and the samples both methods need for it."""
-    parts = []
+    sentences = []
     for panel in PANELS:
         saved = saving(contents.rows, panel)
         if saved:
             dp, static = ticks.count(saved.method_x), ticks.count(saved.baseline_x)
             words = saved.words("fewer", "more")
             reached = f"by DP with {dp} samples ({words})" if words else f"not by DP with {dp} samples"
-            parts.append(f"{panel}: {saved.level:.3f} by static with {static} samples, {reached}")
-    return "; ".join(parts) or "no panel has both methods"
+            sentences.append(f"{panel}: {saved.level:.3f} by static with {static} samples, {reached}")
+    return "; ".join(sentences) or "no panel has both methods"
 
 
 def draw(contents: Contents) -> Plot:

@@ -145,7 +145,7 @@ def _best(rows: Sequence[Row]) -> Row | None:
 
 def summary(contents: Contents) -> str:
     """Say in one line, by world, the best ratio, the best omega and the cost advantage; then theory against runs."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for world in WORLDS:
         phrases = []
         for letter, series, what in SWEEPS:
@@ -159,11 +159,11 @@ def summary(contents: Contents) -> str:
             compared = f"{words} than oversampling" if words else "at a cost oversampling leaves open"
             phrases.append(f"{series} {compared}")
         if phrases:
-            parts.append(f"{world}: " + ", ".join(phrases))
+            sentences.append(f"{world}: " + ", ".join(phrases))
     gap = theory_gap(rows)
     if gap:
-        parts.append(f"theory: {gap[0]} replacement runs within {gap[1]:.1f} standard errors of Theorem 1")
-    return "; ".join(parts) or "no panel has rows"
+        sentences.append(f"theory: {gap[0]} replacement runs within {gap[1]:.1f} standard errors of Theorem 1")
+    return "; ".join(sentences) or "no panel has rows"
 
 
 def draw(contents: Contents) -> Plot:

@@ -122,7 +122,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 def summary(contents: Contents) -> str:
     """Say in one line, by world, the error of the first and the last round shown, before and after."""
-    parts = []
+    sentences = []
     for world in PANELS:
         errors = [row for row in contents.rows if (row.panel, row.quantity) == (world, WRONG)]
         names = list(dict.fromkeys(row.series for row in errors))
@@ -135,8 +135,8 @@ def summary(contents: Contents) -> str:
                 later = f"{first.y:.2f} and {last.y:.2f} {first.x:g} and {last.x:g} {UNITS[world]} after"
                 phrases.append(f"{name} down to {lowest:.2f} before, {later}")
         if phrases:
-            parts.append(f"{world}, error of samples misclassified when added: " + "; ".join(phrases))
-    return "; ".join(parts) or "no panel has rows"
+            sentences.append(f"{world}, error of samples misclassified when added: " + "; ".join(phrases))
+    return "; ".join(sentences) or "no panel has rows"
 
 
 def _looks(rows: Sequence[Row]) -> dict[str, Style]:

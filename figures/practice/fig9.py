@@ -35,14 +35,14 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 def summary(contents: Contents) -> str:
     """Say in one line the gap at every size, and how many gaps are beyond two standard errors."""
-    parts = []
+    sentences = []
     for world in PANELS:
         gaps = select(contents.rows, panel=world, quantity="gap")
         if gaps:
             sizes = ", ".join(f"{gap.y:+.4f} +- {gap.stderr:.4f} at {ticks.count(gap.x)}" for gap in gaps)
             far = sum(abs(gap.y) > panels.ERROR_BARS * (gap.stderr or 0.0) for gap in gaps)
-            parts.append(f"{world}: dynamic minus static {sizes} ({far} of {len(gaps)} beyond 2 standard errors)")
-    return "; ".join(parts) or "no panel has both methods"
+            sentences.append(f"{world}: dynamic minus static {sizes} ({far} of {len(gaps)} beyond 2 standard errors)")
+    return "; ".join(sentences) or "no panel has both methods"
 
 
 def draw(contents: Contents) -> Plot:

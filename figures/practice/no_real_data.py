@@ -59,14 +59,14 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 def summary(contents: Contents) -> str:
     """Say in one line the gap of every signal to watching real images, at every size."""
-    parts = []
+    sentences = []
     for world in PANELS:
         for signal in SIGNALS:
             gaps = select(contents.rows, panel=world, series=signal, quantity="gap")
             if gaps:
                 sizes = ", ".join(f"{gap.y:+.4f} +- {gap.stderr:.4f} at {ticks.count(gap.x)}" for gap in gaps)
-                parts.append(f"{world}: {signal} minus {REAL} {sizes}")
-    return "; ".join(parts) or "no panel has both kinds of signal"
+                sentences.append(f"{world}: {signal} minus {REAL} {sizes}")
+    return "; ".join(sentences) or "no panel has both kinds of signal"
 
 
 def draw(contents: Contents) -> Plot:

@@ -36,13 +36,13 @@ CAPTION = "Outliers of strong guidance; a filter drops the candidates whose labe
 
 
 class Limit(NamedTuple):
-    """The largest safe omega of those tested; `open` if even the largest tested is safe."""
+    """A largest safe omega among those tested; it is `open` where even the largest tested one is safe."""
 
     omega: float
     open: bool
 
     def words(self) -> str:
-        """As text.
+        """Write the limit as text.
 
         >>> Limit(0.2, open=True).words(), Limit(0.05, open=False).words()
         ('at least 0.2', '0.05')
@@ -171,7 +171,7 @@ def _lower_bound(row: Row) -> float:
 
 def summary(contents: Contents) -> str:
     """Say in one line, by world, the safe omegas and the best gain of a filter."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for world in WORLDS:
         trusted, paying = faithful(rows, world), harmless(rows, world)
         phrases = [f"labels faithful up to omega {trusted.words()}"] if trusted else []
@@ -179,17 +179,17 @@ def summary(contents: Contents) -> str:
         filtered = [row for row in rows if (row.panel, row.quantity) == (f"b {world}", OVER_NONE)]
         best = max(filtered, key=lambda row: row.y, default=None)
         phrases += [f"best filter {best.series} at {best.x:g}: {dots.change(best)}"] if best else []
-        parts += [f"{world}: " + ", ".join(phrases)] if phrases else []
-    return "; ".join(parts) or "no panel has runs"
+        sentences += [f"{world}: " + ", ".join(phrases)] if phrases else []
+    return "; ".join(sentences) or "no panel has runs"
 
 
 def markdown(contents: Contents) -> str:
     """Write by world fidelity and accuracy against omega, without and with the filter (changes from none)."""
-    parts = [table for world in WORLDS if (table := _table(contents.rows, world))]
-    parts.append(
+    tables = [table for world in WORLDS if (table := _table(contents.rows, world))]
+    tables.append(
         "Mean +- one standard error; changes are paired by seed, a filter's from no filter at the same omega.\n"
     )
-    return "\n".join(parts)
+    return "\n".join(tables)
 
 
 def _table(rows: Sequence[Row], world: str) -> str:

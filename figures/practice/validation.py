@@ -91,7 +91,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 def summary(contents: Contents) -> str:
     """Compare in one line the smallest share with the whole split, by world and series."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for world in PANELS:
         for series in dict.fromkeys(row.series for row in rows if row.panel == world):
             gaps, wait, pool = (
@@ -101,8 +101,8 @@ def summary(contents: Contents) -> str:
                 gap = f"{gaps[0].y:+.4f} +- {gaps[0].stderr:.4f} with {gaps[0].x:g} % of the validation images"
                 times = f"{wait[0].y:.3g} instead of {wait[-1].y:.3g} {UNITS[world]} per addition"
                 sizes = f"{ticks.count(pool[0].y)} instead of {ticks.count(pool[-1].y)} samples"
-                parts.append(f"{world}, {series}: {gap}, {times}, {sizes}")
-    return "; ".join(parts) or "no panel has two shares"
+                sentences.append(f"{world}, {series}: {gap}, {times}, {sizes}")
+    return "; ".join(sentences) or "no panel has two shares"
 
 
 def draw(contents: Contents) -> Plot:

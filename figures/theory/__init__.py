@@ -1,1 +1,1 @@
-"""TODO"""
+"""Figures of theory alone: exact laws and their Monte Carlo."""

@@ -112,18 +112,18 @@ def optimum(rows: Sequence[Row], panel: str, series: str) -> Row | None:
 
 def summary(contents: Contents) -> str:
     """Say in one line the best rule of each regime, without and with label check, and keep-all's error."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for panel in dict.fromkeys(row.panel for row in rows):
-        said = []
+        phrases = []
         for ending in ("", CHECKED):
             best = {name: optimum(rows, panel, name + ending) for name in RULES}
-            found = [row for row in best.values() if row]
-            if found:
-                least = min(found, key=lambda row: row.y)
-                said.append(f"{least.series} {least.y:.3f} at {100 * least.x:.0f} %")
+            measured = [row for row in best.values() if row]
+            if measured:
+                least = min(measured, key=lambda row: row.y)
+                phrases.append(f"{least.series} {least.y:.3f} at {100 * least.x:.0f} %")
         whole = optimum(rows, panel, ALL)
-        parts.append(f"{panel}: {'; '.join(said)}" + (f" (keep all {whole.y:.3f})" if whole else ""))
-    return " | ".join(parts) or "no panel"
+        sentences.append(f"{panel}: {'; '.join(phrases)}" + (f" (keep all {whole.y:.3f})" if whole else ""))
+    return " | ".join(sentences) or "no panel"
 
 
 def describe(settings: Settings) -> str:
@@ -143,24 +143,22 @@ def look(series: str) -> style.Style:
 
 def draw(contents: Contents) -> Plot:
     """Draw one panel per regime, on one axis of log error; stars mark the best keep fractions of the lines."""
-    rows = contents.rows
-    if not rows:
-        raise ValueError("curation.draw: got no rows; allowed the rows of curation.compute; do compute them first")
+    rows = contents.computed("curation")
     names = list(dict.fromkeys(row.panel for row in rows))
     with style.context():
         figure = Plot(figsize=(9.6, 7.0), layout="constrained")
         axes = figure.subplots(-(-len(names) // 2), 2, sharex=True, squeeze=False)
         for ax, panel in zip(axes.flat, names, strict=False):
-            here = select(rows, panel=panel)
-            panels.curves(ax, here, style=look)
-            for series in dict.fromkeys(row.series for row in here):
+            points = select(rows, panel=panel)
+            panels.curves(ax, points, style=look)
+            for series in dict.fromkeys(row.series for row in points):
                 best = optimum(rows, panel, series)
                 if best and not series.startswith(ALL):
                     ax.plot(
                         best.x, best.y, "*", color=look(series).colour, markersize=11, markeredgecolor="white", zorder=5
                     )
             ticks.log_ticks(ax, min(row.x for row in rows), 1.0)
-            ticks.log_rate_axis(ax, [row.y + panels.ERROR_BARS * (row.stderr or 0.0) for row in here])
+            ticks.log_rate_axis(ax, [row.y + panels.ERROR_BARS * (row.stderr or 0.0) for row in points])
             ax.set_title(panel)
         for ax in axes[-1]:
             ax.set_xlabel("fraction of the pool kept")

@@ -77,15 +77,15 @@ def compute(inputs: Inputs) -> list[Row]:
     rows: list[Row] = []
     for done, (rho, tuning, loss) in enumerate(steps):
         inputs.progress(done, len(steps), f"{loss}, rho = {rho:g}, {tuning} ridge")
-        found = [_errors(settings, ratios, p, rho, loss, tuning) for p in (1.0, *settings.fractions)]
-        errors = np.stack([error for error, _ in found])  # (1 + F, sizes)
+        laws = [_errors(settings, ratios, p, rho, loss, tuning) for p in (1.0, *settings.fractions)]
+        errors = np.stack([error for error, _ in laws])  # (1 + F, sizes)
         for keep, line in (("all", errors[0]), ("hard", errors[1]), ("best", errors.min(axis=0))):
             series, panel = series_name(loss, keep), panel_name(rho, tuning)
             rows += theory_rows("exponent", panel, series, "error rate", ratios, line)
             middles, slopes = np.sqrt(ratios[1:] * ratios[:-1]), np.diff(np.log(line)) / np.diff(np.log(ratios))
             rows += theory_rows("exponent", panel, series, "slope", middles, slopes)
         if loss == "squared" and settings.simulated_log10:
-            for keep, p, (_, ridges) in zip(("all", "hard"), (1.0, settings.fractions[0]), found[:2], strict=True):
+            for keep, p, (_, ridges) in zip(("all", "hard"), (1.0, settings.fractions[0]), laws[:2], strict=True):
                 rows += _simulated(settings, ratios, p, rho, keep, tuning, ridges)
     return rows
 
@@ -151,7 +151,7 @@ def series_name(loss: str, keep: str) -> str:
 
 def summary(contents: Contents) -> str:
     """Say in one line the last local slopes, the gain of selection there, and the fitted exponents."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for panel in dict.fromkeys(r.panel for r in rows if r.panel.startswith("rho")):
         for loss in LOSSES:
             names = {keep: series_name(loss, keep) for keep in DASHES}
@@ -159,13 +159,13 @@ def summary(contents: Contents) -> str:
             lines = {keep: select(laws, series=name) for keep, name in names.items()}
             slopes = [select(rows, panel=panel, series=name, quantity="slope") for name in names.values()]
             if all(lines.values()):
-                ends = "/".join(f"{slope[-1].y:.2f}" for slope in slopes)
+                ends = "/".join(f"{slope[-1].y:.2f}" for slope in slopes) + " (all/hard/best)"
                 gain = lines["all"][-1].y / lines["best"][-1].y
-                parts.append(f"{panel}, {loss}: last slopes {ends} (all/hard/best), best fraction {gain:.2f}x better")
+                sentences.append(f"{panel}, {loss}: last slopes {ends}, best fraction {gain:.2f}x better")
     for row in (row for row in rows if row.quantity == "exponent"):
         interval = f"{-row.y:.3f} +- {1.96 * (row.stderr or 0):.3f}"
-        parts.append(f"fit, {row.panel}, {row.series}, rho = {row.x:g}: {interval}")
-    return "; ".join(parts) or "no panel"
+        sentences.append(f"fit, {row.panel}, {row.series}, rho = {row.x:g}: {interval}")
+    return "; ".join(sentences) or "no panel"
 
 
 def describe(settings: Settings) -> str:
@@ -179,10 +179,8 @@ def describe(settings: Settings) -> str:
 
 def draw(contents: Contents) -> Plot:
     """Draw columns by cosine; error and slope at the fixed ridge, then at the best."""
-    rows = contents.rows
+    rows = contents.computed("exponent")
     names = list(dict.fromkeys(row.panel for row in rows if row.panel.startswith("rho")))
-    if not names:
-        raise ValueError("exponent.draw: got no rows; allowed the rows of exponent.compute; do compute them first")
     cosines = list(dict.fromkeys(name.split(",")[0] for name in names))
     looks = {
         series_name(loss, k): style.Style(colour, "o" if k == "all" else "s", dash)

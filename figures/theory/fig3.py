@@ -126,8 +126,8 @@ def best_saving(rows: Sequence[Row], panel: str) -> tuple[str, scaling.Multiplie
     lines = {series: line for series, line in lines.items() if line.x and not scaling.reach(line, LEVEL).bound}
     if KEEP_ALL not in lines or len(lines) < 2:
         return None
-    found = {s: scaling.multiplier(lines[KEEP_ALL], line, LEVEL) for s, line in lines.items() if s != KEEP_ALL}
-    return max(found.items(), key=lambda item: item[1].factor)
+    factors = {s: scaling.multiplier(lines[KEEP_ALL], line, LEVEL) for s, line in lines.items() if s != KEEP_ALL}
+    return max(factors.items(), key=lambda item: item[1].factor)
 
 
 def _exact_series(rows: Sequence[Row]) -> list[str]:
@@ -136,17 +136,17 @@ def _exact_series(rows: Sequence[Row]) -> list[str]:
 
 def summary(contents: Contents) -> str:
     """Say in one line the samples saved at accuracy LEVEL, and how close Monte Carlo is to the exact law."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for panel, what in (("kept", "trained on"), ("pool", "in the pool")):
         saving = best_saving(rows, panel)
         if saving:
-            series, found = saving
-            samples = f"{found.method_x:,.0f} samples {what} instead of {found.baseline_x:,.0f}"
-            parts.append(f"{series}: accuracy {LEVEL} with {samples} ({found.words('fewer', 'more')})")
+            series, factor = saving
+            samples = f"{factor.method_x:,.0f} samples {what} instead of {factor.baseline_x:,.0f}"
+            sentences.append(f"{series}: accuracy {LEVEL} with {samples} ({factor.words('fewer', 'more')})")
     law = {(row.series, row.x): row.y for row in select(rows, panel="kept", source="theory")}
     simulated = [row for row in select(rows, panel="kept", source="simulation") if (row.series, row.x) in law]
     gap = max((abs(row.y - law[row.series, row.x]) for row in simulated), default=0.0)
-    return "; ".join([*parts, f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the exact law"])
+    return "; ".join([*sentences, f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the exact law"])
 
 
 def describe(settings: Settings) -> str:
@@ -158,10 +158,8 @@ def describe(settings: Settings) -> str:
 
 
 def draw(contents: Contents) -> Plot:
-    """Both panels on one accuracy axis (log error); `note` marks e.g. a quick preset, `caption` names the settings."""
-    rows = contents.rows
-    if not rows:
-        raise ValueError("fig3.draw: got no rows; allowed the rows of fig3.compute; do compute them first")
+    """Draw both panels on one accuracy axis, of log error, with the samples saved at LEVEL."""
+    rows = contents.computed("fig3")
     hard = [series for series in _exact_series(rows) if series != KEEP_ALL]
     shades = map(to_hex, colormaps["OrRd"](np.linspace(0.4, 1.0, len(hard))))
     colours = {KEEP_ALL: style.GREY} | dict(zip(hard, shades, strict=True))
@@ -177,8 +175,8 @@ def draw(contents: Contents) -> Plot:
             ax.set(title=title, xlabel=xlabel)
             saving = best_saving(rows, panel)
             if saving:
-                series, found = saving
-                panels.saving(ax, found, found.words("fewer", "more"), colours[series])
+                series, factor = saving
+                panels.saving(ax, factor, factor.words("fewer", "more"), colours[series])
         ticks.log_error_axis(axes[0], 0.5, 1 - 0.8 * min(1 - row.y for row in rows))
         axes[0].set_ylabel("test accuracy (axis of log error)")
         key = {s: Line2D([], [], color=colour) for s, colour in colours.items()}

@@ -107,21 +107,21 @@ def compute(inputs: Inputs) -> list[Row]:
 
 def summary(contents: Contents) -> str:
     """Say in one line the best keep fraction of keep-hard by panel, and the z-scores."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for panel in dict.fromkeys(row.panel for row in rows if row.panel not in ("z", "p = phi")):
         lines = {name: select(rows, panel=panel, series=name, source="theory") for name in (HARD, RANDOM)}
         if all(lines.values()):
             best, whole = min(lines[HARD], key=lambda row: row.y), lines[RANDOM][-1]
-            parts.append(f"{panel}: keep hard {best.y:.3f} at {100 * best.x:.0f} % (all {whole.y:.3f})")
+            sentences.append(f"{panel}: keep hard {best.y:.3f} at {100 * best.x:.0f} % (all {whole.y:.3f})")
     scores = select(rows, panel="z")
     away = np.array([row.y for row in scores if not math.isclose(row.x, 1.0)])
     at = [row.y for row in scores if math.isclose(row.x, 1.0)]
     if len(away) > 1:
-        said = (
+        scores_away = (
             f"{len(away)} Monte-Carlo points away from p = d/n: z-scores {away.mean():+.2f} +- {away.std(ddof=1):.2f}"
         )
-        parts.append(said + (f"; {len(at)} at it: {min(at):.1f} to {max(at):.1f}" if at else ""))
-    return "; ".join(parts) or "no panel"
+        sentences.append(scores_away + (f"; {len(at)} at it: {min(at):.1f} to {max(at):.1f}" if at else ""))
+    return "; ".join(sentences) or "no panel"
 
 
 def describe(settings: Settings) -> str:
@@ -134,11 +134,9 @@ def describe(settings: Settings) -> str:
 
 def draw(contents: Contents) -> Plot:
     """Draw columns by pool size, rows by ridge, and the z-scores on the right."""
-    rows = contents.rows
+    rows = contents.computed("fig7")
     thresholds = {row.series: row.x for row in select(rows, panel="p = phi")}
     names = [panel for panel in dict.fromkeys(row.panel for row in rows) if panel in thresholds]
-    if not names:
-        raise ValueError("fig7.draw: got no rows; allowed the rows of fig7.compute; do compute them first")
     columns = len({thresholds[panel] for panel in names})
     lines = -(-len(names) // columns)
     with style.context():

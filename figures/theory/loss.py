@@ -104,17 +104,17 @@ def gains(rows: Sequence[Row], loss: str) -> tuple[float, list[tuple[str, float,
 
 def summary(contents: Contents) -> str:
     """Say in one line error rates and gains at the largest pool, by loss, and how close Monte Carlo is."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for loss in LOSSES:
         if select(rows, panel=SIZE.format(loss)):
             last, errors = gains(rows, loss)
             numbers = ", ".join(f"{name} {y:.3g} ({gain:.2f}x)" for name, y, gain in errors)
-            parts.append(f"{loss} at n = {last:g} d: {numbers}")
+            sentences.append(f"{loss} at n = {last:g} d: {numbers}")
     law = {(row.panel, row.series, row.x): row.y for row in rows if row.source == "theory"}
     simulated = [row for row in rows if row.source == "simulation"]
     gap = max((abs(row.y - law[row.panel, row.series, row.x]) for row in simulated), default=0.0)
-    parts += [f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the law"] if parts else ["no panel"]
-    return "; ".join(parts)
+    sentences += [f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the law"] if sentences else ["no panel"]
+    return "; ".join(sentences)
 
 
 def describe(settings: Settings) -> str:
@@ -127,9 +127,7 @@ def describe(settings: Settings) -> str:
 
 def draw(contents: Contents) -> Plot:
     """Draw a column per loss; above against pool size, below against the ridge."""
-    rows = contents.rows
-    if not rows:
-        raise ValueError("loss.draw: got no rows; allowed the rows of loss.compute; do compute them first")
+    rows = contents.computed("loss")
     names = list(dict.fromkeys(row.series for row in rows))
     looks = {name: style.Style(COLOURS[i % len(COLOURS)], "o") for i, name in enumerate(names)}
     with style.context():
@@ -137,10 +135,10 @@ def draw(contents: Contents) -> Plot:
         axes = figure.subplots(2, len(LOSSES), sharey="row")
         for column, loss in enumerate(LOSSES):
             for ax, template in zip(axes[:, column], (SIZE, RIDGE), strict=True):
-                shown = select(rows, panel=template.format(loss))
-                panels.curves(ax, shown, style=looks.__getitem__)
+                points = select(rows, panel=template.format(loss))
+                panels.curves(ax, points, style=looks.__getitem__)
                 if template is SIZE:
-                    ticks.log_ticks(ax, shown[0].x, shown[-1].x, label="count")
+                    ticks.log_ticks(ax, points[0].x, points[-1].x, label="count")
                     ax.set(title=f"{loss} loss, best ridge", xlabel="pool size per dimension, n/d")
                 else:
                     ax.set_xscale("log")

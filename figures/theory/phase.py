@@ -110,15 +110,15 @@ def summary(contents: Contents) -> str:
     rows = contents.rows
     if not rows:
         return "no rows"
-    parts = []
+    sentences = []
     line = select(rows, quantity=LINE)
     if line:
         ends = " and ".join(f"n/d = {row.y:.2f} at rho = {row.x:g}" for row in (line[0], line[-1]))
-        parts.append(f"pruning pays {line[0].series} from {ends}")
+        sentences.append(f"pruning pays {line[0].series} from {ends}")
     best, saved = (select(rows, quantity=quantity) for quantity in (BEST, GAIN))
     for word, row in (("least p*", min(best, key=lambda r: r.y)), ("most error saved", max(saved, key=lambda r: r.y))):
-        parts.append(f"{word} {row.y:.3g} at n/d = {row.x:.3g}, {row.series}")
-    return "; ".join(parts)
+        sentences.append(f"{word} {row.y:.3g} at n/d = {row.x:.3g}, {row.series}")
+    return "; ".join(sentences)
 
 
 def describe(settings: Settings) -> str:
@@ -129,9 +129,7 @@ def describe(settings: Settings) -> str:
 
 def draw(contents: Contents) -> Plot:
     """Draw two maps over n/d and cosine, best keep fraction and error saved, with the border where pruning pays."""
-    rows = contents.rows
-    if not rows:
-        raise ValueError("phase.draw: got no rows; allowed the rows of phase.compute; do compute them first")
+    rows = contents.computed("phase")
     line = select(rows, quantity=LINE)
     with style.context():
         figure = Plot(figsize=(9.6, 4.4), layout="constrained")

@@ -25,9 +25,9 @@ from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
+from figures.theory.fig3 import KEEP_ALL, series_name
 from rmt import covariance
 
-KEEP_ALL = "keep all"
 RIDGES = np.logspace(-6, 1, 57)  # to choose from, relative to the kept samples
 
 
@@ -121,26 +121,17 @@ def panel_name(exponent: float) -> str:
     return f"eigenvalues ~ k^-{exponent:g}" if exponent else "equal eigenvalues"
 
 
-def series_name(p: float) -> str:
-    """Name the series of a kept fraction.
-
-    >>> series_name(0.25), series_name(1.0)
-    ('keep hardest 25 %', 'keep all')
-    """
-    return KEEP_ALL if p == 1 else f"keep hardest {100 * p:g} %"
-
-
 def summary(contents: Contents) -> str:
     """Say in one line the error at the largest pool, and how close Monte Carlo is to the exact law."""
-    rows, parts = contents.rows, []
+    rows, sentences = contents.rows, []
     for panel in dict.fromkeys(row.panel for row in rows):
         lines = {s: select(rows, panel=panel, series=s, source="theory") for s in _series(rows)}
         ends = ", ".join(f"{series} {line[-1].y:.4f}" for series, line in lines.items() if line)
-        parts.append(f"{panel}: {ends}")
+        sentences.append(f"{panel}: {ends}")
     law = {(row.panel, row.series, row.x): row.y for row in rows if row.source == "theory"}
     points = [row for row in rows if row.source == "simulation" and (row.panel, row.series, row.x) in law]
     gap = max((abs(row.y - law[row.panel, row.series, row.x]) for row in points), default=0.0)
-    return "; ".join([*parts, f"{len(points)} Monte-Carlo points within {gap:.4f} of the exact law"])
+    return "; ".join([*sentences, f"{len(points)} Monte-Carlo points within {gap:.4f} of the exact law"])
 
 
 def _series(rows: Sequence[Row]) -> list[str]:
@@ -157,9 +148,7 @@ def describe(settings: Settings) -> str:
 
 def draw(contents: Contents) -> Plot:
     """Draw one panel per spectrum on common log-log axes."""
-    rows = contents.rows
-    if not rows:
-        raise ValueError("spectra.draw: got no rows; allowed the rows of spectra.compute; do compute them first")
+    rows = contents.computed("spectra")
     names = list(dict.fromkeys(row.panel for row in rows))
     hard = [series for series in _series(rows) if series != KEEP_ALL]
     shades = map(to_hex, colormaps["OrRd"](np.linspace(0.5, 1.0, len(hard))))
@@ -170,9 +159,9 @@ def draw(contents: Contents) -> Plot:
         figure = Plot(figsize=(max(9.6, 2.9 * len(names) + 0.4), 3.9), layout="constrained")
         axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for ax, panel in zip(axes, names, strict=True):
-            here = select(rows, panel=panel)
-            panels.curves(ax, here, style=looks.__getitem__)
-            ticks.log_ticks(ax, here[0].x, here[-1].x, label="power", most=6)
+            points = select(rows, panel=panel)
+            panels.curves(ax, points, style=looks.__getitem__)
+            ticks.log_ticks(ax, points[0].x, points[-1].x, label="power", most=6)
             ax.set(title=re.sub(r"k\^(\S+)", r"$k^{\1}$", panel), xlabel="pool size")
         ticks.log_rate_axis(axes[0], [row.y for row in rows])
         axes[0].set_ylabel("error rate")
