@@ -5,47 +5,13 @@
 
 from __future__ import annotations
 
-import importlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import tyro
-
-from cli import options
-from empirical.system.errors import InputError
-
-
-class Command(NamedTuple):
-    """A command: its options, the module whose `main` takes them, its arguments and one line about it."""
-
-    options: type
-    module: str
-    arguments: str
-    about: str
-
-
-FIGURES = Command(options.Options, "cli.make", "FIGURE ...", "make figures and tables, under results/: fig3 fig4 fig5")
-COMMANDS = {
-    "list": Command(options.ListOptions, "cli.listing", "", "list the figures and tables, and how long they take"),
-    "run": Command(
-        options.RunOptions, "cli.run", "RECIPE", "do one run: run worlds/digits.toml --set acquire.omega=0.05"
-    ),
-    "pool": Command(
-        options.PoolOptions, "cli.pool", "RUN ...", "show the pool of a run: growth, samples, rows made again"
-    ),
-    "verify": Command(
-        options.VerifyOptions, "cli.verify", "FOLDER ...", "check stored runs and figures: verify results/fig4"
-    ),
-    "generator": Command(options.GeneratorOptions, "cli.generator", "WORLD", "train the generator of a world anew"),
-    "throughput": Command(options.ThroughputOptions, "cli.throughput", "RECIPE", "measure the speed of a recipe here"),
-    "flops": Command(options.FlopsOptions, "cli.flops", "", "count what guidance costs on Stable Diffusion 1.5"),
-    "errata": Command(options.ErrataOptions, "cli.errata", "", "print the paper's misprints, with numbers"),
-}
+from typing import Any
 
 
 class Terminated(KeyboardInterrupt):
@@ -69,32 +35,27 @@ def sigterm_heard() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def overview(program: str) -> str:
-    """List the commands, one line each."""
-    rows = [(FIGURES.arguments, FIGURES.about)]
-    rows += [(f"{name} {command.arguments}".strip(), command.about) for name, command in COMMANDS.items()]
-    width = max(len(call) for call, _ in rows)
-    lines = [f"usage: {program} COMMAND [options]", "", *(f"  {call:<{width}}  {about}" for call, about in rows), ""]
-    return "\n".join([*lines, f"Each command has its own options: {program} fig4 --help, {program} run --help, ..."])
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line. Exit codes: 0 done, 2 bad input, 1 failure, 130 interrupted, 143 terminated."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    program = Path(sys.argv[0]).name
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(overview(program))
-        return 0 if arguments else 2
-    name = arguments[0] if arguments[0] in COMMANDS else ""
-    command = COMMANDS.get(name, FIGURES)
-    rest = arguments[1:] if name else arguments
-    parsed: Any = tyro.cli(command.options, args=rest, prog=f"{program} {name}".strip())
+    """Run the command line.
+
+    Exit codes: 0 done, 2 bad input, 1 failure, 130 interrupted, 143 terminated, 141 nobody reads the output any more.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell: print to nowhere
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
+        from cli.door import enter  # here: Ctrl-C while libraries load is quiet, too
+
         with sigterm_heard():
-            return int(importlib.import_module(command.module).main(parsed))
-    except (InputError, ValueError, FloatingPointError, OSError) as error:
+            code = enter(sys.argv[1:] if arguments is None else arguments)
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return 141
+    except (ValueError, FloatingPointError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError | OSError) else 1
+        return 1 if isinstance(error, FloatingPointError) else 2
     except KeyboardInterrupt as interrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 143 if isinstance(interrupt, Terminated) else 130

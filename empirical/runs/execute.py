@@ -16,12 +16,13 @@ from empirical.loop.signals import Watch
 from empirical.practice import Event, Setup, practice
 from empirical.runs.checkpoint import NAME, read_checkpoint
 from empirical.runs.feasible import require_feasible
-from empirical.runs.folder import locked, result_path, run_directory
+from empirical.runs.folder import locked, result_path, run_directory, used
 from empirical.runs.manifest import note
 from empirical.runs.result import TRAJECTORY, Result, read_result, write_result
 from empirical.runs.sharing import begin, share
 from empirical.runs.state import State
 from empirical.system.errors import require
+from empirical.system.files import sweep_temporaries
 from empirical.system.ranks import ALONE, Ranks
 
 CHECKPOINT_EVERY = 20  # evaluations, or
@@ -54,7 +55,9 @@ def execute(
     with ExitStack() as held:
         if ranks.first:
             world.inspect()
+            held.enter_context(used(base))
             held.enter_context(locked(directory))
+            sweep_temporaries(directory)
             begin(run, base, directory, device)
             if (directory / NAME).exists():
                 read_checkpoint(directory)  # where it is damaged, the other processes find it mended

@@ -83,19 +83,34 @@ def prefix_name(run: Run, additions: int) -> str:
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Hold the run directory for this process; the lock ends with the process, however that ends."""
+    with _lock(directory, fcntl.LOCK_EX, "a run directory in use by another process", "one process per run"):
+        yield
+
+
+@contextmanager
+def used(base: Path) -> Iterator[None]:
+    """Hold the folder of a world for one of the runs that use its shared states and plain images."""
+    with _lock(base, fcntl.LOCK_SH, "a folder whose shared files are being deleted", "one process at a time"):
+        yield
+
+
+@contextmanager
+def unused(base: Path) -> Iterator[None]:
+    """Hold the folder of a world while no run uses its shared states and plain images."""
+    with _lock(base, fcntl.LOCK_EX, "a folder with runs in progress", "no other process"):
+        yield
+
+
+@contextmanager
+def _lock(folder: Path, kind: int, got: str, allowed: str) -> Iterator[None]:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / ".lock").open("w")
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
     except OSError as error:
-        raise InputError(str(directory), error.strerror, "a writable folder", "choose another --out") from None
+        raise InputError(str(folder), error.strerror, "a writable folder", "choose another --out") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(
-                str(directory),
-                "a run directory in use by another process",
-                "one process per run",
-                "wait for it, or stop it",
-            ) from None
+            raise InputError(str(folder), got, allowed, "wait for it, or stop it") from None
         yield

@@ -35,6 +35,16 @@ def write_bytes(path: Path, data: bytes) -> None:
         ) from None
 
 
+def sweep_temporaries(folder: Path) -> None:
+    """Delete the temporary files and folders that killed processes have left in a folder; its lock must be held."""
+    for path in sorted(folder.rglob(".*")):
+        if path.suffix[1:].isdigit() and path.suffix != f".{os.getpid()}":
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, values: Any) -> None:
     """Write plain values as JSON, atomically."""
     write_bytes(path, (json.dumps(values, indent=1) + "\n").encode())
