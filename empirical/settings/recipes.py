@@ -25,7 +25,8 @@ def read(path: Path, line: str = "") -> Recipe:
     values = load_toml(path)
     if line or "lines" in values:
         table = lines(path)
-        require(line in table, f"{path}: line", line, ", ".join(table) or "none: the file has no [lines]", "name one")
+        allowed = ", ".join(map(repr, table)) or "none: the file has no [lines]"
+        require(line in table, f"{path}: line", line, allowed, "name one")
         values = table[line]
     apart = {name: values.pop(name, {}) for name in ("throughput", "generator")}
     for name, table in apart.items():
