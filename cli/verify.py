@@ -1,4 +1,4 @@
-"""Stored results checked against each other: runs by `empirical.verify`, figures by making their tables again."""
+"""The command `verify`: check stored runs, and figures by making their tables again from their runs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from typing import Any
 
 from cli.options import VerifyOptions
 from cli.terminal import console, progress_line
+from empirical.review.checks import Check, MismatchError, agree, attempt
 from empirical.review.examine import file_name, question
 from empirical.review.remake import find_run
-from empirical.review.verify import Check, MismatchError, agree, attempt, check_run
+from empirical.review.verify import check_run
 from empirical.runs.result import Record, read_result
 from empirical.system.devices import prepare
 from empirical.system.errors import require
-from empirical.system.files import read_json
+from empirical.system.files import read_json, read_signed
 from figures import registry
 
 PICTURES = ("png", "pdf", "svg")
 
 
 def main(options: VerifyOptions) -> int:
-    """Print a line a check; 1 if anything is off, and the last line names it."""
+    """Print one line per check; return 1 if any fails, after a last line that names the failures."""
     require(bool(options.folders), "verify", "nothing", "run folders, names of runs, or figure folders", "name one")
     prepare(options.device)
     off = []
     for name in dict.fromkeys(options.folders):
         for where, check in checks(name, options):
-            line = f"{'ok ' if check.ok else 'OFF'} {where}: {check.name}: {check.said}"
+            line = f"{'ok ' if check.ok else 'OFF'} {where}: {check.name}: {check.message}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
             off += [] if check.ok else [f"{where}: {check.name}"]
     if off:
@@ -40,18 +41,18 @@ def main(options: VerifyOptions) -> int:
 
 
 def checks(name: str, options: VerifyOptions) -> Iterator[tuple[str, Check]]:
-    """All checks of a run or a figure, with what each is about."""
+    """Yield the checks of a run or a figure, each with the folder or figure that it concerns."""
     folder = Path(name)
     if (folder / f"{folder.resolve().name}.json").exists() and not (folder / "config.json").exists():
         yield from figure_checks(folder.resolve(), options)
         return
-    found = find_run(name, options.out / "runs")
-    for check in check_run(found, device=options.device):
-        yield str(found), check
+    run_folder = find_run(name, options.out / "runs")
+    for check in check_run(run_folder, device=options.device):
+        yield str(run_folder), check
 
 
 def figure_checks(folder: Path, options: VerifyOptions) -> Iterator[tuple[str, Check]]:
-    """The runs a figure was made of, cheaply, then its own files."""
+    """Yield the cheap checks of the runs that a figure was made of, then the checks of its own files."""
     name = folder.name
     manifest: dict[str, Any] = {}
 
@@ -73,27 +74,27 @@ def figure_checks(folder: Path, options: VerifyOptions) -> Iterator[tuple[str, C
     folders: dict[str, Path] = {}
     with progress_line(f"runs of {name}") as report:
         for done, run in enumerate(runs):
-            there = attempt("run", partial(look_up, run, root, folders))
-            for check in [there] if not there.ok else check_run(folders[run], thorough=False):
+            lookup = attempt("run", partial(look_up, run, root, folders))
+            for check in check_run(folders[run], thorough=False) if lookup.ok else [lookup]:
                 if not check.ok:
                     bad = True
                     yield str(folders.get(run, run)), check
             report(done + 1, len(runs), "")
     if runs and not bad:
-        yield name, Check("runs", True, f"all {len(runs)} are what they say")
+        yield name, Check("runs", True, f"all {len(runs)} pass their checks")
     if not bad:
         yield name, attempt("table", lambda: remake_table(folder, manifest, folders))
     yield name, attempt("pictures", lambda: look_for_pictures(folder))
 
 
 def look_up(run: str, root: Path, folders: dict[str, Path]) -> str:
-    """Find a run's folder and remember it."""
+    """Find a run's folder and put it into `folders`."""
     folders[run] = find_run(run, root)
     return str(folders[run])
 
 
 def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path]) -> str:
-    """The table and the details, made again from the records of the runs, byte for byte."""
+    """Make table and details again from the records of the runs; the table must be equal byte for byte."""
     from figures import output
     from figures.contract import table
     from figures.contract.figure import Contents, Inputs
@@ -108,7 +109,7 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
     for entry in manifest["runs"]:
         run, file = folders[entry["run"]], examined.get((entry["panel"], entry["series"]))
         place: dict[str, Any] = {key: entry[key] for key in ("panel", "series", "value", "seed")}
-        answer = signed(run / file) if file else {}
+        answer = read_signed(run / file, f"delete {run / file} and rerun") if file else {}
         records.append(Record(**place, result=read_result(run / "result.json"), examined=answer))
     with progress_line(name) as report:
         rows = figure.compute(Inputs(manifest["settings"], records, report))
@@ -121,31 +122,24 @@ def remake_table(folder: Path, manifest: dict[str, Any], folders: dict[str, Path
     details = figure.details(records) if figure.details else {}
     agree(f"{name}.json: details", json.loads(json.dumps(manifest.get("details", {}))), details)
     if figure.markdown:
-        words = (folder / f"{name}.md").read_text()
-        if not words.endswith(figure.markdown(Contents(rows, details=details))):
+        text = (folder / f"{name}.md").read_text()
+        if not text.endswith(figure.markdown(Contents(rows, details=details))):
             raise MismatchError(f"{name}.md: not the table of {name}.csv")
-    return f"{len(rows)} rows again, byte for byte"
+    return f"{len(rows)} rows made again, byte for byte"
 
 
 def same_lines(stored: Path, again: Path, code: str) -> None:
-    """Compare a stored table with the one made again, of which there may be none; MismatchError names the line."""
+    """Compare a stored table with the one made again, if any is made; MismatchError names the first other line."""
     if stored.exists() != again.exists():
-        raise MismatchError(f"{stored.name}: {'missing' if again.exists() else 'without runs that give it'}{code}")
+        raise MismatchError(f"{stored.name}: {'missing' if again.exists() else 'not made by its runs'}{code}")
     if again.exists() and stored.read_bytes() != again.read_bytes():
-        one, other = stored.read_text(errors="replace").splitlines(), again.read_text().splitlines()
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
-        raise MismatchError(f"{stored.name} line {len(list(same)) + 1}: not what the runs give{code}")
-
-
-def signed(path: Path) -> dict[str, Any]:
-    """The values of a file with a digest."""
-    from empirical.system.files import read_signed
-
-    return read_signed(path, f"delete {path} and rerun")
+        before, now = stored.read_text(errors="replace").splitlines(), again.read_text().splitlines()
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
+        raise MismatchError(f"{stored.name} line {len(list(same)) + 1}: differs from the table of its runs{code}")
 
 
 def look_for_pictures(folder: Path) -> str:
-    """All formats are there and not empty."""
+    """Check that the picture is there in all formats and not empty."""
     for kind in PICTURES:
         path = folder / f"{folder.name}.{kind}"
         if not path.exists() or path.stat().st_size == 0:

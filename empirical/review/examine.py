@@ -1,4 +1,4 @@
-"""Questions asked of a finished run: kept beside its result, made once.
+"""Examine finished runs; each answer is computed once and stored beside the run's result.
 
 A question is the name of one of `EXAMINATIONS`, or a `portraits.Portrait`, which has options.
 """
@@ -17,27 +17,28 @@ from empirical.config import Run, new_learner, world_of
 from empirical.data.split import Split
 from empirical.diffusion.plain_samples import PlainSamples
 from empirical.diffusion.sampler import Sampler
-from empirical.learning.evaluate import correct, nearest
+from empirical.learning.evaluate import correct
 from empirical.loop.signals import Watch
 from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
 from empirical.practice import Progress, Setup, practice
 from empirical.review.portraits import USES, Portrait, answer, portrait
+from empirical.review.reference import Reference
 from empirical.review.remake import open_pool
 from empirical.runs.folder import result_path, run_directory
 from empirical.system.errors import require
 from empirical.system.files import read_signed, write_signed
 
-REALISTIC = 0.99  # share of held-out real images that count as near to the others
+REALISTIC = 0.99  # share of the real validation images that counts as near the corpus
 Question = str | Portrait
 
 
 def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
-    """How the rows of every round fared at every evaluation of the run, also before the round was made.
+    """Measure the error of the learner on the rows of each round at each evaluation, also before the round was made.
 
-    The run is replayed on its finished pool: training alone, nothing is generated. Returns "step" (E,) and for each
-    round "round", "added_at" (iteration), "rows", "misclassified" (rows that were wrong when they were added), "error"
-    (E,) of all rows and "error_misclassified" (E,) of those (empty where there were none).
+    The run is replayed on its finished pool: the learner is trained again, nothing is generated. Returns "step" (E,)
+    and for each round "round", "added_at" (iteration), "rows", "misclassified" (number of rows that were misclassified
+    when they were added), "error" (E,) on all rows, "error_misclassified" (E,) on those (empty where there were none).
     """
     world, directory = world_of(run), run_directory(run, root)
     pool = Pool(directory / "pool", world.shape, 0, device, run.growth.newest_weight)
@@ -73,42 +74,38 @@ def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
 
 
 def fidelity(run: Run, root: Path, device: str) -> dict[str, Any]:
-    """How real the rows of every round look, to a reference classifier and to the nearest real image.
+    """Measure how real the rows of each round are, by a classifier of the real corpus and by distances to its images.
 
-    The reference is a learner of the run's kind, trained on the real corpus. By round: "agreement", the share of rows
-    whose label it gives them; "distance", their median distance to the nearest corpus image in units of the median
-    nearest distance among corpus images; "far", the share that is farther from the corpus than 99 % of the real
-    validation images are. "real" has the reference's accuracy on real validation images.
+    By round: "agreement", the share of rows to which the classifier gives their labels; "distance", their median
+    distance to the nearest corpus image, in units of that among corpus images; "far", the share that is farther from
+    the corpus than 99 % of the real validation images. "real" has the agreement on real validation images.
     """
-    world = world_of(run)
-    corpus, validation = world.corpus_split(), world.validation_split(run.seed)
+    validation = world_of(run).validation_split(run.seed)
     held_out = validation.take(torch.arange(len(validation.labels)))
-    reference = new_learner(run, device)
-    reference.fit(corpus, 0, run.training.iterations)
-    unit = nearest(corpus.images, corpus.images, among_themselves=True).median()
-    limit = nearest(held_out.images, corpus.images).quantile(REALISTIC)
+    reference = Reference(run, device)
+    limit = reference.distances(held_out.images).quantile(REALISTIC)
     rounds = []
     for round_ in open_pool(run, run_directory(run, root)).rounds:
         split = _rows(round_)
-        distances = nearest(split.images, corpus.images)
+        distances = reference.distances(split.images)
         rounds.append(
             {
                 "round": round_.number,
                 "omega": round_.omega,
                 "rows": len(round_),
-                "agreement": correct(reference, split).double().mean().item(),
-                "distance": (distances.median() / unit).item(),
+                "agreement": reference.agreement(split),
+                "distance": reference.remoteness(distances),
                 "far": (distances > limit).double().mean().item(),
             }
         )
-    return {"rounds": rounds, "real": {"agreement": correct(reference, held_out).double().mean().item()}}
+    return {"rounds": rounds, "real": {"agreement": reference.agreement(held_out)}}
 
 
 EXAMINATIONS: dict[str, Callable[[Run, Path, str], dict[str, Any]]] = {"hindsight": hindsight, "fidelity": fidelity}
 
 
 def question(value: str | Mapping[str, Any], where: str) -> Question:
-    """The question of a TOML value, checked; "" is none."""
+    """Check the `examine` value of a TOML file and return it as a question; "" means none."""
     if isinstance(value, Mapping):
         return portrait(value, where)
     allowed = f"one of {', '.join(EXAMINATIONS)}, or a table whose kind is one of {', '.join(USES)}"
@@ -117,23 +114,23 @@ def question(value: str | Mapping[str, Any], where: str) -> Question:
 
 
 def examination_path(asked: Question, run: Run, root: Path) -> Path:
-    """Where an examination of a run is kept."""
+    """Return the path of the stored answer to a question about a run."""
     return run_directory(run, root) / file_name(asked)
 
 
 def file_name(asked: Question) -> str:
-    """Of an examination, in the folder of its run."""
+    """Return the file name of an answer in the folder of its run."""
     return f"{asked if isinstance(asked, str) else asked.name}.json"
 
 
 def examinations(folder: Path) -> list[Path]:
-    """The examinations that there are of the run in a folder."""
+    """List the stored answers in the folder of a run."""
     patterns = [*(f"{name}.json" for name in EXAMINATIONS), *(f"{kind}-*.json" for kind in USES)]
     return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
 
 
 def examine(asked: Question, run: Run, root: Path, device: str = "cpu") -> dict[str, Any]:
-    """Answer a question to a finished run; an answer that is there already is only read."""
+    """Answer a question about a finished run and store the answer; a stored answer is only read."""
     if isinstance(asked, str):
         require(asked in EXAMINATIONS, "examine", asked, f"one of {', '.join(EXAMINATIONS)}")
     path, finished = examination_path(asked, run, root), result_path(run, root)
@@ -151,4 +148,5 @@ def read_examination(asked: Question, run: Run, root: Path) -> dict[str, Any]:
 
 
 def _rows(round_: Round) -> Split:
+    """Load all rows of a round."""
     return Split(round_.images(torch.arange(len(round_))), round_.labels)

@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from empirical.config import Run, from_dict, new_learner, world_of
+from empirical.config import Run, from_dict, world_of
 from empirical.data.split import Split
 from empirical.diffusion.sampler import Sampler
 from empirical.generators.unet_training import GeneratorTraining, from_table, save, train
-from empirical.learning import evaluate
+from empirical.review.reference import Reference
 from empirical.runs.execute import execute
 from empirical.runs.manifest import manifest
 from empirical.settings.recipes import Recipe
@@ -22,13 +22,13 @@ from empirical.system.files import write_json
 from empirical.worlds import choice_of
 from empirical.worlds.trained import UNTRAINED, PixelWorld, Trainable
 
-COMPARED = 8192  # real images, at most, that distances are taken to
+COMPARED, PROBED = 8192, 1024  # at most so many real images that distances are measured to, and images that have one
 
 
 def plan(recipe: Recipe, preset: str) -> tuple[Run, GeneratorTraining]:
-    """Return the arguments of `train_generator` from the recipe of a world, whose `[generator]` has the settings.
+    """Return the arguments `run` and `settings` of `train_generator` from a world's recipe and its `[generator]` table.
 
-    The run is that of the learners which check the generator; its world has no weights yet.
+    The run has the learner's settings for checking the generator; its world has no weights yet.
     """
     settings, learners = from_table(recipe.generator, preset)
     return from_dict(merged(recipe.run, {**learners, "world.weights": UNTRAINED})), settings
@@ -41,16 +41,16 @@ def train_generator(
     report: Callable[[int, int, str], None],
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Train a generator for the world of `run`, check it, write weights and manifest under `out`; return the manifest.
+    """Train a generator for the world of `run` and check it; write weights and record under `out`, return the record.
 
-    Writes `<world>_generator.safetensors` and the same name with `.json`: settings, manifest and the checks. Stopped at
-    any moment, the same call goes on from `<world>_generator.checkpoint.safetensors`.
+    The weights are `<world>_generator.safetensors`; the record beside them, `.json`, has settings, checks and manifest.
+    An interrupted call is continued by the same call, from `<world>_generator.checkpoint.safetensors`.
     """
     world = _trainable(run)
     world.prepare()
     path = out / f"{world.name}_generator.safetensors"
     checkpoint = path.with_name(f"{path.stem}.checkpoint.safetensors")
-    world = world.encoded(out, checkpoint.exists(), lambda _, what: report(0, settings.iterations, what))
+    world = world.encoded(out, checkpoint.exists(), lambda _, note: report(0, settings.iterations, note))
     model = train(
         world.material(),
         world.latent_shape,
@@ -77,31 +77,27 @@ def train_generator(
 
 
 def check(run: Run, root: Path, images: int, device: str = "cpu") -> dict[str, float]:
-    """Measure the quality of the generator of a run's world on so many generated images; all values are fractions.
+    """Measure the quality of the generator of a run's world on `images` generated images; all values are ratios.
 
-    A reference classifier is trained on the real corpus: its accuracy on real test images is the yardstick, its
-    agreement with the labels of generated images their fidelity. A learner trained on generated images alone is then
-    tested on real ones. A small distance to the nearest real image, in units of that among real ones, means copies.
+    A reference classifier, trained on the real corpus, gives two values: its accuracy on real test images, and its
+    agreement with the labels of generated images, which that accuracy puts into proportion. The third is the accuracy
+    on real test images of a learner trained on generated images alone. The last is the median distance of generated
+    images to the nearest real one, over that among real ones; a small value means copies.
     """
     world = _trainable(run)
-    corpus = world.corpus_split()
-    reference = new_learner(run, device)
-    reference.fit(corpus, 0, run.training.iterations)
+    reference = Reference(run, device, COMPARED, PROBED)
     samples, _ = Sampler(world, run.sampling, device).draw(run.seed, 0, images)
-    generated = Split(samples.images, samples.labels)
-    real = corpus.images[:COMPARED]
     growth = Growth(initial=images, evaluate_every=run.training.iterations)
-    to_real = evaluate.nearest(generated.images[:1024], real)
-    among_real = evaluate.nearest(real[:1024], real, among_themselves=True)
     return {
-        "reference_accuracy_on_real_test": world.test(reference).accuracy,
-        "label_agreement_of_generated": evaluate.accuracy(reference, generated),
+        "reference_accuracy_on_real_test": world.test(reference.classifier).accuracy,
+        "label_agreement_of_generated": reference.agreement(Split(samples.images, samples.labels)),
         "learner_accuracy_on_real_test": execute(replace(run, growth=growth), root, device).accuracy,
-        "nearest_real_distance_over_real_to_real": float(to_real.median() / among_real.median()),
+        "nearest_real_distance_over_real_to_real": reference.remoteness(reference.distances(samples.images[:PROBED])),
     }
 
 
 def _trainable(run: Run) -> Trainable:
+    """Open the world of a run; InputError if its generator is not trained here."""
     world: Any = world_of(run)
     allowed = "a world whose generator is trained: digits, latent_digits, glyphs, cifar10"
     require(isinstance(world, PixelWorld), "generator", run.world.name, allowed, "name one of them")

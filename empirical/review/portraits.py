@@ -1,8 +1,8 @@
-"""Pictures of a finished run: what its learners make of the same noise, and what its pool holds (Figs. 8, 10-13).
+"""Pictures of a finished run: samples of the same noise under its guides, and rows of its pool (Figs. 8, 10-13).
 
-Asked by `examine = { kind = "omegas", omegas = [0.0, 0.05] }` in an experiment; see `empirical.examine`. The answer is
-plain values: "names" of the classes, by label; "iterations" at which the rounds were added; "images", a list of
-    {"png" (base64), "label", "seed", "round", "omega", "entropy", "class" (to which a learner puts it), ...}
+An experiment asks for them by `examine = { kind = "omegas", omegas = [0.0, 0.05] }`; see `empirical.review.examine`. An
+answer has plain values: "names" of the classes, by label; "iterations" at which the rounds were added; "images", a list
+    {"png" (base64), "label", "seed", "round", "omega", "entropy", "class" (the learner's guess), ...}
 """
 
 from __future__ import annotations
@@ -43,14 +43,17 @@ USES = {  # the options of each kind
 
 @dataclass(frozen=True, kw_only=True)
 class Portrait:
-    """A question: `kind` names the function below that answers it. Counts are upper limits, met evenly spaced."""
+    """A question to a finished run; `kind` names the function that answers it.
+
+    Counts are upper limits; what is shown is evenly spaced.
+    """
 
     kind: str
     omegas: tuple[float, ...] = ()  # guidance strengths
     classes: int = 10
     columns: int = 5  # images of a class
     rounds: int = 3  # additions
-    steps: int = 15  # of the reverse process
+    steps: int = 15  # steps of the reverse process
 
     def __post_init__(self) -> None:
         require_positive("examine", classes=self.classes, columns=self.columns, rounds=self.rounds, steps=self.steps)
@@ -62,21 +65,21 @@ class Portrait:
 
     @property
     def name(self) -> str:
-        """Of its answer, which depends on nothing else and the run."""
+        """Name of the answer in a run's folder: the kind and a digest of its options."""
         return f"{self.kind}-{values_digest({name: asdict(self)[name] for name in USES[self.kind]})}"
 
     def check(self, run: Run) -> None:
-        """Refuse a run that it cannot be asked of."""
+        """Refuse a run that cannot answer the question."""
         world, steered = world_of(run), run.acquire.steered
         pictures = is_image(world.shape)
-        require(pictures, "examine", self.kind, f"no question for pictures in the world {world.name}", "leave it out")
+        require(pictures, "examine", self.kind, f"a world of images, which {world.name} is not", "leave it out")
         require(run.growth.additions > 0, "examine", self.kind, "a question to runs with growth.additions > 0")
         kept = steered or self.kind == "rows"
         require(kept, "examine", self.kind, "a question to runs guided by entropy, which keep the learners that guided")
 
 
 def portrait(values: Mapping[str, Any], where: str) -> Portrait:
-    """The question of a TOML table, checked."""
+    """Check a TOML table and return it as a question."""
     kind = values.get("kind")
     require(isinstance(kind, str) and kind in USES, f"{where}.kind", kind, f"one of {', '.join(USES)}")
     keys = ("kind", *USES[str(kind)])
@@ -87,7 +90,7 @@ def portrait(values: Mapping[str, Any], where: str) -> Portrait:
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run, opened; `labels` are those shown."""
+    """A finished run with its pool; `labels` are the classes to show."""
 
     run: Run
     folder: Path
@@ -96,92 +99,96 @@ class Finished:
     device: str
 
     def guided_by(self, number: int) -> Learner:
+        """Load the learner that guided a round."""
         return learner_of(self.run, self.folder, number, self.device)
 
     def at_the_end(self) -> Learner:
+        """Load the learner of the end of the run."""
         return finished_learner(self.run, self.folder, self.device)
 
     def sampler(self) -> Sampler:
+        """Make the run's sampler."""
         return Sampler(world_of(self.run), self.run.sampling, self.device)
 
     def additions(self, most: int) -> list[int]:
+        """Return the numbers of at most `most` rounds after the first, evenly spaced."""
         return [1 + i for i in spaced(len(self.pool.rounds) - 1, most)]
 
 
 def answer(asked: Portrait, run: Run, root: Path, device: str) -> dict[str, Any]:
-    """What a finished run has to show."""
+    """Make the pictures that a question asks for."""
     folder, labels = run_directory(run, root), spaced(world_of(run).classes, asked.classes)
     pool = open_pool(run, folder)
-    require(len(pool.rounds) > 1, str(folder), "a run that never added data", "one that did", "lower growth.patience")
+    require(len(pool.rounds) > 1, str(folder), "a run without additions", "a run that added data", "lower growth.patience")
     show = {"omegas": omegas, "reverse": reverse, "rows": rows, "pools": pools}[asked.kind]
     images = show(asked, Finished(run, folder, pool, labels, device))
-    seen = sorted({*labels, *(one["class"] for one in images)})
-    names = {str(label): world_of(run).class_names[label] for label in seen}
+    named = sorted({*labels, *(image["class"] for image in images)})
+    names = {str(label): world_of(run).class_names[label] for label in named}
     return {"names": names, "iterations": [round_.step for round_ in pool.rounds], "images": images}
 
 
-def omegas(asked: Portrait, of: Finished) -> list[Picture]:
-    """Samples of the first noise of each class under the learners of several rounds, at each omega (Fig. 10).
+def omegas(asked: Portrait, finished: Finished) -> list[Picture]:
+    """Sample the first noise of each class under the learners of several rounds, at each omega (Fig. 10).
 
-    The learner asked for entropy and class is the one that guides.
+    "entropy" and "class" are those of the learner that guides.
     """
-    sampler, images = of.sampler(), []
-    for number in of.additions(asked.rounds):
-        learner = of.guided_by(number)
+    sampler, images = finished.sampler(), []
+    for number in finished.additions(asked.rounds):
+        learner = finished.guided_by(number)
         for omega in asked.omegas:
-            made = trail(sampler, of.run.seed, of.labels, _guide(of.run, learner, omega))
-            shown = _pictures(made.samples, of.labels, learner)
-            images += _noted(shown, seed=made.seeds, round=number, omega=omega)
+            path = trail(sampler, finished.run.seed, finished.labels, _guide(finished.run, learner, omega))
+            shown = _pictures(path.samples, finished.labels, learner)
+            images += _noted(shown, seed=path.seeds, round=number, omega=omega)
     return images
 
 
-def reverse(asked: Portrait, of: Finished) -> list[Picture]:
-    """x0_hat at steps of the reverse process, under the learner of the first addition (Fig. 8).
+def reverse(asked: Portrait, finished: Finished) -> list[Picture]:
+    """Show x0_hat at steps of the reverse process, under the learner of the first addition (Fig. 8).
 
-    More of each: "step", counted from 1, and "level", its t / T.
+    Further values of each image: "step", counted from 1, and "level", its t / T.
     """
-    sampler, images, number = of.sampler(), [], 1
-    learner, levels = of.guided_by(number), len(sampler.scheduler.alphas_cumprod)
+    sampler, images, number = finished.sampler(), [], 1
+    learner, levels = finished.guided_by(number), len(sampler.scheduler.alphas_cumprod)
     for omega in asked.omegas:
-        made = trail(sampler, of.run.seed, of.labels, _guide(of.run, learner, omega))
-        for i in spaced(len(made.x0), asked.steps):
-            samples = world_of(of.run).finish(made.x0[i].to(of.device)).cpu()
-            shown = _pictures(samples, of.labels, learner)
+        path = trail(sampler, finished.run.seed, finished.labels, _guide(finished.run, learner, omega))
+        for i in spaced(len(path.x0), asked.steps):
+            samples = world_of(finished.run).finish(path.x0[i].to(finished.device)).cpu()
+            shown = _pictures(samples, finished.labels, learner)
             level = int(sampler.scheduler.timesteps[i]) / levels
-            images += _noted(shown, seed=made.seeds, round=number, omega=omega, step=i + 1, level=level)
+            images += _noted(shown, seed=path.seeds, round=number, omega=omega, step=i + 1, level=level)
     return images
 
 
-def rows(asked: Portrait, of: Finished) -> list[Picture]:
-    """Rows of several additions, as they are stored (Figs. 11, 12).
+def rows(asked: Portrait, finished: Finished) -> list[Picture]:
+    """Show stored rows of several additions (Figs. 11, 12).
 
-    "entropy" and "class" are the finished learner's; more of each: "before", the entropy when it was added.
+    "entropy" and "class" are the finished learner's. Further value of each image: "before", its entropy when added.
     """
-    learner, images = of.at_the_end(), []
-    for number in of.additions(asked.rounds):
-        first = sum(len(round_) for round_ in of.pool.rounds[:number])
-        of_round = torch.arange(first, first + len(of.pool.rounds[number]))
-        for picked, shown in _chosen(of.pool, of_round, of.labels, asked.columns, learner):
-            images += _noted(shown, before=of.pool.rounds[number].entropy[picked - first].tolist())
+    learner, images = finished.at_the_end(), []
+    for number in finished.additions(asked.rounds):
+        first = sum(len(round_) for round_ in finished.pool.rounds[:number])
+        of_round = torch.arange(first, first + len(finished.pool.rounds[number]))
+        for picked, shown in _chosen(finished.pool, of_round, finished.labels, asked.columns, learner):
+            images += _noted(shown, before=finished.pool.rounds[number].entropy[picked - first].tolist())
     return images
 
 
-def pools(asked: Portrait, of: Finished) -> list[Picture]:
-    """Rows in use at the start and at the end, the oldest first (Fig. 13).
+def pools(asked: Portrait, finished: Finished) -> list[Picture]:
+    """Show the rows in use at the start and at the end, the oldest first (Fig. 13).
 
-    "entropy" and "class" are the finished learner's; more of each: "pool" ("first", "last") and "before", the entropy
-    to the learner of the first addition.
+    "entropy" and "class" are the finished learner's. Further values of each image: "pool" ("first" or "last"), and
+    "before", its entropy under the learner of the first addition.
     """
-    initial, learner, images = of.guided_by(1), of.at_the_end(), []
-    for name, in_use in (("first", torch.arange(len(of.pool.rounds[0]))), ("last", of.pool.active)):
-        for picked, shown in _chosen(of.pool, in_use, of.labels, asked.columns, learner):
-            before = entropy(_logits(initial, of.pool.take(picked).images))
+    initial, learner, images = finished.guided_by(1), finished.at_the_end(), []
+    for name, in_use in (("first", torch.arange(len(finished.pool.rounds[0]))), ("last", finished.pool.active)):
+        for picked, shown in _chosen(finished.pool, in_use, finished.labels, asked.columns, learner):
+            before = entropy(_logits(initial, finished.pool.take(picked).images))
             images += _noted(shown, pool=name, before=before.tolist())
     return images
 
 
 class Trail(NamedTuple):
-    """What became of some noise: x0_hat at every step, (steps, n, *latent shape), and the samples, (n, *shape)."""
+    """The paths of n images: x0_hat at every step, (steps, n, *latent shape), samples (n, *shape), and seeds."""
 
     x0: Tensor
     samples: Tensor
@@ -190,30 +197,30 @@ class Trail(NamedTuple):
 
 @torch.no_grad()
 def trail(sampler: Sampler, run_seed: int, labels: Sequence[int], guide: Guide) -> Trail:
-    """The first image of each class in a run's sequence, and how it came about.
+    """Sample the first image of each class in a run's sequence, and record x0_hat at every step.
 
-    The images are those of `sampler.draw` but for rounding: there are no others to fill its batches up with. x0_hat is
-    that of which a step is made (Eq. 4), after the guide has moved x_t.
+    The images equal those of `sampler.draw` up to rounding: its batches have other images, too. x0_hat is the estimate
+    that the step is made of (Eq. 4), after the guide has moved x_t.
     """
     generator, alphas, device = sampler.generator, sampler.scheduler.alphas_cumprod, sampler.device
     paths, samples, seeds = [], [], [image_seed(run_seed, label, 0) for label in labels]
     for low in range(0, len(labels), sampler.settings.batch):
-        part = slice(low, low + sampler.settings.batch)
-        predict, seen = guide(sampler.denoiser, sampler.scheduler, seeds[part]), []
+        batch = slice(low, low + sampler.settings.batch)
+        predict, estimates = guide(sampler.denoiser, sampler.scheduler, seeds[batch]), []
 
-        def watched(x: Tensor, t: int, classes: Tensor) -> tuple[Tensor, Tensor]:
+        def recorded(x: Tensor, t: int, classes: Tensor) -> tuple[Tensor, Tensor]:
             x, eps = predict(x, t, classes)  # noqa: B023
-            seen.append(predict_x0(x, eps, alphas[t]).cpu())  # noqa: B023
+            estimates.append(predict_x0(x, eps, alphas[t]).cpu())  # noqa: B023
             return x, eps
 
-        start, classes = noise(seeds[part], generator.latent_shape), torch.tensor(labels[part], device=device)
-        samples.append(generator.finish(ddim(watched, sampler.scheduler, start.to(device), classes)).cpu())
-        paths.append(torch.stack(seen))
+        start, classes = noise(seeds[batch], generator.latent_shape), torch.tensor(labels[batch], device=device)
+        samples.append(generator.finish(ddim(recorded, sampler.scheduler, start.to(device), classes)).cpu())
+        paths.append(torch.stack(estimates))
     return Trail(torch.cat(paths, 1), torch.cat(samples), seeds)
 
 
 def spaced(count: int, most: int) -> list[int]:
-    """At most so many of 0 ... count - 1, evenly, with the first and the last.
+    """Return at most `most` of the numbers 0 ... count - 1, evenly spaced, with the first and the last.
 
     >>> spaced(3, 8), spaced(16, 4), spaced(5, 1)
     ([0, 1, 2], [0, 5, 10, 15], [0])
@@ -222,6 +229,7 @@ def spaced(count: int, most: int) -> list[int]:
 
 
 def _guide(run: Run, learner: Learner, omega: float) -> Guide:
+    """Make the run's guide with this learner and strength."""
     acquire = replace(run.acquire, omega=omega)
     preview = world_of(run).preview(acquire.decode, str(learner.device))
     return make_guide(learner.logits, acquire, preview, run.network)
@@ -230,34 +238,35 @@ def _guide(run: Run, learner: Learner, omega: float) -> Guide:
 def _chosen(
     pool: Pool, numbers: Tensor, labels: Sequence[int], columns: int, learner: Learner
 ) -> Iterator[tuple[Tensor, list[Picture]]]:
-    """Of each class, some of the rows with these numbers, and their pictures."""
+    """Choose some of the rows `numbers` of each class, evenly spaced; yield (row numbers, pictures)."""
     starts = np.cumsum([0, *(len(round_) for round_ in pool.rounds)])
-    of_rows, seeds = (torch.cat([getattr(r, name) for r in pool.rounds]) for name in ("labels", "seeds"))
+    classes, seeds = (torch.cat([getattr(r, name) for r in pool.rounds]) for name in ("labels", "seeds"))
     for label in labels:
-        of_class = numbers[of_rows[numbers] == label]
+        of_class = numbers[classes[numbers] == label]
         picked = of_class[spaced(len(of_class), columns)]
         if not len(picked):
             continue
-        own = [pool.rounds[int(i) - 1] for i in np.searchsorted(starts, picked.numpy(), side="right")]
+        rounds = [pool.rounds[int(i) - 1] for i in np.searchsorted(starts, picked.numpy(), side="right")]
         shown = _pictures(pool.take(picked).images, [label] * len(picked), learner)
-        more = {"round": [round_.number for round_ in own], "omega": [round_.omega for round_ in own]}
-        yield picked, _noted(shown, seed=seeds[picked].tolist(), **more)
+        about = {"round": [round_.number for round_ in rounds], "omega": [round_.omega for round_ in rounds]}
+        yield picked, _noted(shown, seed=seeds[picked].tolist(), **about)
 
 
 @torch.no_grad()
 def _logits(learner: Learner, images: Tensor) -> Tensor:
+    """Compute a learner's logits of images, on the CPU."""
     return learner.logits(images.to(learner.device)).cpu()
 
 
 def _pictures(images: Tensor, labels: Sequence[int], learner: Learner) -> list[Picture]:
-    """Samples, and what a learner says of them."""
+    """Encode images with their labels, and a learner's entropy and class of each."""
     logits = _logits(learner, images)
     data = [base64.b64encode(png).decode() for png in encode(images)]
-    said = {"entropy": entropy(logits).tolist(), "class": logits.argmax(-1).tolist()}
-    return _noted([{"png": png} for png in data], label=list(labels), **said)
+    scores = {"entropy": entropy(logits).tolist(), "class": logits.argmax(-1).tolist()}
+    return _noted([{"png": png} for png in data], label=list(labels), **scores)
 
 
-def _noted(pictures: Sequence[Picture], **more: Any) -> list[Picture]:
-    """Pictures with further values, one for each where a list is given."""
-    columns = {name: value if isinstance(value, list) else [value] * len(pictures) for name, value in more.items()}
-    return [one | {name: column[i] for name, column in columns.items()} for i, one in enumerate(pictures)]
+def _noted(pictures: Sequence[Picture], **values: Any) -> list[Picture]:
+    """Add values to pictures: a list has one value per picture, any other value is that of all."""
+    columns = {name: value if isinstance(value, list) else [value] * len(pictures) for name, value in values.items()}
+    return [picture | {name: column[i] for name, column in columns.items()} for i, picture in enumerate(pictures)]

@@ -1,6 +1,6 @@
-"""Is what a run has left what its configuration says? Every number that can be had in two ways is had in both.
+"""Check a run's folder: recompute every stored number that can be derived from its configuration or other files.
 
-Cheap checks read what is there: names, digests, and what follows from what. Thorough ones score the stored learner and
+Cheap checks read files and compare names, digests and derived numbers. Thorough ones also score the stored learner and
 make a few images again.
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,12 @@ from empirical.diffusion.sampler import image_seed
 from empirical.learning.evaluate import accuracy
 from empirical.loop.budget import expected
 from empirical.pool.pool import Pool
+from empirical.review.checks import Check, MismatchError, agree, attempt
 from empirical.review.examine import examinations
 from empirical.review.remake import complete_rounds, open_pool, open_run, remake, some_rows
 from empirical.runs.folder import deciding, deciding_settings, guide_path, run_name
 from empirical.runs.result import TRAJECTORY, Result, contradiction, read_result
 from empirical.settings.values import differences
-from empirical.system.errors import InputError
 from empirical.system.files import read_json, read_signed, text_digest
 from empirical.system.tensors import load_tensors
 
@@ -37,41 +36,8 @@ REMADE = 4  # rows that a thorough check makes again
 RESTORE = "restore the file, or delete the run and rerun"
 
 
-@dataclass(frozen=True)
-class Check:
-    """One question and its answer; `said` is what was found, or what is off."""
-
-    name: str
-    ok: bool
-    said: str
-
-
-class MismatchError(Exception):
-    """What a check found is not what it should be."""
-
-
-def agree(what: str, found: Any, wanted: Any) -> None:
-    """Raise MismatchError unless a number is what it should be; numbers in files are compared as written."""
-    if json.loads(json.dumps(found)) != json.loads(json.dumps(wanted)):
-        raise MismatchError(f"{what}: {_short(found)}, not {_short(wanted)}")
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def attempt(name: str, question: Callable[[], str]) -> Check:
-    """The answer to a question; one that raises has found something that is off."""
-    try:
-        return Check(name, True, question())
-    except (MismatchError, InputError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        kind = "" if isinstance(error, MismatchError | InputError | OSError) else f"{type(error).__name__}: "
-        return Check(name, False, f"{kind}{error}")
-
-
 def check_run(folder: Path, *, thorough: bool = True, device: str = "cpu") -> Iterator[Check]:
-    """All checks of the run in `folder`; those that a failure leaves without ground are left out."""
+    """Yield the checks of the run in `folder`; those that need data which failed an earlier check are left out."""
     records = _Records(folder)
     first = attempt("configuration", records.check_configuration)
     yield first
@@ -101,7 +67,7 @@ def check_run(folder: Path, *, thorough: bool = True, device: str = "cpu") -> It
 
 
 class _Records:
-    """What is in a run's folder, read when it is asked for."""
+    """Read the files of a run's folder, each when it is first needed, and check them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -124,7 +90,7 @@ class _Records:
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:
-        """The lines of the metrics that the checkpoint has counted."""
+        """Events in metrics.jsonl up to the last checkpoint, which has their number and digest."""
         _, values = self.checkpoint
         lines = (self.folder / "metrics.jsonl").read_text().splitlines()[: values["lines"]]
         agree("metrics.jsonl: digest", text_digest("\n".join(lines)), values["lines_sha256"])
@@ -137,7 +103,7 @@ class _Records:
     def check_configuration(self) -> str:
         agree("config.json: the digest it gives", run_name(self.run), self.folder.name)
         agree("world", self.folder.parent.name, self.run.world.name)
-        return "is what the folder is named after"
+        return "matches the name of the folder"
 
     def check_manifest(self) -> str:
         values = read_json(self.folder / "manifest.json")
@@ -152,7 +118,7 @@ class _Records:
         previous = self.folder / "checkpoint.previous.safetensors"
         if previous.exists():
             load_tensors(previous, f"delete {previous}: it is not needed while the newer one is whole")
-        return f"whole, at iteration {values['step']}; the {count} lines of metrics are those it counted"
+        return f"whole, at iteration {values['step']}; the {count} lines of metrics match its digest"
 
     def check_guides(self) -> str:
         run, rounds = self.run, complete_rounds(self.folder)
@@ -163,20 +129,20 @@ class _Records:
 
     def check_pool(self) -> str:
         known = {path.name for round_ in self.pool.rounds for path in round_.files}
-        found = {path.name for path in (self.folder / "pool").glob("*.parquet")}
-        if (strangers := sorted(found - known)) and (self.folder / "result.json").exists():
-            raise MismatchError(f"pool: {strangers[0]} belongs to no round")
+        present = {path.name for path in (self.folder / "pool").glob("*.parquet")}
+        if (others := sorted(present - known)) and (self.folder / "result.json").exists():
+            raise MismatchError(f"pool: {others[0]} belongs to no round")
         return f"{len(known)} of {len(self.pool.rounds)} rounds, named after their contents"
 
     def check_seeds(self) -> str:
-        """Every row's label and seed follow from its place in the run's sequence; no place is there twice."""
+        """Derive each row's label and seed from its index in the run's sequence of images; no index may occur twice."""
         run, first, rows = self.run, 0, 0
         for round_ in self.pool.rounds:
             where = f"round {round_.number}"
             indices = round_.indices.tolist()
             if indices != sorted(set(indices)) or indices[0] < first or indices[-1] >= first + round_.cost.images:
                 raise MismatchError(
-                    f"{where}: places in the sequence of images outside {first} to {first + round_.cost.images - 1}"
+                    f"{where}: indices of images repeated, or outside {first} to {first + round_.cost.images - 1}"
                 )
             classes = world_of(run).classes
             for index, label, seed in zip(indices, round_.labels.tolist(), round_.seeds.tolist(), strict=True):
@@ -187,60 +153,60 @@ class _Records:
                 raise MismatchError(f"{where}: entropies outside 0 to log {classes}")
             first += round_.cost.images
             rows += len(round_)
-        return f"of all {rows:,} rows follow from run seed {run.seed}, class and index"
+        return f"labels and seeds of all {rows:,} rows follow from run seed {run.seed} and index"
 
     def check_growth(self) -> str:
-        """Rounds have the sizes, strengths and retired rows that the configuration asks for."""
+        """Compare sizes, guidance strengths and retired rows of the rounds with the configuration."""
         run, active = self.run, 0
         growth, acquire = run.growth, run.acquire
         for round_ in self.pool.rounds:
             later, where = round_.number > 0, f"round {round_.number}"
-            wanted = growth.addition if later else growth.initial
-            agree(f"{where}: rows", len(round_), wanted)
-            agree(f"{where}: images", round_.cost.images, acquire.candidates(wanted) if later else wanted)
+            size = growth.addition if later else growth.initial
+            agree(f"{where}: rows", len(round_), size)
+            agree(f"{where}: images", round_.cost.images, acquire.candidates(size) if later else size)
             agree(f"{where}: omega", round_.omega, acquire.omega if later else 0.0)
             agree(f"{where}: retired rows", len(round_.retired), round(acquire.retire * active) if later else 0)
-            active += wanted - len(round_.retired)
+            active += size - len(round_.retired)
         agree("rows in use", len(self.pool), active)
         if len(self.pool.rounds) > growth.additions + 1:
-            raise MismatchError(f"{len(self.pool.rounds) - 1} additions, not at most {growth.additions}")
+            raise MismatchError(f"{len(self.pool.rounds) - 1} additions, more than {growth.additions}")
         return f"{len(self.pool.rounds) - 1} additions, {active:,} rows in use"
 
     def check_result(self) -> str:
         if not (self.folder / "result.json").exists():
-            raise MismatchError("result.json: none; the run is not finished")
-        other = differences(deciding(self.result.config, world_of(self.run).places), deciding_settings(self.run))
-        if other:
-            raise MismatchError(f"result.json: another configuration: {other}")
-        if said := contradiction(self.result, world_of(self.run).classes):
-            raise MismatchError(said)
+            raise MismatchError("result.json: missing; the run is not finished")
+        world = world_of(self.run)
+        if changes := differences(deciding(self.result.config, world.places), deciding_settings(self.run)):
+            raise MismatchError(f"result.json: another configuration: {changes}")
+        if message := contradiction(self.result, world.classes):
+            raise MismatchError(message)
         return "matches its digest and the configuration; accuracy and counts of images agree"
 
     def check_summary(self) -> str:
         agree("pool", self.result.pool, self.pool.summary())
         agree("pool_size", self.result.pool_size, len(self.pool))
-        found, wanted = self.result.cost, self._cost()
-        for name, value in vars(wanted).items():
+        stored, derived = self.result.cost, self._cost()
+        for name, value in vars(derived).items():
             if name.endswith("_cpu_s"):
                 continue
-            if not math.isclose(found[name], value, rel_tol=1e-9):
-                raise MismatchError(f"cost.{name}: {found[name]}, not {value}")
-        return f"add up: {wanted.images:,} images, {wanted.denoiser_calls:,} denoiser calls"
+            if not math.isclose(stored[name], value, rel_tol=1e-9):
+                raise MismatchError(f"cost.{name}: {stored[name]}, not {value}")
+        return f"add up: {derived.images:,} images, {derived.denoiser_calls:,} denoiser calls"
 
     def _cost(self) -> Cost:
-        """Count from the configuration and the rounds' number; GFLOP and skipped steps are the rounds' own."""
+        """Derive the cost from the configuration and the number of rounds; sum GFLOP and skipped steps over rounds."""
         run, rounds = self.run, self.pool.rounds
         counts = expected(run, additions=len(rounds) - 1)
         scheduler = world_of(run).scheduler()
         scheduler.set_timesteps(run.sampling.steps)
-        apart = counts.images - sum(round_.cost.images for round_ in rounds)  # plain images that no pool holds
+        held_out = counts.images - sum(round_.cost.images for round_ in rounds)  # plain images that are in no pool
         gflop = sum(round_.cost.sampling_gflop for round_ in rounds)
         return Cost(
             images=counts.images,
             denoiser_calls=counts.denoiser_calls,
             guided_steps=counts.guided * len(When(run.acquire.every, run.acquire.interval).steps(scheduler)),
             skipped_steps=sum(round_.cost.skipped_steps for round_ in rounds),
-            sampling_gflop=gflop + apart * rounds[0].cost.sampling_gflop / rounds[0].cost.images,
+            sampling_gflop=gflop + held_out * rounds[0].cost.sampling_gflop / rounds[0].cost.images,
             learner_steps=counts.learner_steps,
         )
 
@@ -267,7 +233,7 @@ class _Records:
         return f"{', '.join(path.stem for path in self.examinations)} match their digests"
 
     def check_accuracy(self, device: str) -> str:
-        """The stored learner, scored again on real data; on another device single images may tip."""
+        """Score the stored learner again on real data; on another device the label of single images may change."""
         tensors, _ = self.checkpoint
         world, learner = world_of(self.run), new_learner(self.run, device)
         learner.load_state(tensors)
@@ -278,21 +244,21 @@ class _Records:
             different = int((score.correct.numpy() != stored).sum())
             if different:
                 raise MismatchError(
-                    f"accuracy: {different} of {len(stored)} test images are judged otherwise ({score.accuracy:.6f})"
+                    f"accuracy: other marks on {different} of {len(stored)} test images ({score.accuracy:.6f})"
                 )
         if not math.isclose(score.accuracy, self.result.accuracy, abs_tol=1e-12):
             raise MismatchError(f"accuracy: {self.result.accuracy!r}, not {score.accuracy!r}")
         agree("sets", self.result.sets, {name: counts._asdict() for name, counts in score.sets.items()})
         validation = accuracy(learner, world.validation_split(self.run.seed))
         agree("accuracy_validation", self.result.accuracy_validation, validation)
-        return f"{score.accuracy:.4f} again from the stored learner"
+        return f"{score.accuracy:.4f}, scored again from the stored learner"
 
     def check_images(self, device: str) -> str:
-        found = remake(self.run, self.folder, self.pool, some_rows(self.pool, REMADE), device)
-        bad = [row for row in found if not row.same]
-        if bad:
+        """Make a few rows of the pool again from their seeds."""
+        rows = remake(self.run, self.folder, self.pool, some_rows(self.pool, REMADE), device)
+        if bad := [row for row in rows if not row.same]:
             made_on = read_json(self.folder / "manifest.json")["hardware"]["device"]
             raise MismatchError(
-                f"row {bad[0].row}: not what its seed gives, by up to {bad[0].distance:.2g} (made on {made_on})"
+                f"row {bad[0].row}: differs by up to {bad[0].distance:.2g} from its seed's image (made on {made_on})"
             )
-        return f"rows {', '.join(str(row.row) for row in found)} made again, bit for bit"
+        return f"rows {', '.join(str(row.row) for row in rows)} made again, bit for bit"

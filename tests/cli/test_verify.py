@@ -227,7 +227,7 @@ def verify_figure(figure, tmp_path, capsys):
 def test_an_intact_figure_passes(verify_figure):
     off, said = verify_figure[1]()
     assert off == set()
-    assert "all 10 are what they say" in said
+    assert "all 10 pass their checks" in said
     assert "byte for byte" in said
 
 
