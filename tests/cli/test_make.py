@@ -25,13 +25,13 @@ def undisturbed(tmp_path_factory):
 def test_a_figure_leaves_pictures_table_and_manifest(undisturbed):
     folder = undisturbed.out / "fig4"
     assert sorted(path.name for path in folder.iterdir()) == [
-        f"fig4.{kind}" for kind in ("csv", "json", "pdf", "png", "svg")
+        f"fig4{kind}" for kind in (".csv", ".json", ".pdf", ".png", ".svg", "_seeds.csv")
     ]
     assert all(path.stat().st_size > 100 for path in folder.iterdir())
     lines = files(undisturbed.out).decode().splitlines()
-    assert lines[0] == "figure,panel,series,source,x,y,stderr,n_seeds"
+    assert lines[0] == "figure,panel,series,quantity,source,x,y,stderr,n_seeds"
     practice = [line.split(",") for line in lines if ",practice," in line]
-    assert [(line[2], float(line[4]), line[7]) for line in practice] == [
+    assert [(line[2], float(line[5]), line[8]) for line in practice] == [
         ("static", 16, "2"), ("static", 32, "2"), ("static", 48, "2"),
         ("deliberate practice", 32, "2"), ("deliberate practice", 48, "2"),
     ]  # fmt: skip

@@ -1,11 +1,13 @@
 """What the command line says of a finished run's evaluation sets."""
 
 import pytest
+from support.records import NOTHING
 from support.runs import run_of
 
 from cli.run import tell
 from empirical.config import world_of
 from empirical.learning.evaluate import SetScore
+from empirical.runs.result import Result
 from empirical.worlds import GlyphsWorld
 
 
@@ -15,8 +17,9 @@ def said(monkeypatch, capsys):
 
     def get(run, sets):
         cost = {"images": 10, "sampling_gflop": 1.0, "denoiser_calls": 40, "sampling_cpu_s": 1.0, "learner_cpu_s": 2.0}
-        result = {"accuracy": 0.5, "accuracy_validation": 0.25, "pool_size": 10, "pool": [{}], "cost": cost}
-        tell(run, result | {"sets": {name: counts._asdict() for name, counts in sets.items()}})
+        counts = {name: score._asdict() for name, score in sets.items()}
+        numbers = {"accuracy": 0.5, "accuracy_validation": 0.25, "pool_size": 10, "pool": [{}]}
+        tell(run, Result(**{**NOTHING, **numbers, "cost": cost, "sets": counts}))
         return capsys.readouterr().out
 
     return get

@@ -149,25 +149,26 @@ def test_the_share_of_the_peak_follows_from_operations():
 def test_counted_operations_are_the_samplers_own():
     run = tiny("digits")
     learner = new_learner(run, "cpu")
-    found = throughput.image_rates(run, learner, modes(run, every=False), 1, 1e-6)
+    found = throughput.image_rates(run, world_of(run), learner, modes(run, world_of(run), every=False), 1, 1e-6)
     assert found["plain"].gflop == pytest.approx(Sampler(world_of(run), run.sampling).draw(0, 0, 1)[1].sampling_gflop)
     assert found["x0"].gflop > found["plain"].gflop
 
 
 def test_modes_are_guided_at_every_step():
     run = tiny("digits", **{"acquire.every": 3, "acquire.through": "denoiser", "acquire.ratio": 2})
-    assert modes(run, every=False) == [Acquire(), Acquire(omega=0.05, through="denoiser")]
-    assert modes(tiny("digits", **{"acquire.omega": 0.0}), every=False) == [Acquire()]
+    assert modes(run, world_of(run), every=False) == [Acquire(), Acquire(omega=0.05, through="denoiser")]
+    plain = tiny("digits", **{"acquire.omega": 0.0})
+    assert modes(plain, world_of(plain), every=False) == [Acquire()]
 
 
 def test_a_pool_has_the_size_of_the_runs_or_is_too_large_for_memory(tmp_path, monkeypatch):
     run = tiny("digits")  # 12 rows and two additions of 12
     learner = new_learner(run, "cpu")
-    pool = throughput.pool_of(run, learner, tmp_path / "a")
+    pool = throughput.pool_of(run, world_of(run), learner, tmp_path / "a")
     assert (len(pool), pool.in_memory) == (24, True)
     monkeypatch.setattr(throughput, "MEMORY", 4 * 64 * 13)
     monkeypatch.setattr("empirical.pool.pool.MEMORY", 4 * 64 * 13)
-    pool = throughput.pool_of(run, learner, tmp_path / "b")
+    pool = throughput.pool_of(run, world_of(run), learner, tmp_path / "b")
     assert (len(pool), pool.in_memory) == (14, False)
 
 
@@ -199,4 +200,4 @@ def test_out_of_memory_says_which_settings_help(monkeypatch):
         assert knob in str(said.value)
     assert "Tried to allocate 1.00 GiB" in str(said.value)
     learner = new_learner(run, "cpu")
-    assert largest_batch(throughput.sampling_fits(run, learner, run.acquire)) == 4
+    assert largest_batch(throughput.sampling_fits(run, world_of(run), learner, run.acquire)) == 4

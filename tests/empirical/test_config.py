@@ -7,7 +7,9 @@ from support.errors import complains
 from support.runs import run_of, settings_of
 
 from empirical.config import from_dict, to_dict, world_of
+from empirical.runs.folder import run_name
 from empirical.settings.recipes import load_toml
+from empirical.settings.sections import Acquire
 from empirical.settings.values import differences, flat, merged, values_digest
 from empirical.worlds import DigitsWorld
 
@@ -64,7 +66,7 @@ CASES = [(world, setting, value) for world, setting, values in WRONG for value i
 def test_a_wrong_value_is_refused_by_name(world, setting, value):
     values = settings_of(world, growth__additions=1)
     with complains(setting.rpartition(".")[2]) as caught:
-        from_dict(merged(values, {setting: value}))
+        world_of(from_dict(merged(values, {setting: value})))
     assert "Traceback" not in str(caught.value)
 
 
@@ -93,7 +95,7 @@ def test_a_wrong_value_is_refused_by_name(world, setting, value):
 )
 def test_settings_that_do_not_go_together_are_refused(change, named):
     with complains(named):
-        from_dict(merged(settings_of("digits"), change))
+        world_of(from_dict(merged(settings_of("digits"), change)))
 
 
 def test_missing_keys_are_named():
@@ -130,22 +132,43 @@ def test_settings_that_go_together_are_taken(change):
 
 
 def test_unguided_runs_are_equal_however_they_would_be_guided():
+    """Equal in their names, though each keeps what its user has set."""
     plain = run_of("linear", acquire__omega=0.0)
-    assert run_of("linear", acquire__omega=0.0, acquire__through="denoiser", acquire__direction="random") == plain
-    assert run_of("linear", acquire__omega=0.1, acquire__direction="random").acquire.direction == "random"
+    other = run_of("linear", acquire__omega=0.0, acquire__through="denoiser", acquire__direction="random")
+    assert run_name(other) == run_name(plain)
+    assert other.acquire.effective() == plain.acquire == Acquire(omega=0.0)
+    assert other.acquire.through == "denoiser"
+    random = run_of("linear", acquire__omega=0.1, acquire__direction="random")
+    assert random.acquire.effective().direction == "random"
+    assert run_name(random) != run_name(run_of("linear", acquire__omega=0.1))
+
+
+@pytest.mark.parametrize(
+    ("unused", "used"),
+    [
+        ({"decode": "tiny", "every": 5, "interval": (0.2, 0.8), "checkpointed": True}, {"omega": 0.0, "ratio": 3}),
+        ({"through": "denoiser", "direction": "random"}, {"omega": 0.0, "reject": 0.2, "retire": 0.5}),
+        ({"through": "denoiser", "decode": "tiny"}, {"omega": 0.1, "direction": "random", "every": 2}),
+        ({}, {"omega": 0.1, "through": "denoiser", "decode": "tiny", "every": 2, "interval": (0.2, 0.8)}),
+    ],
+)
+def test_settings_without_effect_are_dropped_and_no_others(unused, used):
+    assert Acquire(**unused, **used).effective() == Acquire(**used).effective() == Acquire(**used)
 
 
 def test_differences_are_said_by_name():
-    found, wanted = to_dict(run_of("linear", acquire__omega=0.0)), to_dict(run_of("linear", acquire__omega=0.1))
-    assert differences(found, wanted) == "acquire.omega = 0.0, not 0.1"
+    stored, asked = to_dict(run_of("linear", acquire__omega=0.0)), to_dict(run_of("linear", acquire__omega=0.1))
+    assert differences(stored, asked) == "acquire.omega = 0.0, not 0.1"
     assert differences({}, {"a": {"b": 1}}) == "a.b = None, not 1"
-    assert differences(wanted, json.loads(json.dumps(wanted))) == ""
+    assert differences(asked, json.loads(json.dumps(asked))) == ""
 
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
 def test_plain_values_and_runs_are_inverse(world):
     run = run_of(world, seed=7, growth__additions=2, acquire__ratio=3)
-    assert from_dict(to_dict(run)) == run
+    again = from_dict(to_dict(run))
+    assert to_dict(again) == to_dict(run)
+    assert (world_of(again), run_name(again)) == (world_of(run), run_name(run))
     assert run.seed == 7
 
 
@@ -188,7 +211,7 @@ def test_damaged_generator_weights_are_refused(tmp_path):
         path = tmp_path / f"{name}.safetensors"
         path.write_bytes(data)
         with complains(path):
-            from_dict(settings_of("digits", world__weights=str(path)))
+            run_of("digits", world__weights=str(path))
 
 
 def test_a_copy_of_the_weights_is_the_same_generator(tmp_path):

@@ -9,8 +9,8 @@ from empirical.config import new_learner, world_of
 from empirical.diffusion.guidance import EntropyGuide, Unguided
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.entropy import entropy
-from empirical.loop import signals as watch
-from empirical.loop.judge import Judge
+from empirical.loop.judge import REFERENCE, Judge
+from empirical.loop.signals import HELD_OUT
 from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
 from empirical.practice import least_uncertain
@@ -126,8 +126,8 @@ def test_the_judge_has_seen_other_images_and_is_no_part_of_the_run(monkeypatch):
             return source.draw(seed, first, count, guide)
 
     judge = Judge(run, Spy(), "cpu")
-    assert asked == [(watch.REFERENCE + run.seed, 0, 64, None)]
-    assert watch.REFERENCE >= 2**31 + watch.HELD_OUT > watch.HELD_OUT >= 2**31  # run seeds are below 2^31
+    assert asked == [(REFERENCE + run.seed, 0, 64, None)]
+    assert REFERENCE >= 2**31 + HELD_OUT > HELD_OUT >= 2**31  # run seeds are below 2^31
     assert (judge.cost.images, judge.cost.learner_steps) == (64, run.training.iterations)
     again = Judge(run, Spy(), "cpu")
     samples = source.draw(0, 0, 16)[0]

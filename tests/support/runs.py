@@ -15,6 +15,7 @@ from empirical.practice import Progress, Setup, practice
 from empirical.runs.execute import execute
 from empirical.runs.folder import run_name
 from empirical.scale.series import recipe
+from empirical.scale.sweep import Case
 from empirical.settings.values import merged
 from empirical.system.ranks import ALONE
 from support.places import EXPERIMENTS
@@ -94,6 +95,11 @@ def setup_of(run, learner, pool, source=None, judge=None, ranks=ALONE):
     """Set up rounds without a loop: nothing is watched; images come from the run's own sampler unless given."""
     source = source or Sampler(world_of(run), run.sampling)
     return Setup(run=run, learner=learner, pool=pool, source=source, watch=lambda _: {}, judge=judge, ranks=ranks)
+
+
+def cases_of(runs, examine="", figure="f"):
+    """Make a case of every run, as a figure would have them; the value of a case is its number."""
+    return [Case(figure, "p", "s", number, run, examine) for number, run in enumerate(runs)]
 
 
 def folder_of(run, root):

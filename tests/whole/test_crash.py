@@ -8,7 +8,7 @@ import pytest
 from support.processes import in_child
 from support.runs import outcome, tiny
 
-from empirical.runs import execute as run_module
+from empirical.runs import sharing
 from empirical.runs.execute import execute
 from empirical.system import files as checkpoint
 
@@ -138,8 +138,8 @@ def test_a_branch_killed_while_it_copies_its_beginning_ends_the_same(undisturbed
     run = tiny("linear", **branch)
 
     def dies():
-        write_bytes = run_module.write_bytes
-        run_module.write_bytes = lambda path, data: (write_bytes(path, data), os.kill(os.getpid(), 9))
+        write_bytes = sharing.write_bytes
+        sharing.write_bytes = lambda path, data: (write_bytes(path, data), os.kill(os.getpid(), 9))
         execute(run, tmp_path)
 
     assert in_child(dies) == -9

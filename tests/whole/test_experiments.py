@@ -6,9 +6,11 @@ import pytest
 from support.errors import complains
 from support.places import EXPERIMENTS
 
+import paper_repro
 from empirical.config import from_dict, world_of
 from empirical.learning.rates import cooldown_start
 from empirical.loop.patience import patience
+from empirical.scale.series import series_of
 from empirical.settings import recipes
 from empirical.settings.recipes import load_toml
 from figures.paper import numbers as paper
@@ -82,6 +84,35 @@ def test_a_line_of_a_table_is_a_recipe_on_the_rest_of_its_file_and_a_base_of_its
             recipes.read(path, line)
     with complains(f"{tmp_path / 'low'}.toml: line"):
         recipes.read(tmp_path / "low.toml", "first")
+
+
+def test_a_line_is_run_by_its_name(tmp_path, capsys):
+    lines = (
+        '[lines]\n"many, guided" = { growth.initial = 640, acquire.omega = 0.02 }\nplain = { acquire.omega = 0.0 }\n'
+    )
+    write(tmp_path, table=f'base = "{EXPERIMENTS / "worlds" / "digits.toml"}"\n{lines}')
+    command = ["run", str(tmp_path / "table.toml"), "--out", str(tmp_path), "--dry-run"]
+    assert paper_repro.main([*command, "--line", "many, guided"]) == 0
+    printed = capsys.readouterr().out
+    assert "growth.initial = 640" in printed
+    assert "acquire.omega = 0.02" in printed
+    assert paper_repro.main(command) != 0
+    assert "'many, guided', 'plain'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_series_of_a_world_share_settings_unless_they_decline():
+    tables = {
+        "common": {"linear": {"growth.initial": 8, "acquire.omega": 0.0}},
+        "series": [
+            {"world": "linear", "set": {"acquire.omega": 0.1}},
+            {"world": "linear", "common": False, "set": {"growth.additions": 0}},
+            {"world": "digits"},
+        ],
+    }
+    settings = [series["set"] for series in series_of("fig4", tables)]
+    assert settings == [{"growth.initial": 8, "acquire.omega": 0.1}, {"growth.additions": 0}, {}]
+    with complains("fig4.toml: common"):
+        series_of("fig4", {**tables, "common": {"glyphs": {}}})
 
 
 # the recipes of the ImageNet worlds

@@ -15,6 +15,7 @@ from empirical.config import from_dict, world_of
 from empirical.pool.pool import Pool
 from empirical.runs.execute import execute
 from empirical.runs.folder import run_directory
+from empirical.runs.result import read_result
 from empirical.settings.recipes import load_toml
 from empirical.settings.values import merged
 
@@ -70,7 +71,7 @@ def test_a_recipe_runs_from_the_command_line_to_every_test_set(places, tmp_path,
     )
     said = capsys.readouterr().out
     run = run_of(EXPERIMENTS, recipe, places)
-    result = json.loads((run_directory(run, tmp_path / "runs") / "result.json").read_text())
+    result = read_result(run_directory(run, tmp_path / "runs") / "result.json")
     assert {name: sum(counts["totals"]) for name, counts in result.sets.items()} == SETS
     for name in SETS:
         assert name in said
@@ -111,7 +112,7 @@ def test_two_processes_do_the_run_that_one_does(places, tmp_path):
     run = run_of(EXPERIMENTS, "practice", places)
     alone = execute(run, tmp_path / "one")
     two(lambda ranks, device: execute(run, tmp_path / "two", device, ranks=ranks), tmp_path)
-    together = json.loads((run_directory(run, tmp_path / "two") / "result.json").read_text())
+    together = read_result(run_directory(run, tmp_path / "two") / "result.json")
     assert {name: sum(counts["totals"]) for name, counts in together.sets.items()} == SETS
     pools = [Pool(run_directory(run, tmp_path / name) / "pool", world_of(run).shape, 3) for name in ("one", "two")]
     plain = [pool.rounds[0].payloads(torch.arange(8)) for pool in pools]

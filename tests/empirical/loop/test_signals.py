@@ -18,7 +18,7 @@ from empirical.data.split import Split
 from empirical.diffusion.cost import Cost
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.evaluate import accuracy, agreement
-from empirical.loop import signals as watch_module
+from empirical.loop.judge import Judge
 from empirical.loop.signals import HELD_OUT, Watch
 from empirical.runs.execute import execute
 from empirical.worlds import DigitsWorld, LinearWorld
@@ -189,7 +189,7 @@ def test_watching_and_judging_are_paid_once_however_often_a_run_is_resumed(tmp_p
 def test_the_training_of_the_reference_is_counted_in_seconds_too(world):
     """As its iterations are: a filter that costs twice the training must not look free."""
     run = tiny(world, **{"acquire.reject": 0.5, "training.iterations": 40})
-    judge = watch_module.Judge(run, Sampler(world_of(run), run.sampling), "cpu")
+    judge = Judge(run, Sampler(world_of(run), run.sampling), "cpu")
     assert judge.cost.learner_steps == 40
     assert judge.cost.sampling_cpu_s > 0
     assert judge.cost.learner_cpu_s > 0

@@ -1,7 +1,5 @@
 """Questions to a finished run: hindsight against a direct recomputation, fidelity against what is known."""
 
-import json
-
 import pytest
 import torch
 from support.errors import complains
@@ -15,6 +13,7 @@ from empirical.pool.pool import Pool
 from empirical.review.examine import EXAMINATIONS, examination_path, examine
 from empirical.runs.checkpoint import read_checkpoint
 from empirical.runs.execute import execute
+from empirical.runs.result import read_result
 from empirical.system.tensors import load_tensors
 
 VARIANTS = [
@@ -51,7 +50,7 @@ def finished(tmp_path_factory):
 
 def retrained(run, folder):
     """The learner at every evaluation and at every addition, from the pool and the steps of the result alone."""
-    result = json.loads((folder / "result.json").read_text())
+    result = read_result(folder / "result.json")
     steps, rounds = result.trajectory["step"], result.pool
     learner, at = new_learner(run, "cpu"), 0
     for stop in [0, *steps]:

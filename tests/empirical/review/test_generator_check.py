@@ -11,7 +11,8 @@ from empirical.config import world_of
 from empirical.generators import unet as generator
 from empirical.generators.unet_training import GeneratorTraining
 from empirical.review import generator_check as quality
-from empirical.settings.recipes import load_toml
+from empirical.scale.series import recipe
+from empirical.settings.recipes import Recipe
 from empirical.worlds import DigitsWorld
 from empirical.worlds.trained import UNTRAINED
 
@@ -36,7 +37,7 @@ def test_the_shipped_weights_say_where_they_come_from():
 @pytest.mark.parametrize("preset", ["default", "quick"])
 def test_every_recipe_has_a_plan_for_its_generator(world, preset):
     """As parsed from the file: without weights, for a network that fits the images."""
-    run, settings = quality.plan(load_toml(EXPERIMENTS / "worlds" / f"{world}.toml"), preset)
+    run, settings = quality.plan(recipe(EXPERIMENTS, world), preset)
     assert world_of(run).weights == UNTRAINED
     network = generator.unet(**settings.network(world_of(run).shape, world_of(run).classes))
     parameters = sum(p.numel() for p in network.parameters())
@@ -69,7 +70,8 @@ def test_a_command_stopped_at_the_check_does_not_train_again(tmp_path, monkeypat
 
 def test_a_generator_for_another_corpus_can_be_trained(tmp_path):
     """The shipped weights do not fit such a recipe, which is why it is made without any."""
-    run, _ = quality.plan(settings_of("digits", **{"world.corpus": [0, 900], "training.iterations": 8}), "default")
+    values = settings_of("digits", **{"world.corpus": [0, 900], "training.iterations": 8})
+    run, _ = quality.plan(Recipe(values, {}, {}), "default")
     with complains("world (digits).weights"):
         world_of(run).identity()
     record = quality.train_generator(

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from support.errors import complains
-from support.runs import folder_of, outcome, tiny
+from support.runs import cases_of, folder_of, outcome, tiny
 
 from empirical.runs.folder import prefix_name, result_path, run_name
-from empirical.scale import slurm, sweep
+from empirical.scale import slurm
 from empirical.scale.slurm import Cluster, Slurm, Work
 
 REHEARSAL = Slurm(cluster="local", jobs=1)
@@ -24,14 +24,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:R
 def cases():
     """The cases of a small sweep: two seeds, three lengths each."""
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
-    return [sweep.Case("p", "s", run.growth.additions, run) for run in runs]
+    return cases_of(runs)
 
 
 @pytest.fixture
 def long_case():
     """A case that takes seconds, so that there is time to interrupt it."""
     slow = {"training.iterations": 2000, "world.dimension": 64, "growth.additions": 5}
-    return sweep.Case("p", "s", 5, tiny("linear", **slow))
+    return cases_of([tiny("linear", **slow)])[0]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -71,7 +71,7 @@ def test_a_job_that_fails_is_named_with_its_words(cases, tmp_path):
 @pytest.mark.slow
 def test_several_processes_do_the_runs_of_a_job_together(tmp_path):
     small = {"growth.initial": 16, "growth.addition": 16, "growth.additions": 1}
-    cases = [sweep.Case("p", "s", 1, tiny("digits", seed=seed, **small), "hindsight") for seed in (0, 1)]
+    cases = cases_of([tiny("digits", seed=seed, **small) for seed in (0, 1)], "hindsight")
     cluster = Cluster(tmp_path / "slurm", tmp_path / "runs", "cpu", Slurm(cluster="local", jobs=1, ranks=2))
     cluster.finish(cases, lambda *_: None)
     for case in cases:
@@ -123,9 +123,8 @@ def recorded(tmp_path):
 @pytest.mark.parametrize("jobs", [1, 2, 3, 50])
 def test_every_case_is_dealt_once_and_runs_that_begin_alike_stay_together(recorded, jobs):
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in range(5) for k in (0, 1, 3)]
-    cases = [sweep.Case("p", "s", 0, run) for run in runs]
     cluster = recorded(jobs=jobs)
-    cluster.submit(cases)
+    cluster.submit(cases_of(runs))
     works = cluster.executor.works
     assert len(works) == min(jobs, 5)
     assert sorted(run_name(case.run) for work in works for case in work.cases) == sorted(map(run_name, runs))

@@ -5,9 +5,8 @@ import stat
 import sys
 
 import pytest
-from support.runs import tiny
+from support.runs import cases_of, tiny
 
-from empirical.scale import sweep
 from empirical.scale.slurm import Cluster, Slurm, cluster_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -52,7 +51,7 @@ def commands(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("commands")
 def test_slurm_is_asked_for_what_the_file_says(tmp_path):
-    cases = [sweep.Case("p", "s", 0, tiny("linear", seed=seed)) for seed in (0, 1)]
+    cases = cases_of([tiny("linear", seed=seed) for seed in (0, 1)])
     asked = Slurm(partition="long", minutes=90, jobs=2, cpus=3, memory_gb=5, account="lab", qos="low",
                   constraint="a100", setup=("export STAND_IN=1",))  # fmt: skip
     cluster = Cluster(tmp_path / "slurm", tmp_path / "runs", "cpu", asked)
@@ -86,4 +85,6 @@ def test_a_partition_or_a_file_with_the_flags_on_top(tmp_path):
     path = tmp_path / "lab.toml"
     path.write_text('[slurm]\npartition = "gpu"\nminutes = 60\nsetup = ["module load cuda"]\n')
     assert cluster_settings(str(path)) == Slurm(partition="gpu", minutes=60, setup=("module load cuda",))
-    assert cluster_settings(str(path), 5, 2) == Slurm(partition="gpu", minutes=5, workers=2, setup=("module load cuda",))
+    assert cluster_settings(str(path), 5, 2) == Slurm(
+        partition="gpu", minutes=5, workers=2, setup=("module load cuda",)
+    )

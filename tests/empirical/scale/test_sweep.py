@@ -7,45 +7,40 @@ import signal
 import pytest
 from support.errors import complains
 from support.places import EXPERIMENTS
-from support.runs import folder_of, outcome, tiny
+from support.runs import cases_of, folder_of, outcome, tiny
 
 from empirical.review.examine import examination_path, examine
 from empirical.runs.execute import execute
 from empirical.runs.folder import prefix_name, run_name
+from empirical.runs.result import Record
 from empirical.scale import sweep, workers
+from empirical.scale.series import expand, recipe
 from empirical.system.errors import InputError
 
 SERIES = {"panel": "p", "name": "s", "world": "linear", "vary": "growth.additions", "values": [1, 3]}
 
 
-@pytest.fixture(scope="session")
-def expand():
-    return lambda series, preset="default", seeds=2, **overrides: sweep.expand(
-        series, EXPERIMENTS, preset, {"linear": seeds, "digits": seeds}, overrides
-    )
+def cases_in(series, preset="default", seeds=2, **overrides):
+    """Plan series of the linear world and of digits, at so many seeds."""
+    recipes = {world: recipe(EXPERIMENTS, world) for world in ("linear", "digits")}
+    return sweep.plan(expand("f", series, recipes, preset, dict.fromkeys(recipes, seeds), overrides))
 
 
-@pytest.fixture(scope="session")
-def cases_of():
-    """Cases of runs, as a figure would have them."""
-    return lambda runs, examine="": [sweep.Case("p", "s", i, run, examine) for i, run in enumerate(runs)]
-
-
-def test_series_expand_to_every_value_and_seed(expand):
-    cases = expand([{**SERIES, "set": {"acquire.omega": 0.0}}])
+def test_series_expand_to_every_value_and_seed():
+    cases = cases_in([{**SERIES, "set": {"acquire.omega": 0.0}}])
     assert [(c.panel, c.series, c.value, c.run.growth.additions, c.run.seed) for c in cases] == [
         ("p", "s", value, value, seed) for value in (1, 3) for seed in (0, 1)
     ]
     assert {c.run.acquire.omega for c in cases} == {0.0}
     assert {c.examine for c in cases} == {""}
-    assert {c.examine for c in expand([{**SERIES, "examine": "hindsight"}])} == {"hindsight"}
+    assert {c.examine for c in cases_in([{**SERIES, "examine": "hindsight"}])} == {"hindsight"}
 
 
-def test_values_per_preset_and_overrides_per_world(expand):
+def test_values_per_preset_and_overrides_per_world():
     series = [{**SERIES, "values": {"default": [1, 2, 3], "quick": [2]}}]
-    assert [c.value for c in expand(series, "quick", seeds=1, linear={"sampling.steps": 7})] == [2]
-    assert {c.run.sampling.steps for c in expand(series, linear={"sampling.steps": 7})} == {7}
-    assert {c.run.sampling.steps for c in expand(series, digits={"sampling.steps": 7})} == {100}
+    assert [c.value for c in cases_in(series, "quick", seeds=1, linear={"sampling.steps": 7})] == [2]
+    assert {c.run.sampling.steps for c in cases_in(series, linear={"sampling.steps": 7})} == {7}
+    assert {c.run.sampling.steps for c in cases_in(series, digits={"sampling.steps": 7})} == {100}
 
 
 @pytest.mark.parametrize(
@@ -60,11 +55,11 @@ def test_values_per_preset_and_overrides_per_world(expand):
         ({"examine": "foresight"}, "examine"),
     ],
 )
-def test_bad_series_are_refused(expand, change, named):
+def test_bad_series_are_refused(change, named):
     with complains(named):
-        expand([{**SERIES, **change}])
+        cases_in([{**SERIES, **change}])
     with complains("series"):
-        expand([{key: value for key, value in SERIES.items() if key != "vary"}])
+        cases_in([{key: value for key, value in SERIES.items() if key != "vary"}])
 
 
 def test_groups_share_each_beginning_before_it_is_needed():
@@ -92,7 +87,7 @@ def test_groups_share_each_beginning_before_it_is_needed():
             there |= {prefix_name(run, addition - 1) for addition in share_before}
 
 
-def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(cases_of, tmp_path):
+def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tmp_path):
     """In another process, with shared beginnings; the second call finds everything done."""
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
     reports = []
@@ -102,20 +97,18 @@ def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(cases_of, tm
     assert reports[-1] == (6, 6)
     for run in runs:
         assert outcome(run, tmp_path / "swept") == outcome(run, tmp_path / "single")
-    assert sweep.results(cases[-1:], tmp_path / "swept")[0]["examined"] == examine(
+    assert sweep.results(cases[-1:], tmp_path / "swept")[0].examined == examine(
         "hindsight", runs[0], tmp_path / "single"
     )
     again = []
     workers.sweep(cases, tmp_path / "swept", "cpu", 1, lambda done, total: again.append((done, total)))
     assert again == [(6, 6)]
-    case = sweep.Case("p", "s", 3, runs[2])
-    (record,) = sweep.results([case], tmp_path / "swept")
-    assert record == {
-        "panel": "p", "series": "s", "value": 3, "seed": 0, "result": execute(runs[2], tmp_path / "swept"),
-    }  # fmt: skip
+    (record,) = sweep.results([sweep.Case("f", "p", "s", 3, runs[2])], tmp_path / "swept")
+    result = execute(runs[2], tmp_path / "swept")
+    assert record == Record(panel="p", series="s", value=3, seed=0, result=result, examined={})
 
 
-def test_the_records_hold_what_the_runs_were_examined_for(cases_of, tmp_path):
+def test_the_records_hold_what_the_runs_were_examined_for(tmp_path):
     """Asked twice of one run and once of another that begins alike: each answer is made once, after its run."""
     runs = [tiny("linear"), tiny("linear", **{"growth.additions": 1})]
     cases = [*cases_of([runs[0], runs[0], runs[1]], "hindsight"), *cases_of(runs)]
@@ -123,14 +116,14 @@ def test_the_records_hold_what_the_runs_were_examined_for(cases_of, tmp_path):
     assert [len(job.runs) for job in jobs] == [2]
     assert jobs[0].questions == [("hindsight", runs[0]), ("hindsight", runs[1])]
     sweep.do(jobs[0], tmp_path, "cpu")
-    found = sweep.results(cases, tmp_path)
-    assert [record["examined"]["step"] for record in found[:3]] == [list(range(1, 17))] * 3
-    assert all("examined" not in record for record in found[3:])
-    assert found[2]["examined"] == examine("hindsight", runs[1], tmp_path)
+    records = sweep.results(cases, tmp_path)
+    assert [record.examined["step"] for record in records[:3]] == [list(range(1, 17))] * 3
+    assert all(record.examined == {} for record in records[3:])
+    assert records[2].examined == examine("hindsight", runs[1], tmp_path)
     assert sweep.work(cases, tmp_path) == []
 
 
-def test_a_question_to_a_finished_run_is_still_to_be_answered(cases_of, tmp_path):
+def test_a_question_to_a_finished_run_is_still_to_be_answered(tmp_path):
     """The run itself is not done again."""
     run = tiny("linear")
     execute(run, tmp_path)
@@ -145,7 +138,7 @@ def test_a_question_to_a_finished_run_is_still_to_be_answered(cases_of, tmp_path
     assert {path: after[path] for path in before} == before
 
 
-def test_the_first_failure_ends_a_sweep_with_its_message(cases_of, tmp_path):
+def test_the_first_failure_ends_a_sweep_with_its_message(tmp_path):
     bad = tiny("linear", seed=1)
     folder = folder_of(bad, tmp_path)
     folder.mkdir(parents=True)
@@ -160,7 +153,7 @@ def test_complaints_can_be_sent_between_processes():
     assert (type(again), str(again)) == (InputError, "here: got 1; allowed 2; do 3")
 
 
-def test_a_killed_worker_is_reported(cases_of, tmp_path):
+def test_a_killed_worker_is_reported(tmp_path):
     """Killed from outside, as by the system when memory runs out."""
     runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 4000}) for seed in range(2)]
 
@@ -173,10 +166,10 @@ def test_a_killed_worker_is_reported(cases_of, tmp_path):
 
 
 @pytest.mark.parametrize("moment", ["submit", "report"])
-def test_interrupted_anywhere_it_ends_with_its_workers(cases_of, tmp_path, monkeypatch, moment):
+def test_interrupted_anywhere_it_ends_with_its_workers(tmp_path, monkeypatch, moment):
     """Ctrl-C while a worker is being started, and while one is at work; the work would take minutes."""
     runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 40000}) for seed in range(2)]
-    reports, submit = [], sweep.ProcessPoolExecutor.submit
+    reports, submit = [], workers.ProcessPoolExecutor.submit
 
     def interrupted(*arguments):
         future = submit(*arguments)
@@ -184,8 +177,8 @@ def test_interrupted_anywhere_it_ends_with_its_workers(cases_of, tmp_path, monke
             signal.raise_signal(signal.SIGINT)
         return future
 
-    def progress(*said):
-        reports.append(said)
+    def progress(*counts):
+        reports.append(counts)
         if moment == "report" and len(reports) == 2:
             signal.raise_signal(signal.SIGINT)
 
@@ -199,7 +192,7 @@ def test_interrupted_anywhere_it_ends_with_its_workers(cases_of, tmp_path, monke
     assert len(reports) == {"submit": 1, "report": 2}[moment]
 
 
-@pytest.mark.parametrize(("device", "workers", "named"), [("abacus", 1, "--device"), ("cpu", -1, "--workers")])
-def test_impossible_devices_and_workers_are_refused(cases_of, tmp_path, device, workers, named):
+@pytest.mark.parametrize(("device", "number", "named"), [("abacus", 1, "--device"), ("cpu", -1, "--workers")])
+def test_impossible_devices_and_workers_are_refused(tmp_path, device, number, named):
     with complains(named):
-        workers.sweep(cases_of([tiny("linear")]), tmp_path, device, workers, lambda *_: None)
+        workers.sweep(cases_of([tiny("linear")]), tmp_path, device, number, lambda *_: None)

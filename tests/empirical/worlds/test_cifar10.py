@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from support.errors import complains
-from support.runs import settings_of
+from support.runs import run_of, settings_of
 from torchvision.datasets import CIFAR10
 
 from empirical.config import from_dict, world_of
@@ -15,6 +15,7 @@ from empirical.data.images import decode, encode
 from empirical.generators.unet_training import GeneratorTraining
 from empirical.review import generator_check as quality
 from empirical.runs.execute import execute
+from empirical.settings.recipes import Recipe
 from empirical.settings.values import merged
 from empirical.worlds import Cifar10World
 from empirical.worlds.trained import UNTRAINED
@@ -177,7 +178,7 @@ def test_wrong_rows_are_refused(change, named):
 
 def test_without_weights_the_command_that_makes_them_is_named():
     with complains("world (cifar10).weights") as caught:
-        from_dict(settings_of("cifar10", **{"world.weights": "nowhere.safetensors"}))
+        run_of("cifar10", **{"world.weights": "nowhere.safetensors"})
     assert "paper_repro.py generator cifar10" in str(caught.value)
 
 
@@ -190,7 +191,9 @@ def test_from_training_a_generator_to_deliberate_practice(folder, tmp_path):
     }  # fmt: skip
     recipe = settings_of("cifar10", **small)
     tiny = GeneratorTraining(base_channels=8, patch=4, iterations=3, batch=4, checked=10)
-    record = quality.train_generator(quality.plan(recipe, "default")[0], tiny, tmp_path / "out", lambda *_: None)
+    record = quality.train_generator(
+        quality.plan(Recipe(recipe, {}, {}), "default")[0], tiny, tmp_path / "out", lambda *_: None
+    )
     assert record["corpus"] == [0, 30]
     path = str(tmp_path / "out" / "cifar10_generator.safetensors")
     run = from_dict(merged(recipe, {"world.weights": path, "world.data": str(folder)}))

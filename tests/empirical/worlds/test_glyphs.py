@@ -8,13 +8,15 @@ import pytest
 import torch
 from matplotlib.ft2font import FT2Font
 from support.errors import complains
-from support.runs import settings_of
+from support.runs import run_of, settings_of
 
-from empirical.config import from_dict, new_learner, to_dict
+from empirical.config import from_dict, new_learner, to_dict, world_of
 from empirical.data.images import decode, encode, quantise
 from empirical.generators.unet_training import GeneratorTraining
 from empirical.review import generator_check as quality
 from empirical.runs.execute import execute
+from empirical.runs.folder import run_name
+from empirical.settings.recipes import Recipe
 from empirical.settings.values import merged
 from empirical.worlds import GlyphsWorld
 from empirical.worlds.glyphs import CHARACTERS, SIZE, Chance, distorted, drawings, usable_fonts
@@ -220,9 +222,8 @@ def test_wrong_options_are_refused(change, named):
 
 
 def test_without_weights_the_command_that_makes_them_is_named():
-    values = settings_of("glyphs", **{"world.weights": "nowhere.safetensors"})
     with complains("world (glyphs).weights") as caught:
-        from_dict(values)
+        run_of("glyphs", **{"world.weights": "nowhere.safetensors"})
     assert "paper_repro.py generator glyphs" in str(caught.value)
 
 
@@ -250,11 +251,13 @@ def test_from_training_a_generator_to_deliberate_practice(tmp_path):
     """The whole way, small: train, check, then a run that adds guided glyphs."""
     recipe = settings_of("glyphs", **TINY)
     tiny = GeneratorTraining(base_channels=8, multipliers=(1, 2), patch=4, iterations=4, batch=8, checked=16)
-    record = quality.train_generator(quality.plan(recipe, "default")[0], tiny, tmp_path, lambda *_: None)
+    record = quality.train_generator(
+        quality.plan(Recipe(recipe, {}, {}), "default")[0], tiny, tmp_path, lambda *_: None
+    )
     assert record["corpus"] == list(WORLD.corpus)
     path = str(tmp_path / "glyphs_generator.safetensors")
     run = from_dict(merged(recipe, {"world.weights": path}))
-    assert from_dict(to_dict(run)) == run
+    assert run_name(from_dict(to_dict(run))) == run_name(run)
     result = execute(run, tmp_path / "runs")
     assert result.pool_size == 32
     assert result.pool[1]["omega"] > 0
@@ -265,9 +268,9 @@ def test_from_training_a_generator_to_deliberate_practice(tmp_path):
 def test_weights_for_other_fonts_or_another_world_are_refused(tmp_path):
     tiny = GeneratorTraining(base_channels=8, multipliers=(1,), patch=8, iterations=1, batch=2, checked=4)
     recipe = settings_of("glyphs", **TINY)
-    quality.train_generator(quality.plan(recipe, "default")[0], tiny, tmp_path, lambda *_: None)
+    quality.train_generator(quality.plan(Recipe(recipe, {}, {}), "default")[0], tiny, tmp_path, lambda *_: None)
     path = str(tmp_path / "glyphs_generator.safetensors")
     with complains("world (glyphs).corpus"):
-        from_dict(merged(recipe, {"world.weights": path, "world.corpus": ["DejaVuSans"]}))
+        world_of(from_dict(merged(recipe, {"world.weights": path, "world.corpus": ["DejaVuSans"]})))
     with complains("world (digits).weights"):
-        from_dict(settings_of("digits", **{"world.weights": path}))
+        run_of("digits", **{"world.weights": path})

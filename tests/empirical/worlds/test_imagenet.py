@@ -194,9 +194,9 @@ def test_a_run_is_described_without_its_data(shared, tmp_path):
 
 def test_settings_that_do_not_fit_are_refused(shared):
     with complains("learner.kind"):
-        from_dict(settings(shared, learner={"kind": "vit_base_patch16_225"}))
+        world_of(from_dict(settings(shared, learner={"kind": "vit_base_patch16_225"})))
     with complains("acquire.decode"):
-        from_dict(settings(shared, acquire={"omega": 0.1, "decode": "tiny"}))
+        world_of(from_dict(settings(shared, acquire={"omega": 0.1, "decode": "tiny"})))
     with complains("world (imagenet100).size"):
         ImageNet100World(size=4)
     with complains("world (imagenet100)"):

@@ -15,7 +15,7 @@ from empirical.generators import autoencoder as autoencoder_training
 from empirical.generators.autoencoder import AutoencoderTraining
 from empirical.generators.unet_training import GeneratorTraining
 from empirical.review import generator_check as quality
-from empirical.settings.recipes import load_toml
+from empirical.scale.series import recipe
 from empirical.settings.sections import Acquire
 from empirical.worlds import DigitsWorld, LatentDigitsWorld, latent_digits
 from empirical.worlds.trained import UNTRAINED
@@ -187,6 +187,6 @@ def test_training_by_command_makes_both_parts_and_goes_on_with_the_autoencoder_t
 
 @pytest.mark.parametrize("preset", ["default", "quick"])
 def test_the_recipe_has_a_plan_for_its_generator(preset):
-    run, settings = quality.plan(load_toml(EXPERIMENTS / "worlds" / "latent_digits.toml"), preset)
+    run, settings = quality.plan(recipe(EXPERIMENTS, "latent_digits"), preset)
     assert world_of(run).weights == UNTRAINED
     assert settings.network(world_of(run).latent_shape, world_of(run).classes)["size"] == 4

@@ -1,7 +1,6 @@
 """The linear world against its own theory, and the real digits."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,9 +16,11 @@ from empirical.diffusion.sampler import Sampler, Samples
 from empirical.generators import unet_training
 from empirical.generators.unet_training import GeneratorTraining, train
 from empirical.learning.evaluate import Score
+from empirical.settings.sections import Training
 from empirical.worlds import WORLDS, DigitsWorld, LinearWorld
 
 HALF_NORMAL = math.sqrt(2 / math.pi)
+TRAINING = Training(iterations=1)  # linear learners are fitted, not trained
 
 
 def log_density(x, a, y, w):
@@ -99,9 +100,7 @@ def test_rows_that_count_twice_are_fitted_as_if_they_were_there_twice():
     x = torch.randn(4, 3, generator=torch.Generator().manual_seed(8))
     labels = torch.tensor([0, 1, 1, 0])
     for kind in ("ridge", "logistic"):
-        one, two = (
-            LinearWorld(dimension=3).learner(SimpleNamespace(learner=SimpleNamespace(kind=kind)), "cpu") for _ in "ab"
-        )
+        one, two = (LinearWorld(dimension=3).learner(kind, TRAINING, 0, "cpu") for _ in "ab")
         losses = [one.fit(Weighted(x, labels), 0, 1), two.fit(Split(x[[0, 1, 2, 3, 3]], labels[[0, 1, 2, 3, 3]]), 0, 1)]
         tolerance = 1e-9 if kind == "ridge" else 1e-5
         assert torch.allclose(one.w, two.w, rtol=0, atol=tolerance)
@@ -114,7 +113,7 @@ def linear_learner(kind, ridge=0.05, rows=60, dimension=7):
     x = torch.randn(rows, dimension, generator=source)
     labels = (x[:, 0] + torch.randn(rows, generator=source) > 0).long()
     world = LinearWorld(dimension=dimension, ridge=ridge)
-    learner = world.learner(SimpleNamespace(learner=SimpleNamespace(kind=kind)), "cpu")
+    learner = world.learner(kind, TRAINING, 0, "cpu")
     return world, learner, Samples(x, labels, torch.arange(rows), torch.arange(rows))
 
 
