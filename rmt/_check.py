@@ -1,5 +1,6 @@
 """Check arguments and results; every refusal reads `where: got X; allowed Y; do Z`."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -9,20 +10,48 @@ Array = NDArray[np.float64]
 Values = float | NDArray[Any]  # a number or an array of numbers
 
 
-def frozen(where: str, name: str, value: Any) -> float | Array:
-    """Return `value` as a Python float or as a read-only float64 copy; ValueError unless it is real and finite."""
+def real(where: str, name: str, value: Any, kinds: str = "iuf") -> Array:
+    """Return `value` as a float64 array; ValueError unless its entries are real numbers and none of them is masked.
+
+    `kinds` are the NumPy kinds of numbers that are allowed: "i", "u", "f", and "b" where True and False stand for 1, 0.
+    """
     try:
         given = np.asarray(value)
-        if given.dtype.kind not in "iuf":
+        if given.dtype.kind not in kinds or isinstance(value, np.ma.MaskedArray):
             raise TypeError
-        array = given.astype(np.float64)  # always a copy
-    except (TypeError, ValueError):
-        raise ValueError(f"{where}: got {name}={value!r}; allowed real numbers; do pass a number or an array") from None
+        with np.errstate(over="ignore"):  # a longdouble may become infinite
+            return given.astype(np.float64, copy=False)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"{where}: got {name}={shown(value)}; allowed real numbers, unmasked, whole ones below 2^64; "
+            "do pass floats or an array of them"
+        ) from None
+
+
+def frozen(where: str, name: str, value: Any) -> float | Array:
+    """Return `value` as a Python float or as a read-only float64 copy; ValueError unless it is `real` and finite."""
+    array = real(where, name, value).copy()
     require(np.isfinite(array), where, name, array, "finite values", "remove NaN and infinity")
     if array.ndim == 0:
         return float(array)
     array.setflags(write=False)
     return array
+
+
+def number(where: str, name: str, value: Any) -> float:
+    """Return one number as a Python float; ValueError unless it is real, finite and no array."""
+    result = frozen(where, name, value)
+    if not isinstance(result, float):
+        raise ValueError(f"{where}: got {name}={shown(value)}; allowed one number; do call once per number")
+    return result
+
+
+def shown(value: Any) -> str:
+    """Return a short repr of a refused value."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python does not print such numbers
+        return "a whole number of more than 4,300 digits"
 
 
 def require(ok: Any, where: str, name: str, value: Any, allowed: str, do: str) -> None:
@@ -36,9 +65,10 @@ def require(ok: Any, where: str, name: str, value: Any, allowed: str, do: str) -
 
 
 def whole(where: str, name: str, value: Any, least: int, do: str) -> int:
-    """Return a whole number as an int; ValueError unless it is an int, not a bool, of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{where}: got {name}={value!r}; allowed whole numbers >= {least}; do {do}")
+    """Return a whole number as an int; ValueError unless it is an int, not a bool, from `least` to 2^63 - 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
+        got = shown(value)
+        raise ValueError(f"{where}: got {name}={got}; allowed whole numbers >= {least} and below 2^63; do {do}")
     return int(value)
 
 

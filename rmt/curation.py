@@ -85,9 +85,9 @@ def label_aware(rule: Rule, agreement: Values) -> LabelAware:
     def integrands(g: Array, e: Array) -> Array:
         Phi, pdf = ndtr(e), normal_pdf(e)
         g, Phi, pdf = np.broadcast_arrays(g, Phi, pdf)
-        return 2 * np.stack([Phi, g**2 * Phi, g * pdf, Phi - e * pdf, g * Phi, pdf])
+        return 2 * np.stack([np.ones_like(g), Phi, g**2 * Phi, g * pdf, Phi - e * pdf, g * Phi, pdf])
 
-    p, along, mixed, across, c1, c2 = rule_integral(rule, agreement, integrands, "rmt label-aware curation").value
+    _, p, along, mixed, across, c1, c2 = rule_integral(rule, agreement, integrands, "rmt label-aware curation")
     # one Jacobi rotation by the angle theta; this form of tan theta keeps the digits of a small eigenvalue
     with np.errstate(divide="ignore", over="ignore"):
         cot2 = np.where(mixed == 0, np.inf, (across - along) / (2 * mixed))  # cot 2 theta

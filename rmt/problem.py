@@ -106,8 +106,9 @@ class Problem:
 
     @property
     def phi(self) -> Values:
-        """Dimension per pool sample, phi = d / n."""
-        return self.d / self.n
+        """Dimension per pool sample, phi = d / n; infinite or 0 where it leaves the range of double precision."""
+        with np.errstate(over="ignore", under="ignore"):
+            return self.d / self.n
 
     @property
     def cosines(self) -> tuple[Values, Values, Values]:

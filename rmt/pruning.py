@@ -22,6 +22,7 @@ __all__ = ["KeepAll", "KeepEasy", "KeepHard", "Rule", "RuleMoments", "fraction",
 
 _SQRT2 = np.sqrt(2.0)
 _NODES, _WEIGHTS = legendre(24)
+LEAST = 1e-300  # least keep fraction; moments of smaller ones underflow
 
 
 class RuleMoments(NamedTuple):
@@ -73,12 +74,12 @@ class KeepHard:
     chi-square form P(chi2_3 <= alpha^2), and beta_t as an integral wherever alpha < 1.
 
     Args:
-        p: keep fraction, in (0, 1]; may be an array.
+        p: keep fraction, in [1e-300, 1]; may be an array.
 
     Limits: p = 1 is `KeepAll`. Accuracy: about 1e-14 relative for p >= 1e-6.
 
     Raises:
-        ValueError: p outside (0, 1].
+        ValueError: p outside [1e-300, 1].
 
     >>> KeepHard(0.3).moments(0.9).gamma.round(6)
     np.float64(0.014555)
@@ -120,13 +121,13 @@ class KeepEasy:
     beta = 2 varphi(0) a e1 and beta_t = 2 (rho varphi(0) e1 + varphi(alpha) e2).
 
     Args:
-        p: keep fraction, in (0, 1]; may be an array.
+        p: keep fraction, in [1e-300, 1]; may be an array.
 
     Limits: p = 1 is `KeepAll`. Accuracy: about 1e-14 relative for p >= 1e-6; where alpha >> a, beta is a Gaussian tail
     and has 1e-16 (alpha/a)^2.
 
     Raises:
-        ValueError: p outside (0, 1].
+        ValueError: p outside [1e-300, 1].
 
     >>> KeepEasy(0.6).moments(0.9).gamma.round(6)
     np.float64(0.96466)
@@ -185,9 +186,10 @@ class KeepAll:
 
 
 def fraction(where: str, p: Values) -> float | Array:
-    """Return a keep fraction as `frozen` does; ValueError outside (0, 1]."""
+    """Return a keep fraction as `frozen` does; ValueError outside [1e-300, 1]."""
     value = frozen(where, "p", p)
-    require((value > 0) & (value <= 1), where, "p", value, "keep fractions in (0, 1]", "pass the share of samples kept")
+    allowed = f"keep fractions in (0, 1], from {LEAST:g} on"
+    require((value >= LEAST) & (value <= 1), where, "p", value, allowed, "pass the share of samples kept")
     return value
 
 

@@ -58,10 +58,10 @@ def panel_edges(kinks: Array, tau: Array) -> Array:
     >>> panel_edges(np.array([0.7]), np.array(0.0))[[0, -1]].tolist()
     [0.0, 38.0]
     """
-    with np.errstate(divide="ignore"):
-        scale = 1 / np.abs(tau)
     beside = [kinks + side * step for step in _NEAR for side in (-1, 1)]
-    rows = [*kinks, *(row for block in beside for row in block), *(k * scale for k in _FLAT), 0.0, *_GRID, FAR]
+    with np.errstate(divide="ignore", over="ignore"):
+        flat = [k * (1 / np.abs(tau)) for k in _FLAT]
+    rows = [*kinks, *(row for block in beside for row in block), *flat, 0.0, *_GRID, FAR]
     return np.sort(np.clip(np.stack(np.broadcast_arrays(*rows)), 0.0, FAR), axis=0)
 
 
@@ -88,8 +88,8 @@ def half_normal(f: Callable[[Array], Array], edges: Array, rtol: float = 1e-13) 
         width = high - low
         g = low + width * nodes.reshape(-1, *(1,) * low.ndim)  # (nodes, panels, ...)
         weight = weights.reshape(-1, *(1,) * low.ndim) * width * np.exp(-(g**2) / 2) / np.sqrt(2 * np.pi)
-        flat = f(g.reshape(-1, *g.shape[2:]))  # (integrands, nodes * panels, ...)
-        return np.sum(flat.reshape(-1, *g.shape) * weight, axis=1)
+        flat = f(g.reshape(g.shape[0] * g.shape[1], *g.shape[2:]))  # (integrands, nodes * panels, ...)
+        return np.sum(flat.reshape(len(flat), *g.shape) * weight, axis=1)
 
     low, high = edges[:-1], edges[1:]
     whole = panels(low, high)

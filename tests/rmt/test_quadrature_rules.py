@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.special import expit
+from scipy.special import expit, ndtr
+from support.refusals import answer_or_refusal
 
 import rmt
 from rmt.quadrature import half_normal, panel_edges
 
+BELL = rmt.KeepFunction(lambda u: np.exp(-(u**2)))
 COSINES = np.array([-1.0, -0.6, 0.0, 0.9, 1 - 1e-9, 1.0])
 
 
@@ -101,6 +105,12 @@ def test_the_error_estimate_is_an_error_estimate():
         (lambda u: (np.abs(u) > 39) * 1.0, r"got keep fraction E\[q\]=0.0"),
         (lambda _: 0.5, r"got q\(u\) of shape \(\) for u of shape \(\d+,\); allowed equal shapes"),
         (lambda u: np.random.default_rng(abs(hash(u.tobytes()))).random(u.shape), r"got q\(-u\) different from"),
+        (lambda u: 0.5 + 0j * u, r"got q\(u\)=array\(.*; allowed real numbers, unmasked.*; do pass floats"),
+        (lambda u: np.ma.masked_less(np.exp(-(u**2)), 0.1), r"got q\(u\)=.*; allowed real numbers, unmasked"),
+        (lambda u: np.full(u.shape, "half"), r"got q\(u\)=array\(.*; allowed real numbers"),
+        (lambda _: "half", r"got q\(u\)='half'; allowed real numbers"),
+        (lambda _: None, r"got q\(u\)=None; allowed real numbers"),
+        (lambda u: np.array([None] * len(u)), r"got q\(u\)=array\(.*; allowed real numbers"),
         (0.5, r"got q=0.5; allowed functions"),
     ],
 )
@@ -112,8 +122,80 @@ def test_bad_functions_are_refused_by_name(q, message):
 def test_what_is_too_rough_is_refused_with_its_error():
     with pytest.raises(ValueError, match=r"estimated relative error .*; allowed at most 1e-10; do list the points"):
         rmt.KeepFunction(lambda u: np.floor(1e9 * np.abs(u)) % 2)
-    with pytest.raises(ValueError, match=r"kinks=-1.0; allowed points u > 0"):
-        rmt.KeepFunction(lambda u: 0.5 + 0 * u, kinks=[1.0, -1.0])
+
+
+@pytest.mark.parametrize(
+    ("kinks", "message"),
+    [
+        ([1.0, -1.0], "kinks=-1.0; allowed points u > 0"),
+        ([np.inf], "kinks=inf; allowed points u > 0"),
+        ([np.nan], "kinks=nan; allowed points u > 0"),
+        (5, "kinks=5; allowed lists of numbers"),
+        ([[1.0, 2.0]], r"kinks=\[\[1.0, 2.0\]\]; allowed lists of numbers"),
+        (None, "kinks=None; allowed real numbers"),
+        ("1.0", "kinks='1.0'; allowed real numbers"),
+        ([1j], r"kinks=\[1j\]; allowed real numbers"),
+    ],
+)
+def test_bad_kinks_are_refused(kinks, message):
+    with pytest.raises(ValueError, match=rf"rmt\.KeepFunction: got {message}.*; do "):
+        rmt.KeepFunction(lambda u: 0.5 + 0 * u, kinks=kinks)
+
+
+def band(low, high, height, rest):
+    """Return q = rest + height on low < |u| < high and `rest` elsewhere, and E[q]."""
+    return (
+        lambda u: rest + height * ((np.abs(u) > low) & (np.abs(u) < high)),
+        rest + 2 * height * float(ndtr(-low) - ndtr(-high)),
+    )
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.floats(2e-3, 5), st.floats(-3.99, -1).map(lambda e: 10.0**e), st.sampled_from([0.5, 1e-3]), st.floats(0, 0.5))
+def test_an_unlisted_band_is_integrated_or_refused(low, width, height, rest):
+    """Wider than 1e-4, it never passes unseen; p within 1e-10 of the largest moment, E[q u^2] <= 25 p here."""
+    q, exact = band(low, low + width, height, rest)
+    rule = answer_or_refusal(lambda: rmt.KeepFunction(q))
+    if isinstance(rule, str):
+        assert "allowed at most 1e-10; do list the points" in rule
+    else:
+        assert abs(rule.p - exact) <= 30e-10 * exact
+    listed = rmt.KeepFunction(q, kinks=[low, low + width])
+    assert listed.p == pytest.approx(exact, rel=1e-12)
+
+
+def test_a_hidden_band_is_named_with_its_place():
+    """The nodes step over a band 2e-4 wide, 1.6e-4 of E[q]; a narrower one needs its kinks."""
+    q, exact = band(1.2, 1.2002, 0.5, 0.25)
+    with pytest.raises(
+        ValueError, match=r"unlisted features of q \(near u=1.20\d\d\?\).*=0.0002.*; do list the points"
+    ):
+        rmt.KeepFunction(q)
+    rule = rmt.KeepFunction(q, kinks=[1.2, 1.2002])
+    assert abs(rule.p - exact) <= rule.error + 1e-15 < 1e-12
+    q, exact = band(1.2, 1.2 + 1e-7, 1.0, 0.0)
+    assert rmt.KeepFunction(q, kinks=[1.2, 1.2 + 1e-7]).p == pytest.approx(exact, rel=1e-8)
+
+
+def test_moments_and_label_checks_see_the_same_rule():
+    """Every later integral is compared with p: a rule that changes between calls is refused."""
+    scale = [1.0]
+    rule = rmt.KeepFunction(lambda u: scale[0] * np.exp(-(u**2)))
+    scale[0] = 0.5
+    with pytest.raises(ValueError, match=r"got p=0.577\d* and E\[q\]=0.288\d*; allowed equal ones"):
+        rule.moments(0.9)
+    with pytest.raises(ValueError, match=r"got p=0.577\d* and E\[q\]=0.288\d*; allowed equal ones"):
+        rmt.error_rate(rmt.Problem(n=10, d=1, ridge=0.1, rule=rule, rho=0.5, label_aware=True))
+
+
+def test_no_projections_have_no_probabilities():
+    """Empty arrays in, empty arrays out, for every rule."""
+    for rule in (rmt.KeepHard(0.3), rmt.KeepEasy(0.3), rmt.KeepAll(), rmt.SoftKeep(0.3, power=1.0), BELL):
+        assert rule.keep_probability(np.empty(0)).shape == (0,)
+        assert rule.moments(np.empty(0)).beta.shape == rule.moments(np.empty((0, 2)))[3].ravel().shape == (0,)
+    for rule in (rmt.KeepHard([]), rmt.KeepEasy([]), rmt.SoftKeep([], power=1.0)):
+        assert rule.keep_probability(np.ones((4, 1))).shape == (4, 0)
+        assert rule.moments(0.9).beta_t.shape == (0,)
 
 
 @pytest.mark.parametrize("bad", [{"power": 2000.0}, {"power": np.nan}, {"power": [1.0, 2.0]}, {"p": 0}, {"p": 1.5}])
