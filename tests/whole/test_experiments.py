@@ -92,12 +92,12 @@ def test_a_line_is_run_by_its_name(tmp_path, capsys):
     )
     write(tmp_path, table=f'base = "{EXPERIMENTS / "worlds" / "digits.toml"}"\n{lines}')
     command = ["run", str(tmp_path / "table.toml"), "--out", str(tmp_path), "--dry-run"]
-    assert paper_repro.main([*command, "--line", "many, guided"]) == 0
+    assert paper_repro.main([*command, "--line", "few, guided"]) == 0
     printed = capsys.readouterr().out
-    assert "growth.initial = 640" in printed
+    assert "growth.initial = 64" in printed
     assert "acquire.omega = 0.02" in printed
     assert paper_repro.main(command) != 0
-    assert "'many, guided', 'plain'" in " ".join(capsys.readouterr().err.split())
+    assert "'few, guided', 'plain'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_series_of_a_world_share_settings_unless_they_decline():
