@@ -59,7 +59,7 @@ class Contents:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One figure or table of the project. It never trains and never samples images: that is done by its runs before.
+    """One figure or table of the project, made of finished runs: a figure never trains and never samples images.
 
     compute: makes the rows of the tidy table from settings, run records and `rmt`.
     summary: says the result in one line for the terminal.

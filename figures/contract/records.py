@@ -118,7 +118,7 @@ def points(
 
 
 def hits(records: Sequence[Record]) -> np.ndarray:
-    """Correctness (seeds, images) of runs in order of seed; without test images, the exact accuracy (seeds, 1)."""
+    """Return correctness (seeds, images) of runs in order of seed; without test images, exact accuracy (seeds, 1)."""
     results = [record.result for record in sorted(records, key=lambda record: record.seed)]
     return np.array([[float(hit) for hit in r.correct] if r.correct else [r.accuracy] for r in results])
 

@@ -40,7 +40,7 @@ def compute(inputs: Inputs) -> list[Row]:
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """List the recipes with a single finished run: the error of such a point is that of its validation images."""
+    """List the recipes with a single finished run, whose error is the binomial one of the validation images."""
     return {panel: beside_own_runs.single_runs(lines, records) for panel, lines in TABLES.items()}
 
 
@@ -65,7 +65,7 @@ def summary(contents: Contents) -> str:
 
 
 def reference(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of a panel that make its curves: the paper's, and without any the runs'."""
+    """Return the rows of a panel that are joined to curves: the paper's where there are some, else all."""
     return [row for row in rows if row.source == "paper"] or list(rows)
 
 

@@ -81,7 +81,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def saving(rows: Sequence[Row], panel: str) -> scaling.Multiplier | None:
-    """Measure how many times fewer samples deliberate practice needs for the best accuracy of static data.
+    """Compute how many times fewer samples deliberate practice needs for the best accuracy of static data.
 
     Sizes between points are interpolated; where DP's smallest size is already better the factor is a lower bound (">"),
     where its largest is still worse an upper bound ("<"). None unless the panel has both series.

@@ -112,7 +112,7 @@ def _entropy(record: Record) -> float:
 
 
 def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Multiplier]:
-    """Measure how many times the cost oversample-then-prune needs for the best accuracy of each DP series.
+    """Compute how many times the cost oversample-then-prune needs for the best accuracy of each DP series.
 
     A lower bound (">") where no oversampling ratio gets there; empty without panel d of this world.
     """

@@ -7,7 +7,7 @@ filter in the full loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 
 from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs
-from figures.contract.records import accuracy, average, differences, gain, mean_row, points
+from figures.contract.records import Pair, average, differences, gain, mean_row, points
 from figures.contract.table import Row, select
 from figures.drawing import dots, panels, style, ticks
 from figures.drawing.worlds import WORLDS as TITLES
@@ -61,13 +61,14 @@ def compute(inputs: Inputs) -> list[Row]:
         looked, dropped, loop = ([r for r in inputs.records if r.panel == f"{letter} {world}"] for letter in "abc")
         for name, key in KEYS.items():
             quantity = "distance" if name == DISTANCE else "share"
-            for row in _means(looked, partial(_examined, key), quantity):
+            for row in average("outliers", looked, _value, partial(_examined, key), quantity):
                 rows.append(row._replace(series=f"{name}{RANDOM if row.series == 'random direction' else ''}"))
-        rows += _means(dropped) + _means(loop) + _means(dropped, _made, COST)
+        rows += average("outliers", dropped, _value) + average("outliers", loop, _value)
+        rows += average("outliers", dropped, _value, _made, COST)
         gaps = [
-            mean_row("outliers", panel, series, quantity, x, samples)
-            for (panel, series, x), quantity, runs, rivals in compared(inputs.records, world)
-            if (samples := differences(runs, rivals))
+            mean_row("outliers", pair.panel, pair.series, quantity, pair.x, samples)
+            for quantity, pair in compared(inputs.records, world)
+            if (samples := differences(pair.runs, pair.rivals))
         ]
         rows += sorted(gaps, key=lambda row: _order(row.quantity, row.panel, row.series, row.x))
     return rows
@@ -78,12 +79,8 @@ def _order(quantity: str, panel: str, series: str, x: float) -> tuple[object, ..
     return quantity, panel.startswith("b"), series, x
 
 
-def _means(records: Sequence[Record], y: Callable[[Record], float] = accuracy, quantity: str = "accuracy") -> list[Row]:
-    """Average over seeds against the varied setting, which the mean over seeds would change in its last digit."""
-    return [row._replace(x=round(row.x, 12)) for row in average("outliers", records, _value, y, quantity)]
-
-
 def _value(record: Record) -> float:
+    """Return the setting that the series varies: omega, in panel c the share dropped."""
     return record.value
 
 
@@ -98,10 +95,8 @@ def _made(record: Record) -> float:
     return last["images"] / last["added"]
 
 
-def compared(
-    records: Sequence[Record], world: str
-) -> list[tuple[tuple[str, str, float], str, list[Record], list[Record]]]:
-    """List (panel, series, x), quantity, runs and rivals of all comparisons of a world; x is omega, in c the share.
+def compared(records: Sequence[Record], world: str) -> list[tuple[str, Pair]]:
+    """List all comparisons of a world with their quantities.
 
     OVER_PLAIN in panel b: no filter against plain samples. OVER_NONE in b: a filter against none at the same omega;
     in c: the same in the full loop.
@@ -116,7 +111,7 @@ def compared(
         else:
             continue
         if (panel, series, x) != rival:
-            entries.append(((panel, series, x), quantity, runs, groups.get(rival, [])))
+            entries.append((quantity, Pair(panel, series, x, runs, groups.get(rival, []))))
     return entries
 
 
@@ -130,9 +125,10 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     comparisons = []
     for world in WORLDS:
         rng, entries = np.random.default_rng(0), []
-        for (panel, series, x), quantity, runs, rivals in compared(records, world):
-            if numbers := gain(runs, rivals, rng):
-                entries.append({"panel": panel, "quantity": quantity, "series": series, "x": x, **numbers})
+        for quantity, pair in compared(records, world):
+            if numbers := gain(pair.runs, pair.rivals, rng):
+                place = {"panel": pair.panel, "quantity": quantity, "series": pair.series, "x": pair.x}
+                entries.append({**place, **numbers})
         comparisons += sorted(entries, key=lambda e: _order(e["quantity"], e["panel"], e["series"], e["x"]))
     return {"comparisons": comparisons, "agreement of the reference with real labels": real}
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs
-from figures.contract.records import accuracy, average, differences, gain, mean_row, points, pool_size
+from figures.contract.records import Pair, accuracy, average, differences, gain, mean_row, points, pool_size
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from figures.drawing.worlds import WORLDS
@@ -49,19 +49,20 @@ def compute(inputs: Inputs) -> list[Row]:
     rows: list[Row] = []
     for quantity, y in {"accuracy": accuracy, WAITING: waiting, POOL: pool_size}.items():
         rows += average("validation", inputs.records, percent, y, quantity)
-    for panel, series, share, _, runs, whole in against_whole(inputs.records):
-        if samples := differences(runs, whole):
-            rows.append(mean_row("validation", panel, series, "gap", share, samples))
+    for pair, _ in against_whole(inputs.records):
+        if samples := differences(pair.runs, pair.rivals):
+            rows.append(mean_row("validation", pair.panel, pair.series, "gap", pair.x, samples))
     return rows
 
 
-def against_whole(records: Sequence[Record]) -> Iterator[tuple[str, str, float, float, list[Record], list[Record]]]:
-    """Yield panel, series, share, the series' largest share, and the runs of both shares."""
+def against_whole(records: Sequence[Record]) -> Iterator[tuple[Pair, float]]:
+    """Pair the runs of every share with those of the largest share of their series, and yield that share, too."""
     groups = points(records, percent)
     for panel, series in dict.fromkeys((record.panel, record.series) for record in records):
         *shares, whole = sorted(share for *place, share in groups if place == [panel, series])
         for share in shares:
-            yield panel, series, share, whole, groups[panel, series, share], groups[panel, series, whole]
+            runs, rivals = (groups[panel, series, each] for each in (share, whole))
+            yield Pair(panel, series, share, runs, rivals), whole
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
@@ -71,9 +72,10 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     the runs that made it, by share of the validation split.
     """
     rng, gaps = np.random.default_rng(0), []
-    for panel, series, share, largest, runs, whole in against_whole(records):
-        if numbers := gain(runs, whole, rng):
-            gaps.append({"panel": panel, "series": series, "percent": share, "over": largest, **numbers})
+    for pair, largest in against_whole(records):
+        if numbers := gain(pair.runs, pair.rivals, rng):
+            place = {"panel": pair.panel, "series": pair.series, "percent": pair.x, "over": largest}
+            gaps.append({**place, **numbers})
     groups, times = points(records, percent), []
     for panel, series in dict.fromkeys((record.panel, record.series) for record in records):
         for share in sorted(share for *place, share in groups if place == [panel, series]):

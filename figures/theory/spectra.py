@@ -76,7 +76,7 @@ def world(d: int, exponent: float, rho: float) -> dict[str, Any]:
 
 
 def best_ridge(problem: rmt.Problem, shape: Mapping[str, Any]) -> rmt.Problem:
-    """`problem` with the best ridge of the list at each pool size."""
+    """Return `problem` with the best ridge of the list at each pool size."""
     ridges = np.asarray(problem.rule.p) * RIDGES.reshape(-1, *(1,) * len(problem.shape))
     errors = covariance.error_rate(replace(problem, ridge=ridges), **shape)
     return replace(problem, ridge=ridges.flat[np.argmin(errors, axis=0)])
