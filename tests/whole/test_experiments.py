@@ -87,9 +87,7 @@ def test_a_line_of_a_table_is_a_recipe_on_the_rest_of_its_file_and_a_base_of_its
 
 
 def test_a_line_is_run_by_its_name(tmp_path, capsys):
-    lines = (
-        '[lines]\n"many, guided" = { growth.initial = 640, acquire.omega = 0.02 }\nplain = { acquire.omega = 0.0 }\n'
-    )
+    lines = '[lines]\n"few, guided" = { growth.initial = 64, acquire.omega = 0.02 }\nplain = { acquire.omega = 0.0 }\n'
     write(tmp_path, table=f'base = "{EXPERIMENTS / "worlds" / "digits.toml"}"\n{lines}')
     command = ["run", str(tmp_path / "table.toml"), "--out", str(tmp_path), "--dry-run"]
     assert paper_repro.main([*command, "--line", "few, guided"]) == 0
