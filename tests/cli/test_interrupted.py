@@ -17,7 +17,7 @@ import paper_repro
 def test_killed_in_mid_sweep_it_leaves_no_process_and_the_rerun_the_same_table(tmp_path, monkeypatch):
     """kill -9 of the parent alone, when a few runs are done; against the undisturbed table of the same experiment."""
     experiments = ["--experiments", str(write_experiments(tmp_path / "experiments", iterations=400, steps=100))]
-    out, done = tmp_path / "killed", lambda: list((tmp_path / "killed").rglob("result.json"))
+    out, done = tmp_path / "killed", lambda: list((tmp_path / "killed").glob("runs/linear/*/result.json"))
     with start(*COMMAND, *experiments, "--out", out) as process:
         wait_for(lambda: len(done()) >= 3 or process.poll() is not None, "three finished runs")
         os.kill(process.pid, signal.SIGKILL)

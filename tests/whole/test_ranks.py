@@ -14,6 +14,7 @@ from empirical.config import new_learner, world_of
 from empirical.diffusion.guidance import EntropyGuide, Unguided
 from empirical.diffusion.sampler import Sampler
 from empirical.pool import pool as pool_module
+from empirical.pool import writer
 from empirical.pool.pool import Pool
 from empirical.practice import add
 from empirical.runs import checkpoint, sharing, state
@@ -108,8 +109,9 @@ def do_everything(tiny, root, ranks, device):
     run = tiny("digits", **ROUNDS["guided"])
     learner, _ = untrained(run)
     pool = Pool(root / "interrupted", world_of(run).shape)
+    rows = writer.ROWS
     try:
-        pool_module.ROWS = 8
+        writer.ROWS = 8
         add(
             setup_of(run, learner, pool, Tired(run, 2 - ranks.index), ranks=ranks),
             0,
@@ -119,7 +121,7 @@ def do_everything(tiny, root, ranks, device):
     except KeyboardInterrupt:
         seen["interrupted"] = len(pool.rounds)
     finally:
-        pool_module.ROWS = 4096
+        writer.ROWS = rows
     learner = train(tiny, ranks)
     if ranks.first:
         torch.save(learner.state(), root / "trained.pt")
