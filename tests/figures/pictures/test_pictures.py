@@ -288,7 +288,7 @@ def test_from_recipe_to_picture_and_back(tmp_path, monkeypatch, capsys):
     assert {path: path.read_bytes() for path in pictures} == pictures
     folders = [str(out / name) for name in EXAMINE]
     assert paper_repro.main(["verify", *folders, "--out", str(out)]) == 0
-    assert "rows again, byte for byte" in capsys.readouterr().out
+    assert "rows made again, byte for byte" in capsys.readouterr().out
     path = min((out / "runs" / "digits").glob("*/omegas-*.json"))
     values = json.loads(path.read_text())
     values["images"][0]["entropy"] += 0.1
