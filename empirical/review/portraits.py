@@ -119,7 +119,7 @@ def answer(asked: Portrait, run: Run, root: Path, device: str) -> dict[str, Any]
     """Make the pictures that a question asks for."""
     folder, labels = run_directory(run, root), spaced(world_of(run).classes, asked.classes)
     pool = open_pool(run, folder)
-    require(len(pool.rounds) > 1, str(folder), "a run without additions", "a run that added data", "lower growth.patience")
+    require(len(pool.rounds) > 1, str(folder), "no additions", "a run with additions", "lower growth.patience")
     show = {"omegas": omegas, "reverse": reverse, "rows": rows, "pools": pools}[asked.kind]
     images = show(asked, Finished(run, folder, pool, labels, device))
     named = sorted({*labels, *(image["class"] for image in images)})

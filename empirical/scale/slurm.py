@@ -1,7 +1,8 @@
-"""Sweeps as jobs of a SLURM cluster, through submitit: queued again when pre-empted, picked up when asked for again.
+"""Do a sweep as jobs of a SLURM cluster, through submitit; pre-empted jobs are queued again.
 
-What is finished is known from the results on disk alone, so the program that waits may be stopped and started at will.
-<folder>/<job>.json                    which runs a job does, while it is queued or running
+Results on disk alone tell which runs are finished, so the waiting program may be stopped and started again at any time;
+it waits for jobs that are still queued or running.
+<folder>/<job>.json                    the runs of a job, while it is queued or running
 <folder>/<job>_submitted.pkl, _log.*   submitit's own files
 """
 
@@ -33,14 +34,14 @@ POLL_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Slurm:
-    """What to ask the cluster for, by job: the `[slurm]` table of a TOML file."""
+    """The resources of each job: the `[slurm]` table of a TOML file."""
 
-    partition: str = ""  # default: the cluster's
-    minutes: int = 240  # time limit; a job that runs out of it is queued again and goes on
-    restarts: int = 20  # how often, at most; pre-emption does not count
-    jobs: int = 32  # the work is dealt out to so many at most
-    workers: int = 1  # runs at a time in a job
-    ranks: int = 1  # processes that do one run together, one GPU each where there are GPUs
+    partition: str = ""  # default: that of the cluster
+    minutes: int = 240  # time limit of a job; a job that reaches it is queued again and goes on
+    restarts: int = 20  # times that a job is queued again after its time limit, at most; pre-emption does not count
+    jobs: int = 32  # jobs that the work is split into, at most
+    workers: int = 1  # runs that a job does at a time
+    ranks: int = 1  # processes that do one run together, with one GPU each on GPU nodes
     nodes: int = 1
     gpus: int = 0  # per node; with --device cuda at least one
     cpus: int = 0  # per process; default: one per worker
@@ -48,8 +49,8 @@ class Slurm:
     account: str = ""
     qos: str = ""
     constraint: str = ""
-    setup: tuple[str, ...] = ()  # lines of shell before the work, e.g. "module load cuda"
-    cluster: str = "slurm"  # or "local": a rehearsal, jobs are processes of this machine
+    setup: tuple[str, ...] = ()  # shell lines before the work, e.g. "module load cuda"
+    cluster: str = "slurm"  # or "local": a rehearsal with processes of this machine
 
     def __post_init__(self) -> None:
         require_positive("slurm", minutes=self.minutes, jobs=self.jobs, workers=self.workers, ranks=self.ranks)
@@ -67,12 +68,12 @@ class Slurm:
 
 
 def cluster_settings(text: str, minutes: int = 0, workers: int = 0) -> Slurm:
-    """What `--slurm` says: a TOML file with a [slurm] table, or a partition; the other two win where they are not 0."""
+    """Make the settings of `--slurm`, a TOML file with a [slurm] table or a partition; other arguments > 0 win."""
     values: dict[str, Any] = {"partition": text}
     if text.endswith(".toml"):
-        found = load_toml(Path(text))
-        require(set(found) == {"slurm"}, text, sorted(found), "one table, [slurm]", "move or rename it")
-        values = found["slurm"]
+        tables = load_toml(Path(text))
+        require(set(tables) == {"slurm"}, text, sorted(tables), "one table, [slurm]", "move or rename it")
+        values = tables["slurm"]
         require(isinstance(values, dict), text, values, "one table, [slurm]")
     values |= ({"minutes": minutes} if minutes else {}) | ({"workers": workers} if workers else {})
     return build(Slurm, values, "slurm")
@@ -80,7 +81,7 @@ def cluster_settings(text: str, minutes: int = 0, workers: int = 0) -> Slurm:
 
 @dataclass(frozen=True)
 class Work:
-    """What one job does; submitit calls it, and `checkpoint` before a job is queued again."""
+    """The work of one job; submitit calls it, and calls `checkpoint` before a job is queued again."""
 
     cases: tuple[Case, ...]
     root: Path
@@ -93,106 +94,111 @@ class Work:
             self._together()
         elif self.workers > 1:
             workers.sweep(self.cases, self.root, self.device, self.workers, lambda *_: None)
-        else:  # in this process: a signal for the job then reaches nobody else
+        else:  # in this process, so that a signal for the job reaches no other
             torch.set_num_threads(1)
             for job in sweep.work(self.cases, self.root):
                 sweep.do(job, self.root, self.device)
 
     def _together(self) -> None:
-        """All processes of the job do each run together."""
+        """Do each run with all processes of the job together."""
         _submitit("helpers").TorchDistributedEnvironment().export(set_cuda_visible_devices=self.device != "cpu")
-        todo = sweep.work(self.cases, self.root)  # the same everywhere: nothing is finished without all
+        todo = sweep.work(self.cases, self.root)  # equal in all processes: no run finishes before all take part
         with launched(self.device) as (ranks, device):
             for job in todo:
                 sweep.do(job, self.root, device, ranks)
 
     def checkpoint(self) -> Any:
-        """The same again: finished runs are only read, interrupted ones go on."""
+        """Return the same work for the next job: finished runs are only read, interrupted ones go on."""
         return _submitit("helpers").DelayedSubmission(self)
 
 
 @dataclass
 class Queued:
-    """A job on the cluster, ours or one that an earlier call has left."""
+    """A job on the cluster, submitted by this call or by an earlier one."""
 
     id: str
     runs: list[str]
-    job: Any  # submitit's
+    job: Any  # submitit's job
 
     def over(self, cluster: str) -> bool:
-        """Whether the job will do no more."""
-        if cluster == "local" and self.job._process is None:  # another program's child
+        """Tell whether the job has ended."""
+        if cluster == "local" and self.job._process is None:  # started by another program
             return self.job.paths.result_pickle.exists() or not _lives(int(self.id))
         return bool(self.job.done())
 
     def complaint(self) -> InputError:
-        """What the job says about its end; its results may still be on their way over the network for a while."""
+        """Make the error that reports how the job ended; its results may take a while to arrive over the network."""
         failure = self.job.exception()
         text = str(failure) if failure else "an end without results"
         errors = [line for line in text.splitlines() if "Error: " in line or "Exception: " in line]
-        got = (errors or [text.splitlines()[0]])[-1]
+        cause = (errors or [text.splitlines()[0]])[-1]
         do = f"see {self.job.paths.stderr}; rerun: finished work is kept"
-        return InputError(f"job {self.id}", got, "jobs that finish their runs", do)
+        return InputError(f"job {self.id}", cause, "jobs that finish their runs", do)
 
 
 class Cluster:
-    """The jobs of one sweep."""
+    """Submit the jobs of one sweep and wait for them."""
 
-    def __init__(self, folder: Path, root: Path, device: str, asked: Slurm) -> None:
-        self.folder, self.root, self.device, self.asked = folder.resolve(), root.resolve(), device, asked
+    def __init__(self, folder: Path, root: Path, device: str, settings: Slurm) -> None:
+        self.folder, self.root, self.device, self.settings = folder.resolve(), root.resolve(), device, settings
         self.executor = self._executor()
         self.jobs = [self._known(path) for path in sorted(self.folder.glob("*.json"))]
         self.submitted: set[str] = set()
 
     def _executor(self) -> Any:
-        auto, asked = _submitit("auto.auto"), self.asked
+        """Make submitit's executor with the settings; InputError where there is no SLURM."""
+        auto, settings = _submitit("auto.auto"), self.settings
         try:
-            executor = auto.AutoExecutor(self.folder, cluster=asked.cluster, slurm_max_num_timeout=asked.restarts)
+            executor = auto.AutoExecutor(self.folder, cluster=settings.cluster, slurm_max_num_timeout=settings.restarts)
         except RuntimeError as error:
             allowed = "a machine with sbatch and srun, such as the cluster's login node"
-            raise InputError("--slurm", str(error), allowed, "go there, or rehearse with cluster = 'local'") from None
-        gpus = asked.gpus or (self.device != "cpu") * max(1, asked.ranks // asked.nodes)
-        optional = {name: getattr(asked, name) for name in ("partition", "account", "qos", "constraint")}
+            raise InputError("--slurm", str(error), allowed, "run it there, or rehearse: cluster = 'local'") from None
+        gpus = settings.gpus or (self.device != "cpu") * max(1, settings.ranks // settings.nodes)
+        optional = {name: getattr(settings, name) for name in ("partition", "account", "qos", "constraint")}
         executor.update_parameters(
             name="deliberate-practice",
-            timeout_min=asked.minutes,
-            nodes=asked.nodes,
-            tasks_per_node=asked.ranks // asked.nodes,
-            cpus_per_task=asked.cpus or asked.workers,
-            mem_gb=asked.memory_gb,
+            timeout_min=settings.minutes,
+            nodes=settings.nodes,
+            tasks_per_node=settings.ranks // settings.nodes,
+            cpus_per_task=settings.cpus or settings.workers,
+            mem_gb=settings.memory_gb,
             gpus_per_node=gpus or None,
-            slurm_setup=list(asked.setup) or None,
-            slurm_array_parallelism=asked.jobs,
+            slurm_setup=list(settings.setup) or None,
+            slurm_array_parallelism=settings.jobs,
             slurm_additional_parameters={"requeue": True},
             **{f"slurm_{name}": value for name, value in optional.items() if value},
         )
         return executor
 
     def _known(self, path: Path) -> Queued:
+        """Read a job's file."""
         values = read_json(path)
         return Queued(values["job"], values["runs"], self._job(values["job"]))
 
     def _job(self, job_id: str) -> Any:
-        kind = _submitit("local.local").LocalJob if self.asked.cluster == "local" else _submitit("slurm.slurm").SlurmJob
-        return kind(self.folder, job_id, list(range(self.asked.ranks)))
+        """Make submitit's job of an id."""
+        local = self.settings.cluster == "local"
+        kind = _submitit("local.local").LocalJob if local else _submitit("slurm.slurm").SlurmJob
+        return kind(self.folder, job_id, list(range(self.settings.ranks)))
 
     def alive(self) -> list[Queued]:
-        """The jobs that are queued or running; what is known about the others is forgotten."""
-        over = [job for job in self.jobs if job.over(self.asked.cluster)]
+        """Return the jobs that are queued or running; delete the files of the others."""
+        over = [job for job in self.jobs if job.over(self.settings.cluster)]
         for job in over:
             (self.folder / f"{job.id}.json").unlink(missing_ok=True)
         return [job for job in self.jobs if job not in over]
 
     def submit(self, cases: Sequence[Case]) -> None:
-        """Deal out what is to be done to jobs, the longest first, runs that begin alike to the same one."""
+        """Distribute unfinished cases over jobs, the longest first; runs that begin alike go to the same job."""
         for name, value in KEEP_MEMORY.items():
-            os.environ.setdefault(name, value)  # a job's environment is that of its submission
+            os.environ.setdefault(name, value)  # a job gets the environment of its submission
         beginnings = [prefix_name(work.runs[0][0], 0) for work in sweep.work(cases, self.root)]
-        dealt: list[list[Case]] = [[] for _ in range(min(self.asked.jobs, len(beginnings)))]
+        dealt: list[list[Case]] = [[] for _ in range(min(self.settings.jobs, len(beginnings)))]
         place = {name: number % len(dealt) for number, name in enumerate(beginnings)}
         for case in cases:
             dealt[place[prefix_name(case.run, 0)]].append(case)
-        works = [Work(tuple(part), self.root, self.device, self.asked.workers, self.asked.ranks) for part in dealt]
+        workers, ranks = self.settings.workers, self.settings.ranks
+        works = [Work(tuple(share), self.root, self.device, workers, ranks) for share in dealt]
         with self.executor.batch():
             jobs = [self.executor.submit(work) for work in works]
         for job, work in zip(jobs, works, strict=True):
@@ -202,9 +208,9 @@ class Cluster:
             self.submitted |= set(runs)
 
     def finish(self, cases: Sequence[Case], progress: Callable[[int, int, str], None]) -> None:
-        """Wait until all cases are done, submitting what no job is about to do; `progress(done, total, note)`.
+        """Wait until all cases are done, submitting those that no job has; call `progress(done, total, note)`.
 
-        Raises InputError with the words of a job that ended without its results; the others keep running.
+        Raises InputError with the error of a job that ended without its results; the others keep running.
         """
         total = len({run_name(case.run) for case in cases})
         while True:
@@ -223,7 +229,7 @@ class Cluster:
             time.sleep(POLL_SECONDS)
 
     def _complain(self, case: Case) -> None:
-        """Raise what the job of a case says, if it is one of this call, is over, and has not done it."""
+        """Raise the error of the job of a case, if this call submitted it and its results are missing."""
         name = run_name(case.run)
         if name in self.submitted:
             complaint = next(job for job in reversed(self.jobs) if name in job.runs).complaint()
@@ -232,6 +238,7 @@ class Cluster:
 
 
 def _submitit(module: str) -> Any:
+    """Import a module of submitit; InputError where it is not installed."""
     try:
         return importlib.import_module(f"submitit.{module}")
     except ImportError:
@@ -239,7 +246,7 @@ def _submitit(module: str) -> Any:
 
 
 def _lives(pid: int) -> bool:
-    """Whether a job of the local executor still runs; its number may have gone to another process."""
+    """Tell whether a job of the local executor still runs; another process may have got its id."""
     with suppress(OSError):
         return b"submitit" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False

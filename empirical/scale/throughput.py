@@ -1,4 +1,4 @@
-"""How fast a device does what a run is made of, measured through the run's own code: sampler, pool, learner."""
+"""Measure the speed of the parts of a run on a device, through the run's own code: sampler, pool, learner."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from empirical.settings.sections import DECODE, THROUGH, Acquire
 from empirical.system.errors import InputError, require
 from empirical.worlds.world import World
 
-REPEATS = 3  # at least
-EVALUATED = 2048  # images, at most, of a timed evaluation
+REPEATS = 3  # repeats of a measurement, at least
+EVALUATED = 2048  # images of a timed evaluation, at most
 LARGEST_BATCH = 4096
 Work = Callable[[], object]
-# Dense bfloat16 TFLOP/s of the makers' datasheets, by what torch calls the device; the first name that fits.
+# Dense bfloat16 TFLOP/s of the makers' datasheets, by torch's name of the device; the first name that fits counts.
 DATASHEET = {"B200": 2250, "H200": 989, "H100 PCIe": 756, "H100": 989, "A100": 312, "L40S": 362, "L4": 121, "A10": 125}
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Something per second: the median of the repeats, the slowest and the fastest; and 10^9 operations of each."""
+    """Units per second: median, slowest and fastest of the repeats; `gflop`: 10^9 operations of one unit."""
 
     median: float
     low: float
@@ -49,12 +49,12 @@ class Rate:
 
     @property
     def tflop_per_s(self) -> float:
-        """Operations in use."""
+        """10^12 operations per second at the median rate."""
         return self.median * self.gflop / 1e3
 
 
 def clock(device: torch.device) -> Callable[[], float]:
-    """Seconds: on the clock when all of a GPU's work is done; of this process on a CPU, which others may use too."""
+    """Return a function that reads seconds: wall time after a GPU's pending work; this process's CPU time on a CPU."""
     if device.type != "cuda":
         return time.process_time
 
@@ -66,9 +66,9 @@ def clock(device: torch.device) -> Callable[[], float]:
 
 
 def rates(works: Mapping[str, Work], units: float, seconds: float, now: Callable[[], float]) -> dict[str, Rate]:
-    """How many units a second each work makes, each time `units` of them: after a warm-up, `seconds` each at least.
+    """Measure the units per second of each work, which makes `units` per call: after a warm-up, for `seconds` at least.
 
-    They take turns, so that whatever else the machine does changes their ratios little.
+    The works take turns, so that other load on the machine changes their ratios little.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
     for work in works.values():
@@ -85,51 +85,51 @@ def rates(works: Mapping[str, Work], units: float, seconds: float, now: Callable
 
 
 def rate(work: Work, units: float, seconds: float, now: Callable[[], float]) -> Rate:
-    """The same of one work."""
+    """Measure the units per second of one work (see `rates`)."""
     return rates({"": work}, units, seconds, now)[""]
 
 
 def modes(run: Run, world: World, *, every: bool) -> list[Acquire]:
-    """The kinds of guidance to measure, plain sampling first, each guided at every step: the recipe's, or all."""
+    """List the kinds of guidance to measure, plain sampling first, then the recipe's or all; every step is guided."""
     own, omega = run.acquire, run.acquire.omega or 0.05
-    wanted = [
+    kinds = [
         Acquire(),
         dataclasses.replace(own.effective(), every=1, interval=(0.0, 1.0), ratio=1, reject=0.0, retire=0.0),
     ]
     if every:
-        wanted.append(Acquire(omega=omega, direction="random"))
+        kinds.append(Acquire(omega=omega, direction="random"))
         decodes = [decode for decode in DECODE if decode in world.decodes]
-        wanted += [
+        kinds += [
             Acquire(omega=omega, through=through, decode=decode, checkpointed=own.checkpointed)
             for through in THROUGH
             for decode in decodes
         ]
-    return list({acquire.mode: acquire for acquire in wanted}.values())
+    return list({acquire.mode: acquire for acquire in kinds}.values())
 
 
 def image_rates(
     run: Run, world: World, learner: Learner, kinds: list[Acquire], images: int, seconds: float
 ) -> dict[str, Rate]:
-    """Images a second by kind of guidance, in whole sampling batches, encoded for the pool."""
+    """Measure images per second by kind of guidance, in whole sampling batches, encoded for the pool."""
     device, batch = str(learner.device), run.sampling.batch
     sampler, count = Sampler(world, run.sampling, device), batch * max(1, math.ceil(images / batch))
     guides = [make_guide(learner.logits, acquire, world.preview(acquire.decode, device)) for acquire in kinds]
     works = {guide.mode: partial(_round, sampler, learner, run.seed, count, guide) for guide in guides}
-    found = rates(works, count, seconds, clock(learner.device))
+    measured = rates(works, count, seconds, clock(learner.device))
     return {
-        guide.mode: dataclasses.replace(found[guide.mode], gflop=sampler.gflop_per_image(guide)) for guide in guides
+        guide.mode: dataclasses.replace(measured[guide.mode], gflop=sampler.gflop_per_image(guide)) for guide in guides
     }
 
 
 @torch.no_grad()
 def _round(sampler: Sampler, learner: Learner, seed: int, count: int, guide: Guide) -> Rows:
-    """Samples as they go into a pool."""
+    """Make the rows of a round of a pool."""
     samples, _ = sampler.draw(seed, 0, count, guide)
     return Rows.of(samples, entropy(learner.logits(samples.images.to(learner.device))).cpu())
 
 
 def pool_of(run: Run, world: World, learner: Learner, folder: Path) -> Pool:
-    """A pool as large as the run's is on average, or just too large for memory: one sampling batch, again and again."""
+    """Make a pool of the run's average size, or just too large for memory, by repeating one sampling batch."""
     typical = run.growth.initial + run.growth.additions * run.growth.addition // 2
     enough = MEMORY // (4 * math.prod(world.shape)) + 1
     count, size = min(typical, enough), run.sampling.batch
@@ -137,8 +137,8 @@ def pool_of(run: Run, world: World, learner: Learner, folder: Path) -> Pool:
     sampler, writer = Sampler(world, run.sampling, str(learner.device)), pool.writer(0.0, 0)
     rows = _round(sampler, learner, run.seed, size, Unguided())
     for first in range(0, count, size):
-        part = rows.take(torch.arange(min(size, count - first)))
-        writer.add(part._replace(indices=part.indices + first), Cost())
+        block = rows.take(torch.arange(min(size, count - first)))
+        writer.add(block._replace(indices=block.indices + first), Cost())
     writer.flush()
     pool.commit(0.0, 0, Cost(images=count), torch.empty(0, dtype=torch.long))
     pool.append()
@@ -146,7 +146,7 @@ def pool_of(run: Run, world: World, learner: Learner, folder: Path) -> Pool:
 
 
 def iteration_rate(learner: Learner, pool: Pool, iterations: int, seconds: float) -> Rate:
-    """Iterations a second, `iterations` of them at a time (as between two evaluations), with the reading of batches."""
+    """Measure training iterations per second, in blocks of `iterations` as between evaluations; batches are read."""
     with FlopCounterMode(display=False) as counter:
         learner.fit(pool, 0, 1)
     measured = rate(lambda: learner.fit(pool, 0, iterations), iterations, seconds, clock(learner.device))
@@ -154,7 +154,7 @@ def iteration_rate(learner: Learner, pool: Pool, iterations: int, seconds: float
 
 
 def evaluation_rate(run: Run, world: World, learner: Learner, seconds: float) -> Rate:
-    """Evaluations a second on all the world's validation images, of which some are looked at."""
+    """Measure evaluations per second on all validation images of the world, extrapolated from some of them."""
     split = world.validation_split(run.seed)
     total = len(split.labels)
     require(total > 0, f"world ({run.world.name}): validation split", total, "at least one image")
@@ -163,7 +163,7 @@ def evaluation_rate(run: Run, world: World, learner: Learner, seconds: float) ->
 
 
 def largest_batch(fits: Callable[[int], object]) -> int:
-    """The largest power of two, up to 4,096, at which `fits` does not raise for want of memory; 0 if 1 does."""
+    """Return the largest power of two <= 4,096 at which `fits` does not raise InputError (too little memory), or 0."""
     batch = 1
     while batch <= LARGEST_BATCH:
         try:
@@ -175,7 +175,7 @@ def largest_batch(fits: Callable[[int], object]) -> int:
 
 
 def sampling_fits(run: Run, world: World, learner: Learner, acquire: Acquire) -> Callable[[int], None]:
-    """Draw one batch of a given size in two steps; InputError where the memory is too small."""
+    """Return a function that draws one batch of a given size in two steps; InputError if memory is too small."""
     device = str(learner.device)
     preview = world.preview(acquire.decode, device)
 
@@ -188,7 +188,7 @@ def sampling_fits(run: Run, world: World, learner: Learner, acquire: Acquire) ->
 
 
 def matmul_tflop_per_s(device: torch.device, seconds: float) -> float:
-    """What a large product of matrices reaches on the device: bfloat16 on a GPU, float32 on a CPU."""
+    """Measure 10^12 operations per second of a large matrix product: bfloat16 on a GPU, float32 on a CPU."""
     size, dtype = (8192, torch.bfloat16) if device.type == "cuda" else (1024, torch.float32)
     a, b = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
 
@@ -199,7 +199,7 @@ def matmul_tflop_per_s(device: torch.device, seconds: float) -> float:
 
 
 def datasheet_tflop_per_s(name: str) -> float | None:
-    """The maker's dense bfloat16 peak of a device of that name, where it is known here.
+    """Return the maker's dense bfloat16 peak of a device, 10^12 operations per second; None if `DATASHEET` lacks it.
 
     >>> datasheet_tflop_per_s("NVIDIA A100-SXM4-80GB"), datasheet_tflop_per_s("NVIDIA H100 PCIe")
     (312.0, 756.0)

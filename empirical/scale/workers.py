@@ -1,4 +1,4 @@
-"""Spread runs over processes of one thread each, which end with this one however it ends."""
+"""Spread runs over processes of one thread each, which end when this process ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": s
 def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress: Callable[[int, int], None]) -> None:
     """Finish all `cases` under `root`; `progress(done, total)`, in runs, is called about twice a second.
 
-    Runs already finished are left alone, interrupted ones go on. The first failure stops the sweep and is raised.
+    Finished runs are not repeated, interrupted ones go on. The first failure stops the sweep and is raised.
     """
     require(workers >= 1, "--workers", workers, "an integer >= 1")
     available(device)
@@ -46,28 +46,28 @@ def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress
         os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (os.getpid(),))
-    with _signals_held() as signals, pool:
+    with _signals_delayed() as signals, pool:
         try:
-            with _blocked(signal.SIGINT, signal.SIGUSR2):  # Ctrl-C, and SLURM's notice of the end of a job
-                pending = {pool.submit(do, job, root, device) for job in jobs}  # this starts the workers
+            with _blocked(signal.SIGINT, signal.SIGUSR2):  # Ctrl-C, and SLURM's notice that a job ends
+                pending = {pool.submit(do, job, root, device) for job in jobs}  # starts the workers
             while pending:
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
                 for future in done:
                     future.result()
-                with signals.heard():
+                with signals.delivered():
                     report()
         except BrokenProcessPool:
             allowed, do_this = "enough memory for all --workers", "rerun, perhaps with fewer: finished work is kept"
             raise InputError("worker", "a process that was killed", allowed, do_this) from None
         except BaseException:
             for worker in multiprocessing.active_children():
-                worker.kill()  # a run can be cut off anywhere
+                worker.kill()  # a run can be stopped at any point
             raise
 
 
 @contextmanager
 def _blocked(*signals: signal.Signals) -> Iterator[None]:
-    """Start processes inside deaf to these signals: they are for the parent, which then stops the sweep."""
+    """Block signals: processes started inside never get them; the parent does, and stops the sweep."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
@@ -75,11 +75,11 @@ def _blocked(*signals: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Held:
-    """Signals that wait, since a handler may raise between any two lines.
+class _DelayedSignals:
+    """Delay signals, since a handler may raise between any two lines.
 
-    A worker that is just being started would be missed, a lock of the process pool kept for ever, and the program would
-    not end.
+    An exception while a worker is being started would leave that worker alive, or keep a lock of the process pool for
+    ever, and the program would not end.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class _Held:
             self.handlers[number](number, None)
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
+    def delivered(self) -> Iterator[None]:
         """Let signals interrupt the code inside, which starts and stops no process."""
         try:
             self.release()
@@ -112,18 +112,18 @@ class _Held:
 
 
 @contextmanager
-def _signals_held() -> Iterator[_Held]:
-    """Hold signals until the end, but where `heard` lets them in."""
-    held = _Held()
-    held.hold()
+def _signals_delayed() -> Iterator[_DelayedSignals]:
+    """Delay signals until the end, except inside `delivered`."""
+    delayed = _DelayedSignals()
+    delayed.hold()
     try:
-        yield held
+        yield delayed
     finally:
-        held.release()
+        delayed.release()
 
 
 def _start_worker(parent: int) -> None:
-    """One thread per process, and no process outlives a killed parent."""
+    """Limit a worker to one thread, and end it when its parent is gone."""
     torch.set_num_threads(1)
 
     def watch() -> None:
