@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt._check import Array, Values, first, plain, require
+from rmt._check import Array, Values, finite, first, require
 from rmt.curation import coordinates
 from rmt.newton import newton, step_of
 from rmt.plane_quadrature import Classifier, ScalarProblem, forces
@@ -86,6 +86,7 @@ def error_rate(problem: Problem) -> Values:
     0.3052
     """
     solution = solve(problem)
+    finite("rmt.error_rate", solution.value, solution.V)
     unsolved = ~np.asarray(solution.converged)
     if failed := first(unsolved, solution.residual, solution.accuracy, solution.iterations):
         residual, accuracy, steps = failed
@@ -135,11 +136,11 @@ def solve(problem: Problem) -> Solution:
         keep = _keep(rule, p_shape, entries[i])
         aware = problem.label_aware
         scalar = ScalarProblem(float(phi), float(lam), keep, kinks[:, entries[i]], float(cosine), aware, loss)
-        rows.append(_solve_one(scalar, truth[i]))
-    columns = [np.reshape(np.array(column), shape)[()] for column in zip(*rows, strict=True)]
-    steps, converged = (column.item() if shape == () else column for column in columns[-2:])
-    value, a1, a2, sigma, V, residual, accuracy = map(plain, columns[:-2])
-    return Solution(value, a1, a2, sigma, V, residual, accuracy, steps, converged)
+        with np.errstate(all="ignore"):  # overflows show in the results
+            rows.append(_solve_one(scalar, truth[i]))
+    kinds: list[Any] = [*[np.float64] * 7, np.int64, np.bool_]
+    columns = [np.array([row[i] for row in rows], dtype=kind).reshape(shape) for i, kind in enumerate(kinds)]
+    return Solution(*(column.item() if shape == () else column for column in columns))
 
 
 def _keep(rule: Rule, p_shape: tuple[int, ...], index: int) -> Callable[[Array], Array]:
@@ -161,8 +162,7 @@ def _solve_one(problem: ScalarProblem, truth: Array) -> tuple[Any, ...]:
     for order, finest in _FINE:
         x, residual, taken, slopes = _newton(x, problem, order, _STEP, slopes)
         value, steps = _angle(x, truth), steps + taken
-        with np.errstate(all="ignore"):
-            accuracy = abs(_angle(x + step_of(slopes, _gap(x, problem, finest)), truth) / value - 1)
+        accuracy = abs(_angle(x + step_of(slopes, _gap(x, problem, finest)), truth) / value - 1)
         converged = bool(residual <= _STEP and accuracy <= _ACCURACY)
         if converged:
             break

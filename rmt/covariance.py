@@ -25,10 +25,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rmt import dense
-from rmt._check import Array, Values, first, frozen, plain, require, whole
+from rmt._check import Array, Values, finite, first, frozen, number, plain, require, whole
 from rmt.generalization import Margin, angle, checked
-from rmt.monte_carlo import Estimate, draws, estimate, finite_sizes, require_memory
+from rmt.monte_carlo import Estimate, draws, estimate, finite_sizes
 from rmt.problem import Problem, squared_only
+from rmt.resources import require_memory
 
 __all__ = ["Solution", "error_rate", "power_law", "simulate", "solve"]
 
@@ -73,15 +74,22 @@ def power_law(d: int, exponent: float) -> Array:
     """Return the eigenvalues k^-exponent, k = 1 ... d, scaled to mean 1, shape (d,).
 
     Raises:
-        ValueError: d not a whole number >= 1, or an exponent that is not finite.
+        ValueError: d not a whole number >= 1 or too large for the memory, an exponent that is not one finite number, or
+            eigenvalues that leave the range of double precision.
 
     >>> power_law(3, 1.0).round(4).tolist()
     [1.6364, 0.8182, 0.5455]
     """
     where = "rmt.covariance.power_law"
-    rate = frozen(where, "exponent", exponent)
-    values = np.arange(1, whole(where, "d", d, 1, "pass the dimension") + 1) ** -rate
-    return values / values.mean()
+    rate = number(where, "exponent", exponent)
+    whole(where, "d", d, 1, "pass the dimension")
+    require_memory(24 * d, f"d={d}", where, "lower d")
+    with np.errstate(all="ignore"):  # overflows show in the results
+        values = np.arange(1, d + 1) ** -rate
+        values = values / values.mean()
+    allowed = "exponents whose d eigenvalues are finite and > 0 (|exponent| log10(d) up to about 300)"
+    require(np.all((values > 0) & np.isfinite(values)), where, f"d={d}, exponent", rate, allowed, "go nearer to 0")
+    return values
 
 
 def error_rate(problem: Problem, *, eigenvalues: Any, w0: Any, ws: Any, max_iterations: int = 100) -> Values:
@@ -129,13 +137,17 @@ def solve(problem: Problem, *, eigenvalues: Any, w0: Any, ws: Any, max_iteration
     whole(where, "max_iterations", max_iterations, 1, "allow more steps")
     moments = problem.rule.moments(geometry.rho)
     fields = np.broadcast_arrays(*(np.asarray(v) for v in (problem.n, problem.ridge, *moments)))
-    rows = [
-        _solve_one(geometry, max_iterations, *map(float, entry))
-        for entry in zip(*(f.flat for f in fields), strict=True)
-    ]
-    columns = [np.reshape(np.array(column), problem.shape)[()] for column in zip(*rows, strict=True)]
-    m0, nu0, excess, delta, residual, iterations, converged = columns
+    with np.errstate(all="ignore"):  # overflows show in the results
+        rows = [
+            _solve_one(geometry, max_iterations, *map(float, entry))
+            for entry in zip(*(f.flat for f in fields), strict=True)
+        ]
+    kinds: list[Any] = [*[np.float64] * 5, np.int64, np.bool_]
+    m0, nu0, excess, delta, residual, iterations, converged = (
+        np.array([row[i] for row in rows], dtype=kind).reshape(problem.shape)[()] for i, kind in enumerate(kinds)
+    )
     result = checked(Margin(m0, nu0, excess), where)
+    finite(where, delta, residual)
     return Solution(
         plain(angle(result)), plain(m0), plain(nu0), geometry.rho, plain(delta), plain(residual), iterations, converged
     )
@@ -168,8 +180,9 @@ def simulate(
     """
     where = "rmt.covariance.simulate"
     n, d, lam = finite_sizes(problem, where)
-    need = dense.bytes_needed(n, d, float(problem.rule.p), all_rows=False)
-    require_memory(need, n, d, where, "lower n or d, or free memory")
+    p = float(problem.rule.p)
+    need = dense.bytes_needed(n, d, p, all_rows=False)
+    require_memory(need, f"n={n}, d={d}", where, "lower n or d, or free memory")
     s, e_s, e_r, e_0, rho = _geometry(problem, eigenvalues, w0, ws, where)
     scale = np.sqrt(s)
     data = dense.DenseData(
@@ -183,7 +196,7 @@ def simulate(
         shape=lambda rows: _turn(rows, e_s, e_r) * scale,
         scale=scale,
     )
-    along, across = draws(dense.trial, data, trials, rng, where).T
+    along, across = draws(dense.trial, data, trials, rng, where, dense.seconds_needed(n, d, p, newton=False)).T
     return estimate(np.arctan2(across, along) / np.pi)
 
 

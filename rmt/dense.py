@@ -3,7 +3,6 @@
 They work for every loss and covariance, and tests hold `rmt.reduced` against them.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,9 +12,11 @@ from scipy.linalg import cho_factor, cho_solve
 from rmt._check import Array
 from rmt.losses import LOSSES, Loss
 from rmt.pruning import Rule
+from rmt.resources import DRAWS, PRODUCTS, SETUP, most_kept
 
-__all__ = ["DenseData", "bytes_needed", "trial"]
+__all__ = ["DenseData", "bytes_needed", "seconds_needed", "trial"]
 
+_TYPICAL = 20  # Newton steps of a trial, for the estimate of its time
 _BLOCK = 2048  # rows in memory at a time; no draw depends on it
 _NEWTON, _HALVINGS = 200, 40  # most Newton steps; most halvings of a step
 _GRADIENT = 1e-9  # largest gradient of the objective, relative to its terms
@@ -81,9 +82,16 @@ def bytes_needed(n: float, d: float, p: float, *, all_rows: bool) -> float:
 
     `all_rows` is for Newton's method, which holds all kept rows and as many weighted rows.
     """
-    N = min(n, p * n + 10 * math.sqrt(n))  # bound on the number of kept rows
+    N = most_kept(n, p)
     rows = 3 * N * d if all_rows else 5 * min(_BLOCK, n) * d
     return 8 * (8 * N + rows + 5 * d * min(d, max(N, 1)))
+
+
+def seconds_needed(n: float, d: float, p: float, *, newton: bool) -> float:
+    """Estimate one trial's time on one core: random numbers, and X'X or XX' once, or at every step of Newton's."""
+    N = most_kept(n, p)
+    products = N * d * min(N, d)
+    return SETUP + (2 * n + N * d) / DRAWS + (_TYPICAL if newton else 1) * products / PRODUCTS
 
 
 def _kept(data: DenseData, rng: np.random.Generator) -> tuple[Array, Array]:

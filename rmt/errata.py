@@ -14,7 +14,7 @@ from rmt.monte_carlo import Estimate, draws, estimate, simulate
 from rmt.problem import Problem
 from rmt.pruning import KeepHard, sine
 from rmt.quadrature_rules import SoftKeep
-from rmt.reduced import ReducedData, trial
+from rmt.reduced import ReducedData, seconds_needed, trial
 
 __all__ = ["Erratum", "errata"]
 
@@ -116,7 +116,8 @@ def _weights(problem: Problem, trials: int, rng: np.random.Generator) -> tuple[A
     label = rho, float(sine(rho))
     truth = (*label, 0.0)
     data = ReducedData(n=int(n), d=int(d), lam=lam, rule=problem.rule, label_aware=False, label=label, truth=truth)
-    along, across = draws(trial, data, trials, rng, "rmt.errata").T * (1 + _terms(problem).delta)
+    seconds = seconds_needed(n, d, float(problem.rule.p))
+    along, across = draws(trial, data, trials, rng, "rmt.errata", seconds).T * (1 + _terms(problem).delta)
     return along, along**2 + across**2
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt._check import Array, Values, finite, plain
+from rmt._check import Array, Values, finite, frozen, plain, shown
 from rmt.generalization import angle, checked, combine, error_rate, selection
 from rmt.problem import Problem, squared_only
 from rmt.pruning import KeepHard, Rule
@@ -163,11 +163,11 @@ def optimal_keep_fraction(
 
 def _minimise(f: Callable[[Array], Array], shape: tuple[int, ...], between: tuple[float, float]) -> Optimum:
     """Minimise f over [low, high] for each entry of `shape`, on a logarithmic grid refined around its best point."""
-    low, high = between
-    if not 0 < low < high < np.inf:
-        raise ValueError(f"rmt.limits: got between={between!r}; allowed 0 < low < high; do pass a range")
-    ends = np.log(low), np.log(high)
-    left, right = (np.full(shape, end) for end in ends)
+    ends = np.asarray(frozen("rmt.limits", "between", between))
+    if ends.shape != (2,) or not 0 < ends[0] < ends[1]:
+        raise ValueError(f"rmt.limits: got between={shown(between)}; allowed 0 < low < high; do pass a range")
+    low, high = map(float, ends)
+    left, right = (np.full(shape, np.log(end)) for end in (low, high))
     for points in (_GRID, *[_ZOOM] * _ZOOMS):
         steps = np.linspace(0, 1, points).reshape(-1, *(1,) * len(shape))
         x = np.clip(np.exp(left + (right - left) * steps), low, high)  # (points, *shape)

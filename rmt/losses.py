@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from rmt._check import Array, require
+from rmt._check import Array, number, real, require, shown
 
 __all__ = ["LOSSES", "Loss", "named", "smoothed_hinge"]
 
@@ -36,8 +36,8 @@ class Loss:
         width: scale of xi on which prox(., V) changes fast there; 0 where it has corners.
 
     Raises:
-        ValueError: `slope` decreases, `curvature` is negative, or `prox` is not the proximal map, at one of 241 margins
-            from -30 to 30.
+        ValueError: `slope` decreases, `curvature` is negative, one of them is not a finite number, or `prox` is not the
+            proximal map, at one of 241 margins from -30 to 30.
 
     >>> absolute = Loss(slope=lambda z: z / np.hypot(1, z), curvature=lambda z: np.hypot(1, z) ** -3.0)
     >>> absolute.prox(np.array([2.0]), 1.0).round(6)
@@ -52,15 +52,19 @@ class Loss:
 
     def __post_init__(self) -> None:
         where = "rmt.Loss"
-        slope, curvature = (np.asarray(f(_PROBES), dtype=np.float64) for f in (self.slope, self.curvature))
+        for name in ("slope", "curvature", "bends"):
+            if not callable(getattr(self, name)):
+                got = shown(getattr(self, name))
+                raise ValueError(f"{where}: got {name}={got}; allowed functions; do pass e.g. a lambda")
+        slope, curvature = (_values(f(_PROBES), name) for f, name in ((self.slope, "l'"), (self.curvature, "l''")))
         grows = np.diff(slope) >= -1e-12 * np.abs(slope).max()
         require(grows, where, "l' decreasing at the margin", _PROBES[1:], "convex losses", "check `slope`")
         require(curvature >= 0, where, "l''", curvature, "numbers >= 0", "check `curvature`")
-        require(np.isfinite(self.width) and self.width >= 0, where, "width", self.width, "numbers >= 0", "pass a scale")
+        require(number(where, "width", self.width) >= 0, where, "width", self.width, "numbers >= 0", "pass a scale")
         if self.prox is None:
             object.__setattr__(self, "prox", _Prox(self.slope, self.curvature))
         for V in (0.1, 3.0):
-            zeta = np.asarray(self.prox(_PROBES, V))
+            zeta = _values(self.prox(_PROBES, V), "prox")
             residual = np.abs(zeta + V * self.slope(zeta) - _PROBES)
             require(residual < 1e-8, where, f"|prox + {V} l'(prox) - xi|", residual, "0 (below 1e-8)", "check `prox`")
 
@@ -68,6 +72,16 @@ class Loss:
     def squared(self) -> bool:
         """True for the built-in squared loss, whose classifier is linear in the labels and has a closed-form law."""
         return self.prox is _squared_prox
+
+
+def _values(result: Any, name: str) -> Array:
+    """Return what a loss's function gives at the probes; ValueError unless it is one finite number for each."""
+    values = real("rmt.Loss", name, result)
+    if values.shape != _PROBES.shape:
+        got, allowed = f"{name} of shape {values.shape} for margins of shape {_PROBES.shape}", "equal shapes"
+        raise ValueError(f"rmt.Loss: got {got}; allowed {allowed}; do write it for arrays, e.g. with numpy.where")
+    require(np.isfinite(values), "rmt.Loss", name, values, "finite values", "remove NaN and infinity")
+    return values
 
 
 @dataclass(frozen=True)
@@ -156,16 +170,18 @@ def smoothed_hinge(width: float = 0.5) -> Loss:
     """l = 0 for zeta >= 1, (1-zeta)^2/(2 width) down to 1 - width, and 1 - zeta - width/2 below that: no corner.
 
     Args:
-        width: range of margins over which the slope changes from -1 to 0, > 0.
+        width: range of margins over which the slope changes from -1 to 0, from 1e-6 to 1e6.
 
     Raises:
-        ValueError: width not in (0, inf).
+        ValueError: width outside its range.
 
     >>> smoothed_hinge(0.5).slope(np.array([-1.0, 0.75, 2.0])).tolist()
     [-1.0, -0.5, 0.0]
     """
-    require(0 < width < np.inf, "rmt.losses.smoothed_hinge", "width", width, "numbers > 0", "pass e.g. 0.5")
-    hinge = _Hinge(float(width))
+    where = "rmt.losses.smoothed_hinge"
+    value = number(where, "width", width)
+    require(1e-6 <= value <= 1e6, where, "width", value, "numbers > 0, from 1e-6 to 1e6", "pass e.g. 0.5")
+    hinge = _Hinge(value)
     return Loss(slope=hinge.slope, curvature=hinge.curvature, prox=hinge.prox, bends=hinge.bends, width=0.0)
 
 

@@ -1,27 +1,27 @@
 """Monte Carlo of the finite problem: draw a data set, fit the classifier, measure its angle to the truth."""
 
 import math
-import os
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rmt import dense, reduced
-from rmt._check import Array, whole
+from rmt._check import Array, finite, whole
 from rmt.curation import coordinates
 from rmt.problem import Problem
 from rmt.pruning import sine
+from rmt.resources import require_memory, require_time
 
-__all__ = ["Estimate", "draws", "estimate", "finite_sizes", "require_memory", "simulate"]
+__all__ = ["Estimate", "draws", "estimate", "finite_sizes", "simulate"]
 
+_CHILD = 2048  # bytes a trial, for its generator
 Trial = Callable[[Any, np.random.Generator], tuple[float, float]]
 
 
@@ -73,7 +73,8 @@ def simulate(
 
     Raises:
         ValueError: an array problem, n or d not whole, d < 2, trials < 2, a method that is unknown or does not apply,
-            or not enough memory.
+            not enough memory, more than 100 hours of work (estimated at 20 million random numbers and 10^10 products a
+            second on each of the `workers`), or results that leave the range of double precision.
         ArithmeticError: Newton's method did not converge.
 
     >>> import rmt
@@ -93,6 +94,7 @@ def simulate(
         )
     method = method or ("reduced" if squared else "dense")
     n, d, lam = finite_sizes(problem, where)
+    p = float(problem.rule.p)
     agreement = float(problem.cosines[2])
     t1, t2, t3 = (float(v) for v in coordinates(*problem.cosines))
     k = 3 if t3 else 2  # special directions
@@ -101,19 +103,22 @@ def simulate(
     label = (agreement, float(sine(agreement)))
     shared: dict[str, Any] = {"n": n, "d": d, "lam": lam, "rule": problem.rule, "label_aware": problem.label_aware}
     if method == "reduced":
-        require_memory(reduced.bytes_needed(d), n, d, where, "lower d, or free memory")
+        require_memory(reduced.bytes_needed(d), f"n={n}, d={d}", where, "lower d, or free memory")
         data = reduced.ReducedData(**shared, label=label, truth=(t1, t2, t3))
-        pairs = draws(reduced.trial, data, trials, rng, where, workers)
+        pairs = draws(reduced.trial, data, trials, rng, where, reduced.seconds_needed(n, d, p), workers)
     else:
-        need = dense.bytes_needed(n, d, float(problem.rule.p), all_rows=not squared)
-        require_memory(need, n, d, where, "pass method='reduced'" if squared else "lower n or d, or free memory")
+        need = dense.bytes_needed(n, d, p, all_rows=not squared)
+        require_memory(
+            need, f"n={n}, d={d}", where, "pass method='reduced'" if squared else "lower n or d, or free memory"
+        )
         dense_data = dense.DenseData(
             **shared,
             label=np.array([*label, 0.0])[:k],
             truth=np.concatenate([(t1, t2, t3)[:k], np.zeros(d - k)]),
             loss=problem.loss_function,
         )
-        pairs = draws(dense.trial, dense_data, trials, rng, where, workers)
+        seconds = dense.seconds_needed(n, d, p, newton=not squared)
+        pairs = draws(dense.trial, dense_data, trials, rng, where, seconds, workers)
     along, across = pairs.T
     return estimate(np.arctan2(across, along) / np.pi)
 
@@ -123,11 +128,14 @@ def estimate(samples: Array) -> Estimate:
     return Estimate(float(samples.mean()), float(samples.std(ddof=1) / math.sqrt(len(samples))), samples)
 
 
-def draws(trial: Trial, data: Any, trials: int, rng: np.random.Generator, where: str, workers: int = 1) -> Array:
+def draws(
+    trial: Trial, data: Any, trials: int, rng: np.random.Generator, where: str, seconds: float, workers: int = 1
+) -> Array:
     """Run trials; return <w, w_*> and the length of w's part orthogonal to w_*, shape (trials, 2).
 
-    Both are in the metric of the samples' covariance. A row is (0, 1) where no sample was kept. Raises ValueError for
-    bad `trials`, `workers` or `rng`, and for `data` that cannot be sent to other processes.
+    Both are in the metric of the samples' covariance. A row is (0, 1) where no sample was kept. `seconds` estimates the
+    time of a trial. Raises ValueError for bad `trials`, `workers` or `rng`, trials that take too long, `data` that
+    cannot be sent to other processes, and results that leave the range of double precision.
     """
     if not isinstance(rng, np.random.Generator):
         raise ValueError(
@@ -135,9 +143,11 @@ def draws(trial: Trial, data: Any, trials: int, rng: np.random.Generator, where:
         )
     whole(where, "trials", trials, 2, "ask for more (an error bar needs two)")
     whole(where, "workers", workers, 1, "pass the number of processes")
+    require_time(seconds, trials, workers, f"n={data.n}, d={data.d}", where)
+    require_memory(_CHILD * trials, f"trials={trials}", where, "lower trials")
     children = rng.spawn(trials)
     if workers == 1:
-        return _run(trial, data, children)
+        return _run(trial, data, children, where)
     try:
         pickle.dumps(data)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -148,15 +158,20 @@ def draws(trial: Trial, data: Any, trials: int, rng: np.random.Generator, where:
     shares = [children[k::workers] for k in range(min(workers, trials))]
     pairs = np.empty((trials, 2))
     with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
-        for k, share in enumerate(pool.map(_run, repeat(trial), repeat(data), shares)):
+        for k, share in enumerate(pool.map(_run, repeat(trial), repeat(data), shares, repeat(where))):
             pairs[k::workers] = share
     return pairs
 
 
-def _run(trial: Trial, data: Any, children: list[np.random.Generator]) -> Array:
+def _run(trial: Trial, data: Any, children: list[np.random.Generator], where: str) -> Array:
     """Run one trial per generator, with linear algebra on one thread."""
-    with threadpool_limits(limits=1, user_api="blas"):
-        return np.array([trial(data, child) for child in children])
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):  # overflows show in the results
+        try:
+            pairs = np.array([trial(data, child) for child in children])
+        except np.linalg.LinAlgError:  # a matrix that is not positive definite to rounding
+            pairs = np.full((1, 2), np.nan)
+    finite(where, pairs)
+    return pairs
 
 
 def finite_sizes(problem: Problem, where: str) -> tuple[int, int, float]:
@@ -168,25 +183,3 @@ def finite_sizes(problem: Problem, where: str) -> tuple[int, int, float]:
     n, d, lam = (float(v) for v in (problem.n, problem.d, problem.ridge))
     n, d = (int(v) if v.is_integer() else v for v in (n, d))
     return whole(where, "n", n, 1, "round it"), whole(where, "d", d, 2, "round it"), lam
-
-
-def require_memory(need: float, n: int, d: int, where: str, do: str) -> None:
-    """Raise a ValueError unless `need` bytes are free."""
-    have = _bytes_available()
-    if need > have:
-        raise ValueError(
-            f"{where}: got n={n}, d={d}, which needs {need / 2**30:.2f} GiB; "
-            f"allowed {have / 2**30:.2f} GiB, the memory now available; do {do}"
-        )
-
-
-def _bytes_available() -> float:
-    """Return the machine's memory; on Linux the least of it, the memory now unused and the container's limit."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else []
-    meminfo, container = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
-    if meminfo.exists():
-        rows = (row.split() for row in meminfo.read_text().splitlines())
-        limits += [int(row[1]) * 1024 for row in rows if row[0] == "MemAvailable:"]
-    if container.exists() and (limit := container.read_text().strip()).isdigit():
-        limits.append(int(limit))
-    return min(limits, default=math.inf)

@@ -28,8 +28,9 @@ from scipy.linalg import solveh_banded
 
 from rmt._check import Array
 from rmt.pruning import Rule
+from rmt.resources import DRAWS, SETUP, most_kept
 
-__all__ = ["ReducedData", "bytes_needed", "trial"]
+__all__ = ["ReducedData", "bytes_needed", "seconds_needed", "trial"]
 
 _BLOCK = 1 << 14  # samples in memory at a time; no draw depends on it
 _BAND = 3
@@ -75,6 +76,12 @@ def trial(data: ReducedData, rng: np.random.Generator) -> tuple[float, float]:
 def bytes_needed(d: float) -> float:
     """Bound one trial's memory: a block of samples, and bands, right-hand side and solution with their copies."""
     return 8 * (16 * _BLOCK + 24 * (d + 8))
+
+
+def seconds_needed(n: float, d: float, p: float) -> float:
+    """Estimate one trial's time on one core: a projection per sample, another per kept one, and the bands."""
+    N = most_kept(n, p)
+    return SETUP + (n + N + 8 * min(N, d)) / DRAWS
 
 
 def _gram(
