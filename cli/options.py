@@ -1,4 +1,4 @@
-"""The options of every command, a frozen dataclass each. The module imports next to nothing: help comes at once."""
+"""The options of every command, one frozen dataclass each. The module imports little, so that help comes at once."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ class Options:
     """Make figures and tables, theory and practice on the same axes, under results/."""
 
     targets: tyro.conf.Positional[list[str]]
-    """Figures and tables by name; `list` shows which there are."""
+    """Figures and tables by name; the command `list` shows them all."""
     preset: Preset = "default"
     """`quick`: the same code with fewer seeds and points, marked on the figure."""
     world: str = "all"
-    """Only the panels of one world; `all` means those without downloads or a GPU: linear, digits, latent_digits."""
+    """Make the panels of one world only; `all`: those that need no download or GPU: linear, digits, latent_digits."""
     learner: str = ""
-    """Another learner for the image worlds: cnn or vit."""
+    """Replace the learner of the image worlds: cnn or vit."""
     seeds: int = 0
     """Seeds per point instead of the preset's; at least 2."""
     device: Device = "cpu"
     workers: int = 0
-    """Processes, one thread each; default: one per core (with --slurm: one per job)."""
+    """Number of processes, one thread each; default: one per core (with --slurm: one per job)."""
     out: Path = Path("results")
     """Folder for runs and figures."""
     resume: bool = True
     """Reuse finished runs and continue interrupted ones; --no-resume deletes and repeats them, with all they share."""
     dry_run: bool = False
-    """Show configuration, runs and what they will take - images, denoiser calls, time, disk - and stop."""
+    """Show configuration and runs, estimate images, denoiser calls, time and disk, and stop."""
     slurm: str = ""
     """Do the training runs as jobs of a SLURM cluster: a partition, or a TOML file with a [slurm] table."""
     slurm_minutes: int = 0
-    """Time limit of a job; one that runs out goes on in the next."""
+    """Time limit of a job in minutes; a job that reaches it is queued again and goes on."""
     experiments: Path = EXPERIMENTS
-    """The folder of the figures' TOML files, with the recipes of the worlds under worlds/."""
+    """Folder of the figures' TOML files, with the recipes of the worlds under worlds/."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """List the figures and tables, what they show, and how long they take from nothing on this machine's cores."""
+    """List the figures and tables with their content and the time to make them from nothing on this machine's cores."""
 
     device: Device = "cpu"
     workers: int = 0
-    """Processes that the times are for; default: one per core."""
+    """Number of processes to estimate the times for; default: one per core."""
     out: Path = Path("results")
-    """Folder in which finished figures and measured speeds are looked for."""
+    """Folder of finished figures and measured speeds."""
     experiments: Path = EXPERIMENTS
-    """The folder of the figures' TOML files."""
+    """Folder of the figures' TOML files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class ErrataOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorOptions:
-    """Train the generator of a world anew, under <out>/generator, and check its quality; stopped, it goes on."""
+    """Train the generator of a world into <out>/generator and check its quality; the same command goes on if stopped."""
 
     world: tyro.conf.Positional[str]
     """A world whose generator is trained here: digits, latent_digits, glyphs or cifar10."""
@@ -84,12 +84,12 @@ class GeneratorOptions:
     dry_run: bool = False
     """Show the settings and stop."""
     experiments: Path = EXPERIMENTS
-    """The folder with the recipes of the worlds under worlds/."""
+    """Folder with the recipes of the worlds under worlds/."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Do one run from a recipe and print its result and its folder; stopped, the same command goes on.
+    """Do one run of a recipe and print its folder and result; the same command goes on if stopped.
 
     Several processes do a run together under `accelerate launch --multi_gpu --num_processes 2 paper_repro.py run ...
     --device cuda`, one GPU each, or `torchrun --nproc_per_node 2 paper_repro.py run ...`, on CPUs too.
@@ -107,14 +107,14 @@ class RunOptions:
     tensorboard: bool = False
     """Write live scalars under <run>/tensorboard."""
     dry_run: bool = False
-    """Show the resolved configuration and what the run will take, and stop."""
+    """Show the resolved configuration, estimate images, denoiser calls, time and disk, and stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoolOptions:
     """Show the pool of a run: its growth, sample grids, and rows made again from their seeds.
 
-    Several runs are put side by side, e.g. the same recipe at several omegas.
+    Several runs are shown side by side, e.g. the same recipe at several omegas.
     """
 
     runs: tyro.conf.Positional[list[str]]
@@ -122,7 +122,7 @@ class PoolOptions:
     row: int = -1
     """Make this row again; default: a few random ones."""
     columns: int = 4
-    """Samples of a class a round in the grid."""
+    """Samples per class and round in the grid."""
     device: Device = "cpu"
     out: Path = Path("results")
     """Folder of the runs; the grids go to <out>/pool."""
@@ -130,32 +130,32 @@ class PoolOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions:
-    """Check stored results against each other, a line a check; the exit code is 1 if anything is off.
+    """Check stored results against each other, one line per check; the exit code is 1 if a check fails.
 
-    A run: names and digests of its files, its pool against its seeds, its numbers against its pool and its learner.
-    A figure: each of its runs by their digests, and its table made again from them, byte for byte.
+    Of a run: names and digests of its files, its pool against its seeds, its numbers against its pool and its learner.
+    Of a figure: the digests of its runs, and its table, made again from them byte for byte.
     """
 
     folders: tyro.conf.Positional[list[str]]
     """Run folders (or beginnings of their names under <out>/runs) and figure folders, e.g. results/fig4."""
     device: Device = "cpu"
     out: Path = Path("results")
-    """Folder in which runs are looked for by name."""
+    """Folder of the runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlopsOptions:
-    """Count the operations of each way of guidance on Stable Diffusion 1.5 and a ViT-B/16; no weights are needed."""
+    """Count the operations of each mode of guidance on Stable Diffusion 1.5 and a ViT-B/16; no weights are needed."""
 
     markdown: Path | None = None
-    """Also write the table to this file; the documentation has it as docs/guidance_cost.md."""
+    """Also write the table to this file; in the documentation it is docs/guidance_cost.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThroughputOptions:
     """Measure the speed of a recipe on this machine: images and learner iterations per second, in CPU time on a CPU.
 
-    Leaves results/throughput/<world>-<learner>-<device>.toml, from which --dry-run of this recipe then estimates.
+    Writes <out>/throughput/<world>-<learner>-<device>.toml, from which --dry-run of this recipe then estimates.
     """
 
     recipe: tyro.conf.Positional[Path]
@@ -168,19 +168,19 @@ class ThroughputOptions:
     images: int = 0
     """Images per measurement of sampling; default: one sampling batch."""
     seconds: float = 20.0
-    """Time per measurement, after a warm-up; each is repeated three times at least."""
+    """Seconds per measurement after a warm-up; each is repeated at least three times."""
     ranks: int = 1
-    """Train on the share of a mini-batch that one of so many processes has."""
+    """Number of processes that share a mini-batch; one share is measured."""
     modes: bool = False
-    """Measure every mode of guidance that the world has, not only the recipe's."""
+    """Measure every mode of guidance of the world, not only the recipe's."""
     random_weights: bool = False
-    """ImageNet worlds: a Stable Diffusion 1.5 of random weights as the generator, and no real images."""
+    """ImageNet worlds: use a Stable Diffusion 1.5 of random weights as the generator, and no real images."""
     out: Path = Path("results")
-    """The file goes to <out>/throughput."""
+    """Folder of the file: <out>/throughput."""
 
 
 def dotted_settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Parse the dotted settings of `--set`: values are TOML; a bare word or the name of a file is a text.
+    """Parse the dotted settings of `--set`; values are TOML, a bare word or file name counts as a text.
 
     >>> dotted_settings([["growth.additions=3", "world.tiny=madebyollin/taesd"], ["world.corpus=[0, 900]"]])
     {'growth.additions': 3, 'world.tiny': 'madebyollin/taesd', 'world.corpus': [0, 900]}
@@ -193,7 +193,7 @@ def dotted_settings(items: Sequence[Sequence[str]]) -> dict[str, Any]:
         require(name not in values, "--set", item, "one value per setting", "give it once")
         try:
             values[name] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # malformed, or numbers and nesting beyond all reason
             if not re.fullmatch(r"[\w./~:@+-]+", text):
                 do = """quote a text, twice for the shell: 'name="some text"'"""
                 raise InputError("--set", item, "a TOML value after the =", do) from None

@@ -33,8 +33,10 @@ class Watch:
         total = len(self.validation.labels)
         require(total > 0, f"world ({run.world.name}): validation split", total, "at least one image")
         order = torch.randperm(total, generator=torch.Generator().manual_seed(run.seed))
-        share = math.ceil(round(run.growth.validation_share * total, 6))
-        self.watched: Labelled = Part(self.validation, order[:share])
+        watched = math.ceil(round(run.growth.validation_share * total, 6))
+        share = run.growth.validation_share
+        require(watched >= 1, "growth.validation_share", share, f"at least one of the {total} validation images")
+        self.watched: Labelled = Part(self.validation, order[:watched])
         if run.growth.signal != "validation":
             samples, self.cost = source.draw(HELD_OUT + run.seed, 0, HELD_OUT_IMAGES)
             self.watched = Split(samples.images, samples.labels)

@@ -31,10 +31,13 @@ def _hints(cls: type) -> dict[str, Any]:
 
 def _coerce(value: Any, hint: Any, where: str) -> Any:
     """Check a value against its type hint; integers become floats and lists become pairs where the hint asks so."""
+    for number in value if isinstance(value, list | tuple) else [value]:
+        size = type(number) is int and number.bit_length()
+        require(size <= 63, where, f"an integer of {size} bits", "integers of at most 63 bits")
     if hint is float and type(value) is int:
         return float(value)
     if hint in (tuple[int, int], tuple[float, float]):
-        number = hint.__args__[0]
+        number = get_args(hint)[0]
         pair = isinstance(value, list | tuple) and len(value) == 2
         require(pair and all(type(v) in {int, number} for v in value), where, value, f"a pair, each {KINDS[number]}")
         require(all(map(math.isfinite, value)), where, value, "finite numbers")

@@ -55,11 +55,14 @@ def _inherited(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
     seen = [heir.resolve() for heir in heirs]
     require(path.resolve() not in seen, where, str(path), "a file that is not based on this one", "name another")
     try:
-        values = tomllib.loads(path.read_text())
-    except (FileNotFoundError, IsADirectoryError):
-        got = str(path) if heirs else "no such file"
-        raise InputError(where, got, "an existing TOML file", "check the name") from None
-    except tomllib.TOMLDecodeError as error:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError | IsADirectoryError)
+        got = (str(path) if heirs else "no such file") if missing else f"an unreadable file ({error})"
+        raise InputError(where, got, "an existing TOML file in UTF-8", "check the name") from None
+    try:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # malformed, or beyond all reason
         raise InputError(str(path), str(error), "valid TOML", "mend the line") from None
     return _on_base(values, path, heirs)
 
