@@ -9,13 +9,38 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.places import EXPERIMENTS
 from support.small_experiments import COMMAND, WORLD
 
 import paper_repro
+from cli import door
+from cli.plans import recipe_path
 from figures import registry
 from figures.theory import fig3
 
 # What it says
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["--help"], 0), (["-h"], 0)])
+def test_the_overview_has_one_line_for_every_command(capsys, arguments, code):
+    assert paper_repro.main(arguments) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("usage: ")
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert listed == ["FIGURE", *door.COMMANDS]
+    assert all(command.about in "\n".join(lines) for command in door.COMMANDS.values())
+    assert max(map(len, lines)) <= 120
+
+
+def test_a_recipe_is_a_file_or_the_name_of_one_of_the_projects_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = EXPERIMENTS / "worlds" / "digits.toml"
+    for name in ("worlds/digits.toml", "experiments/worlds/digits.toml", str(own)):
+        assert recipe_path(Path(name)) == own
+    assert recipe_path(Path("worlds/absent.toml")) == Path("worlds/absent.toml")  # is named in the message as written
+    (tmp_path / "worlds").mkdir()
+    (tmp_path / "worlds" / "digits.toml").write_text("")
+    assert recipe_path(Path("worlds/digits.toml")).resolve() == tmp_path / "worlds" / "digits.toml"
 
 
 def test_dry_run_shows_everything_and_does_nothing(small, capsys):

@@ -11,6 +11,8 @@ from support.places import EXPERIMENTS
 from support.small_experiments import COMMAND, files, in_this_process, write_experiments
 
 import paper_repro
+from cli import make
+from cli.options import Options
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,35 @@ def test_a_damaged_result_is_named_and_the_rest_survives(undisturbed, refused):
         assert str(path) in refused(*COMMAND, *undisturbed.places)
     finally:
         path.write_bytes(whole)
+
+
+def test_each_figure_is_made_as_soon_as_its_own_runs_are_done(monkeypatch, tmp_path, capsys):
+    """Those without runs come first; one whose runs end early does not wait for the others."""
+    happened, finished = [], set()
+
+    def planned(name, _):
+        runs = {"fig3": (), "fig4": ("a", "b"), "fig5": ("b",), "fig6": ("a", "c")}[name]
+        return SimpleNamespace(
+            name=name, cases=[SimpleNamespace(done=lambda _, run=run: run in finished) for run in runs]
+        )
+
+    def train(cases, options, progress):  # noqa: ARG001
+        for run in "bac":
+            happened.append(f"run {run}")
+            finished.add(run)
+            progress(len(finished), len(cases))
+
+    def made(item, *_):
+        happened.append(item.name)
+        return f"{item.name}: a line", "picture"
+
+    monkeypatch.setattr(make, "plan", planned)
+    monkeypatch.setattr(make, "make_runs", train)
+    monkeypatch.setattr(make, "make_figure", made)
+    assert make.main(Options(targets=["fig6", "fig4", "fig5", "fig3"], out=tmp_path)) == 0
+    assert happened == ["fig3", "run b", "fig5", "run a", "fig4", "run c", "fig6"]
+    lines = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines() if ": a line" in line]
+    assert lines == ["fig3", "fig5", "fig4", "fig6"]
 
 
 def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, capsys):

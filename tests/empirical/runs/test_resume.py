@@ -58,6 +58,20 @@ def test_a_finished_run_is_only_read(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in folder_of(run, tmp_path).rglob("*")}
 
 
+def test_a_run_goes_on_with_other_settings_that_have_no_effect(tmp_path):
+    """Its folder then has the latest configuration; a setting with an effect names another folder."""
+    plain = {"acquire.omega": 0.0, "growth.additions": 1}
+    first, later = tiny("linear", **plain), tiny("linear", **plain, **{"acquire.through": "denoiser"})
+    result = execute(first, tmp_path)
+    folder = folder_of(later, tmp_path)
+    assert folder == folder_of(first, tmp_path)
+    (folder / "result.json").unlink()
+    again = execute(later, tmp_path)
+    assert (again.accuracy, again.trajectory) == (result.accuracy, result.trajectory)
+    assert json.loads((folder / "config.json").read_text())["acquire"]["through"] == "denoiser"
+    assert folder_of(tiny("linear", **plain, **{"acquire.ratio": 2}), tmp_path) != folder
+
+
 @pytest.mark.parametrize("world", ["linear", "digits"])
 def test_equal_runs_are_equal_and_other_seeds_are_not(undisturbed, tmp_path, world):
     assert outcome(tiny(world), tmp_path) == undisturbed(world)
@@ -129,7 +143,7 @@ def test_a_run_is_saved_every_so_many_evaluations_and_seconds(tmp_path, monkeypa
 
 
 def test_skipped_guidance_steps_end_in_the_cost(tmp_path, monkeypatch):
-    """Every fifth image gets no usable gradient: it is made plainly, the others as ever, and it is counted."""
+    """Give every fifth image no gradient: it is made plainly, the others as ever, and its steps are counted."""
     run, make = tiny("linear", **{"growth.additions": 1}), practice_module.make_guide
     plain, bad = tiny("linear", **{"growth.additions": 1, "acquire.omega": 0.0}), torch.arange(16) % 5 == 0
 
@@ -140,7 +154,7 @@ def test_skipped_guidance_steps_end_in_the_cost(tmp_path, monkeypatch):
 
     (without, _), (guided, cost) = added(plain, "plain"), added(run, "guided")
     assert (cost["guided_steps"], cost["skipped_steps"]) == (16 * 8, 0)
-    spoil = torch.where(bad, float("nan"), 1.0).unsqueeze(1)
+    spoil = torch.where(bad, 0.0, 1.0).unsqueeze(1)
     monkeypatch.setattr(practice_module, "make_guide", lambda logits, how, *_: make(lambda x: logits(x) * spoil, how))
     spoiled, cost = added(run, "spoiled")
     assert (cost["guided_steps"], cost["skipped_steps"]) == (16 * 8, 4 * 8)

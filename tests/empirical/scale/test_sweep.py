@@ -138,6 +138,28 @@ def test_a_question_to_a_finished_run_is_still_to_be_answered(tmp_path):
     assert {path: after[path] for path in before} == before
 
 
+def test_reading_a_missing_result_is_refused_and_trains_nothing(tmp_path):
+    """Neither a run nor an examination is made when records are read."""
+    run = tiny("linear")
+    with complains("result.json"):
+        sweep.results(cases_of([run]), tmp_path)
+    assert not list(tmp_path.iterdir())
+    execute(run, tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with complains("hindsight.json"):
+        sweep.results(cases_of([run], "hindsight"), tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_work_of_the_first_figure_comes_first_and_in_each_figure_the_longest(tmp_path):
+    """A group that both figures need is work of the first."""
+    first = cases_of([tiny("linear", seed=seed, **{"growth.additions": seed}) for seed in (0, 1)], figure="first")
+    longer = {"training.iterations": 99}
+    runs = [tiny("linear", seed=2), tiny("linear", seed=3, **longer), tiny("linear", seed=0, **{"growth.additions": 3})]
+    jobs = sweep.work([*first, *cases_of(runs, figure="second")], tmp_path)
+    assert [{run.seed for run, _ in job.runs} for job in jobs] == [{0}, {1}, {3}, {2}]
+
+
 def test_the_first_failure_ends_a_sweep_with_its_message(tmp_path):
     bad = tiny("linear", seed=1)
     folder = folder_of(bad, tmp_path)
