@@ -1,1 +1,1 @@
-"""What the command line does, a module a command. Only these modules and `paper_repro.py` print."""
+"""The commands of the command line, one module each. Only these modules and `paper_repro.py` print."""

@@ -10,7 +10,7 @@ from cli.terminal import console
 
 
 def main(_: ErrataOptions) -> int:
-    """Run every derivation, then print each formula as printed, as corrected and as measured."""
+    """Check every derivation by sympy; print the value of each misprint as printed, corrected and measured."""
     from rmt import symbolic  # sympy takes a second to load
 
     symbolic.prove()

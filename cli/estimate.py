@@ -1,4 +1,4 @@
-"""Estimate the time and the disk that runs will take, before they are made. Upper bounds but for the time.
+"""Estimate the time and the disk that runs will take. Counts and disk are upper bounds, times are not.
 
 Counts come from `empirical.loop.budget`, speeds from `cli.speeds`. Not counted: starting up, the final test,
 checkpoints, waiting for other processes.
@@ -16,9 +16,9 @@ from empirical.config import Run
 from empirical.loop.budget import Expected, expected, guided_share
 from empirical.settings.sections import Acquire, Sampling, WorldChoice
 
-LATER = 0.6  # measured share of its iterations that a run makes itself when an earlier one has shared its beginning
-ROW_BYTES = 60  # of a pool row beside its image: label, seed, index, round, omega, entropy, step
-EVENT_BYTES = 180  # of an evaluation in metrics.jsonl and result.json
+LATER = 0.6  # measured share of its iterations that a run makes itself if an earlier run shares its beginning
+ROW_BYTES = 60  # bytes of a pool row beside its image: label, seed, index, round, omega, entropy, step
+EVENT_BYTES = 180  # bytes of an evaluation in metrics.jsonl and result.json
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Footprint:
 
 @dataclass
 class Estimate:
-    """Sum of what runs take: `images` and `denoiser_calls` at most, `iterations` of learners, `seconds` by device.
+    """Total work of runs: `images` and `denoiser_calls` at most, `iterations` of learners, `seconds` by device.
 
-    `unmeasured` names the work whose speed is not known; it is missing in the seconds.
+    `unmeasured` names the work whose speed is unknown; `seconds` does not include it.
     """
 
     runs: int = 0
@@ -45,7 +45,7 @@ class Estimate:
     unmeasured: set[str] = dataclasses.field(default_factory=set)
 
     def take(self, run: Run, speeds: Speeds, key: str, kind: str, count: float) -> None:
-        """Add the time of so many images, iterations or evaluations of a kind."""
+        """Add the time of `count` images, iterations or evaluations of a kind."""
         table = speeds.of(run)
         per_second = table.get(key, {}).get(kind)
         if per_second:
@@ -60,7 +60,7 @@ def estimate(
     footprint: Mapping[str, Footprint] | None = None,
     replayed: Sequence[Run] = (),
 ) -> Estimate:
-    """Add up what distinct runs take; runs that begin alike share their beginning, runs of a seed their plain images.
+    """Add up the work of distinct runs; runs that begin alike share their beginning, runs of a seed their plain images.
 
     footprint: by world and learner, as "world/learner"; without it no disk is estimated.
     replayed: runs that are trained once more to be examined.
@@ -99,7 +99,7 @@ def estimate(
 
 
 def _train(total: Estimate, run: Run, speeds: Speeds, share: float = 1.0, *, watched: bool = True) -> None:
-    """Add a training, of whose time a share is spent; evaluations only where they were measured: most are cheap."""
+    """Add a share of the time of a training; evaluations count only where they were measured, since most are cheap."""
     iterations, learner = run.training.iterations, run.learner.kind
     total.iterations += iterations
     total.take(run, speeds, "iterations", learner, iterations * share)

@@ -1,4 +1,4 @@
-"""What guidance costs in operations, counted on Stable Diffusion 1.5 and a ViT-B/16 without their weights."""
+"""The command `flops`: count the operations of guidance on Stable Diffusion 1.5 and a ViT-B/16 without weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from empirical.worlds.world import World
 
 STEPS, SCALE, LEARNER = 50, 2.0, "vit_base_patch16_224"
-FIFTH = 5  # the paper's guidance: at every fifth step
+FIFTH = 5  # the paper guides every fifth step
 DECODERS = {"full": "VAE", "tiny": "AutoencoderTiny", "linear": "linear map"}
 PATHS = {
     "denoiser": "denoiser: both passes of classifier-free guidance",
@@ -39,7 +39,10 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to guide, and 10^12 operations for one image: a guided step, an image at every and at every fifth step."""
+    """A way to guide, and its 10^12 operations for one image.
+
+    step: of a guided step. image, sparse: of an image that is guided at every step, or at every fifth.
+    """
 
     through: str
     decode: str
@@ -49,9 +52,9 @@ class Mode:
 
 
 def count(world: World, logits: nn.Module, report: Callable[[int, int, str], None]) -> list[Mode]:
-    """Plain sampling, every mode of `Acquire`, and the paper's, by the sampler's own counter, for a world on "meta".
+    """Count plain sampling, every mode of `Acquire` and the paper's, by the sampler's own counter on device "meta".
 
-    The paper's makes a third, conditional pass for the gradient beside the two of classifier-free guidance.
+    The paper's mode takes a third, conditional pass for the gradient beside the two of classifier-free guidance.
     """
     from empirical.diffusion.guidance import Unguided, make_guide
     from empirical.diffusion.sampler import Sampler
@@ -79,23 +82,23 @@ def count(world: World, logits: nn.Module, report: Callable[[int, int, str], Non
 
 
 def learner(classes: int) -> nn.Module:
-    """The ViT-B/16 of the ImageNet recipes."""
+    """Make the ViT-B/16 of the ImageNet recipes."""
     from empirical.learning.networks import network
 
     return network(LEARNER, classes).eval().requires_grad_(False)
 
 
 def main(options: FlopsOptions) -> int:
-    """Count, show, and write the table if a file is named."""
+    """Count the operations, print the table, and write it if a file is named."""
     import torch
 
     from empirical.worlds.random_imagenet import RandomImageNet100
 
     world = RandomImageNet100()
     with torch.device("meta"):
-        seen_by = learner(world.classes)
+        logits = learner(world.classes)
     with progress_line("counting") as report:
-        modes = count(world, seen_by, report)
+        modes = count(world, logits, report)
     lines = Table(*HEADS)
     for row in rows(modes):
         lines.add_row(*row)
@@ -108,7 +111,7 @@ def main(options: FlopsOptions) -> int:
 
 
 def rows(modes: Sequence[Mode]) -> list[tuple[str, ...]]:
-    """The cells of the table, under `HEADS`; the first mode is the plain one."""
+    """Return the cells of the table, under `HEADS`; the first mode is plain sampling."""
     plain = modes[0]
     cells: list[tuple[str, ...]] = []
     for mode in modes:
@@ -120,7 +123,7 @@ def rows(modes: Sequence[Mode]) -> list[tuple[str, ...]]:
 
 
 def markdown(modes: Sequence[Mode], path: Path) -> str:
-    """The page with the table."""
+    """Write the page with the table."""
     lines = [
         "# What guidance costs",
         "",

@@ -13,7 +13,7 @@ from empirical.system.errors import require
 
 
 def main(options: GeneratorOptions) -> int:
-    """Train the generator of a world, show its quality, and leave its weights under <out>/generator."""
+    """Train the generator of a world, write its weights under <out>/generator, and print its quality."""
     from empirical.review import generator_check
     from empirical.system.devices import available
 

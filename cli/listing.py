@@ -1,4 +1,4 @@
-"""List the figures, and show what making them would take: `list` and --dry-run. Nothing is done here."""
+"""The command `list`, and --dry-run: estimate the time and disk of figures without making them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def main(options: ListOptions) -> int:
-    """Show every figure with its content and the time that it takes from nothing on this machine's cores."""
+    """Print every figure with its content and the time to make it from nothing on this machine's cores."""
     lines = Table("name", "what it shows", "default", "quick", "made")
     recipes = world_recipes(options.experiments)
     fast = known({name: recipe.throughput for name, recipe in recipes.items()}, options.out, options.device)
@@ -40,7 +40,7 @@ def main(options: ListOptions) -> int:
 
 
 def _from_nothing(name: str, options: ListOptions, preset: Preset, recipes: dict[str, Recipe], fast: Speeds) -> float:
-    """Estimate the wall seconds of a figure of which nothing has been made yet."""
+    """Estimate the wall seconds to make a figure from nothing."""
     resolved = experiment(name, Options(targets=[name], preset=preset, experiments=options.experiments))
     points = resolved.points(recipes, preset)
     needed = estimate([p.run for p in points], fast, replayed=[p.run for p in points if p.examine])
@@ -48,20 +48,20 @@ def _from_nothing(name: str, options: ListOptions, preset: Preset, recipes: dict
 
 
 def speeds(experiments: Path, out: Path, device: str) -> Speeds:
-    """Collect the speeds of all worlds that have a recipe, those measured on this machine first."""
+    """Collect the speeds of all worlds that have a recipe; measurements of this machine come first."""
     recipes = world_recipes(experiments)
     return known({name: recipe.throughput for name, recipe in recipes.items()}, out, device)
 
 
 def _wall(needed: Estimate, compute_s: float, workers: int) -> float:
-    """Estimate seconds on the clock: start-up here and in the workers, runs spread over the cores, the figure."""
+    """Estimate wall seconds: start-up of this process and its workers, runs spread over the cores, the figure."""
     workers = workers or os.cpu_count() or 1
     on_cores = needed.seconds[CORE]
     return (8 if needed.runs else 4) + compute_s + on_cores / workers + needed.seconds.total() - on_cores
 
 
 def show_plans(plans: list[Plan], options: Options) -> int:
-    """Show the resolved configuration, the runs and what they take, of each plan."""
+    """Print the resolved configuration of each plan, its runs, and the estimate of their work."""
     from empirical.config import to_dict
 
     fast = speeds(options.experiments, options.out, options.device)
@@ -93,7 +93,7 @@ def show_plans(plans: list[Plan], options: Options) -> int:
 
 
 def needed_for(runs: list[Run], fast: Speeds, replayed: Sequence[Run] = ()) -> Estimate:
-    """Estimate what runs take, disk included."""
+    """Estimate the work of runs, disk included."""
     kinds = {f"{run.world.name}/{run.learner.kind}": run for run in runs}
     feet: Mapping[str, Footprint] = {name: footprint(run) for name, run in kinds.items()}
     return estimate(runs, fast, feet, replayed)
@@ -102,7 +102,7 @@ def needed_for(runs: list[Run], fast: Speeds, replayed: Sequence[Run] = ()) -> E
 def footprint(run: Run) -> Footprint:
     """Estimate the bytes on disk of an image of the run's world, and of its learner with its optimiser.
 
-    Grey levels compress little at these sizes: a PNG has about as many bytes as the image has values, and a header.
+    Small grey images compress little: a PNG has about as many bytes as the image has values, and a header.
     """
     from empirical.config import new_learner, world_of
     from empirical.data.images import is_image
@@ -116,7 +116,7 @@ def footprint(run: Run) -> Footprint:
 
 
 def spell(needed: Estimate) -> str:
-    """Write an estimate in a line."""
+    """Write an estimate in one line."""
     times = [
         f"{duration(seconds)} on one core" if device == CORE else f"{seconds / 3600:,.1f} GPU-hours ({device})"
         for device, seconds in needed.seconds.items()

@@ -52,7 +52,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """List the figures and tables with their content and the time to make them from nothing on this machine's cores."""
+    """List the figures and tables, their content, and the time to make each anew on this machine's cores."""
 
     device: Device = "cpu"
     workers: int = 0
@@ -70,7 +70,7 @@ class ErrataOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorOptions:
-    """Train the generator of a world into <out>/generator and check its quality; the same command goes on if stopped."""
+    """Train the generator of a world into <out>/generator and check its quality; if stopped, a rerun goes on."""
 
     world: tyro.conf.Positional[str]
     """A world whose generator is trained here: digits, latent_digits, glyphs or cifar10."""

@@ -1,4 +1,4 @@
-"""What the pool of a run is made of: its growth, pictures of its samples, rows made again from their seeds."""
+"""The command `pool`: show the growth of a run's pool, pictures of its samples, and rows made again from seeds."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from empirical.system.devices import prepare
 from empirical.system.errors import require
 from empirical.system.files import read_json
 
-CLASSES, ROUNDS = 10, 8  # shown at most
-ROWS = 3  # made again without --row
+CLASSES, ROUNDS = 10, 8  # classes and rounds in a picture, at most
+ROWS = 3  # rows made again if --row names none
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Opened:
 
 
 def main(options: PoolOptions) -> int:
-    """Show one pool, or several side by side; 1 if a row made again is not what is stored."""
+    """Show one pool, or several side by side; return 1 if a row made again differs from the stored one."""
     require(bool(options.runs), "pool", "no run", "run folders or beginnings of their names", "name one")
     require(options.columns >= 1, "--columns", options.columns, "an integer >= 1")
     prepare(options.device)
@@ -44,11 +44,9 @@ def main(options: PoolOptions) -> int:
         folder = find_run(name, options.out / "runs")
         run = open_run(folder)
         opened.append(Opened(folder, run, open_pool(run, folder)))
-        require(
-            bool(opened[-1].pool.rounds), str(folder), "a pool without a round", "a run that has begun", "let it run"
-        )
+        require(bool(opened[-1].pool.rounds), str(folder), "a pool without a round", "a run with a round", "let it run")
     worlds = {one.run.world for one in opened}
-    require(len(worlds) == 1, "pool", f"runs of {len(worlds)} worlds", "runs of one world", "name them apart")
+    require(len(worlds) == 1, "pool", f"runs of {len(worlds)} worlds", "runs of one world", "name runs of one world")
     same = True
     for one in opened:
         show_growth(one)
@@ -61,7 +59,7 @@ def main(options: PoolOptions) -> int:
 
 
 def show_growth(one: Opened) -> None:
-    """A line per round."""
+    """Print one line per round."""
     title = f"{one.folder}: seed {one.run.seed}, {len(one.pool):,} rows in use"
     lines = Table("round", "rows", "retired", "omega", "entropy", "iteration", "images", "GFLOP", title=title)
     for values in one.pool.summary():
@@ -72,22 +70,22 @@ def show_growth(one: Opened) -> None:
 
 
 def show_remade(one: Opened, options: PoolOptions) -> bool:
-    """A line per row made again; whether all are bit-identical."""
+    """Print one line per row made again; return whether all are bit-identical."""
     rows = [options.row] if options.row >= 0 else some_rows(one.pool, ROWS)
-    found = remake(one.run, one.folder, one.pool, rows, options.device)
-    for row in found:
+    remade = remake(one.run, one.folder, one.pool, rows, options.device)
+    for row in remade:
         same = "bit-identical" if row.same else f"NOT the same, by up to {row.distance:.2g}"
         where = f"row {row.row} (round {row.round}, class {row.label}, seed {row.seed})"
         console.print(f"{where} made again: {same}", markup=False)
     made_on = read_json(one.folder / "manifest.json")["hardware"]["device"]
-    all_same = all(row.same for row in found)
+    all_same = all(row.same for row in remade)
     if not all_same and made_on != options.device:
         console.print(f"the run was made on {made_on}, which may round otherwise: try --device {made_on}", markup=False)
     return all_same
 
 
 def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
-    """Two pictures: samples of the pools as they are, and the same seeds under the learner of every round."""
+    """Draw two pictures: stored samples of the pools, and the same seeds under the learner of every round."""
     from figures.drawing import grids, style
 
     name = "+".join(one.folder.name[: 16 if len(opened) == 1 else 8] for one in opened)
@@ -106,9 +104,7 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
         for one in opened:
             rounds = spaced(len(one.pool.rounds), ROUNDS)
             columns = options.columns if len(opened) == 1 else 1
-            images = [
-                pick(one, number, shown, columns, options.device) for number in rounds
-            ]  # each (classes, columns, ...)
+            images = [pick(one, number, shown, columns, options.device) for number in rounds]  # (classes, columns, ...)
             word = "round " if columns > 1 else ""
             titles = [title for number in rounds for title in (f"{word}{number}", *[""] * (columns - 1))]
             title = f"omega = {one.run.acquire.omega:g}" + ("" if distinct else f", {one.folder.name[:6]}")
@@ -118,7 +114,7 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
 
 
 def stored(one: Opened, number: int, classes: int, columns: int, device: str) -> Tensor:  # noqa: ARG001
-    """The first rows of each class in a round, (classes, columns, C, H, W); white where there are too few."""
+    """Load the first rows of each class in a round, (classes, columns, C, H, W); missing ones are white."""
     round_, shape = one.pool.rounds[number], world_of(one.run).shape
     images = torch.ones(classes, columns, *shape)
     for label in range(classes):
@@ -128,11 +124,11 @@ def stored(one: Opened, number: int, classes: int, columns: int, device: str) ->
 
 
 def same_seeds(one: Opened, number: int, classes: int, columns: int, device: str) -> Tensor:
-    """The first seeds of each class, sampled as in a round; of the same shape."""
+    """Sample the first seeds of each class under the guide of a round, (classes, columns, C, H, W)."""
     world = world_of(one.run)
     sampler, guide = Sampler(world, one.run.sampling, device), guide_of(one.run, one.folder, number, device)
     if classes == world.classes:
         images = sampler.draw(one.run.seed, 0, classes * columns, guide)[0].images
         return images.view(columns, classes, *world.shape).transpose(0, 1)
-    parts = [sampler.draw(one.run.seed, i * world.classes, classes, guide)[0].images for i in range(columns)]
-    return torch.stack(parts, 1)
+    samples = [sampler.draw(one.run.seed, i * world.classes, classes, guide)[0].images for i in range(columns)]
+    return torch.stack(samples, 1)

@@ -25,11 +25,11 @@ from empirical.system.devices import prepare
 from empirical.system.ranks import launched
 from scaling.averages import wilson
 
-MANY, WORST = 10, 5  # classes: from how many on, and how many, the worst are named
+MANY, WORST = 10, 5  # the worst 5 classes are named where there are more than 10
 
 
 def main(options: RunOptions) -> int:
-    """Do the run, or show what it would be."""
+    """Do the run, or show its configuration and the estimate of its work."""
     recipe = read(recipe_path(options.recipe), options.line)
     run, speeds = from_dict(merged(recipe.run, dotted_settings(options.set))), recipe.throughput
     require_feasible(run, options.out / "runs")
@@ -72,13 +72,13 @@ def main(options: RunOptions) -> int:
 
 
 def show(run: Run, speeds: Speeds) -> None:
-    """Print the resolved configuration and what the run will take."""
+    """Print the resolved configuration and the estimate of the run's work."""
     for key, value in flat(to_dict(run)).items():
         console.print(f"{key} = {value}", markup=False, highlight=False)
     needed = needed_for([run], speeds)
     console.print(spell(needed), markup=False)
     if needed.unmeasured:
-        console.print("paper_repro.py throughput RECIPE measures what is not known of this machine")
+        console.print("paper_repro.py throughput RECIPE measures this machine's speed")
 
 
 def tell(run: Run, result: Result) -> None:

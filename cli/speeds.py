@@ -1,8 +1,8 @@
-"""Speeds of machines: as measured here by `throughput`, else as the recipes say.
+"""Speeds of machines: measured by the command `throughput`, else read from the recipes.
 
-A table of speeds, [throughput], says per second of one device: `images` by mode of guidance (`Acquire.mode`, guided at
-every step), `iterations` and, optionally, `evaluations` (of all validation images) by learner. Its `device` is
-"one core" unless it says otherwise.
+A table of speeds, [throughput], has numbers per second of one device: `images` by mode of guidance (`Acquire.mode`,
+guided at every step), `iterations` and, optionally, `evaluations` (of all validation images) by learner. Its default
+`device` is "one core".
 """
 
 from __future__ import annotations

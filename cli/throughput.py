@@ -1,4 +1,4 @@
-"""Measuring on this machine what a recipe needs, for the estimates of --dry-run."""
+"""The command `throughput`: measure the speed of a recipe on this machine, for the estimates of --dry-run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from empirical.worlds.world import World
 
 
 def main(options: ThroughputOptions) -> int:
-    """Measure, show, and leave the file that estimates are made from."""
+    """Measure and print the speeds, and write the file that estimates are made from."""
     require_positive("throughput", seconds=options.seconds, ranks=options.ranks)
     run = from_dict(merged(read(recipe_path(options.recipe), options.line).run, dotted_settings(options.set)))
     world, batch = world_of(run), run.training.batch
@@ -42,16 +42,16 @@ def main(options: ThroughputOptions) -> int:
         world = without_weights(world)
     prepare(options.device)
     shared = dataclasses.replace(run, training=dataclasses.replace(run.training, batch=batch // options.ranks))
-    name, found = device_name(options.device), dict[str, dict[str, Rate]]()
+    name, rates = device_name(options.device), dict[str, dict[str, Rate]]()
     with progress_line("measurements") as report:
         total = len(throughput.modes(shared, world, every=options.modes)) + (1 if options.random_weights else 2)
         for done, (key, kind, rate) in enumerate(measurements(shared, world, options), 1):
             report(done, total, f"{key}: {kind}")
-            found.setdefault(key, {})[kind] = rate
-    tell(found, name, throughput.matmul_tflop_per_s(torch.device(options.device), min(options.seconds, 2.0)))
+            rates.setdefault(key, {})[kind] = rate
+    tell(rates, name, throughput.matmul_tflop_per_s(torch.device(options.device), min(options.seconds, 2.0)))
     if torch.device(options.device).type == "cuda":
         tell_batches(shared, world, options)
-    path = write(run, found, name, options)
+    path = write(run, rates, name, options)
     console.print(str(path), markup=False)
     return 0
 
@@ -59,7 +59,7 @@ def main(options: ThroughputOptions) -> int:
 def measurements(run: Run, world: World, options: ThroughputOptions) -> Iterator[tuple[str, str, Rate]]:
     """Yield (kind of work, its mode, its rate) one after the other; `run` trains on the share of one process."""
     learner, kind = untrained(run, world, options), run.learner.kind
-    if not options.random_weights:  # first: the data may not be there
+    if not options.random_weights:  # first, since the data may be missing
         yield "evaluations", kind, throughput.evaluation_rate(run, world, learner, options.seconds)
     kinds = throughput.modes(run, world, every=options.modes)
     for guidance, rate in throughput.image_rates(run, world, learner, kinds, options.images, options.seconds).items():
@@ -69,19 +69,19 @@ def measurements(run: Run, world: World, options: ThroughputOptions) -> Iterator
         yield "iterations", kind, throughput.iteration_rate(learner, pool, run.growth.evaluate_every, options.seconds)
 
 
-def tell(found: Mapping[str, Mapping[str, Rate]], name: str, reached: float) -> None:
-    """Speeds with their spread, and what share of the device's arithmetic they use."""
+def tell(rates: Mapping[str, Mapping[str, Rate]], name: str, reached: float) -> None:
+    """Print the speeds with their spread, and the share of the device's arithmetic that they use."""
     sheet = throughput.datasheet_tflop_per_s(name)
     lines = Table("", "per second", "repeats", "TFLOP/s", "of a matrix product's", "of the datasheet's")
-    for key, rates in found.items():
-        for kind, rate in rates.items():
+    for key, by_kind in rates.items():
+        for kind, rate in by_kind.items():
             used = rate.tflop_per_s
             shares = [f"{used:.3g}", f"{used / reached:.0%}", f"{used / sheet:.0%}" if sheet else ""]
             spread = f"{rate.median:.4g} ({rate.low:.4g} to {rate.high:.4g})"
             lines.add_row(f"{key}: {kind}", spread, str(rate.repeats), *(shares if rate.gflop else []))
     console.print(lines)
-    said = f"{name}: {reached:.3g} TFLOP/s in a large product of matrices"
-    console.print(said + (f", {sheet:,.0f} by its datasheet" if sheet else ""), markup=False)
+    line = f"{name}: {reached:.3g} TFLOP/s in a large product of matrices"
+    console.print(line + (f", {sheet:,.0f} by its datasheet" if sheet else ""), markup=False)
 
 
 def untrained(run: Run, world: World, options: ThroughputOptions) -> Learner:
@@ -90,7 +90,7 @@ def untrained(run: Run, world: World, options: ThroughputOptions) -> Learner:
 
 
 def tell_batches(run: Run, world: World, options: ThroughputOptions) -> None:
-    """The largest sampling batches that fit."""
+    """Print the largest sampling batches that fit into memory."""
     learner = untrained(run, world, options)
     for acquire in throughput.modes(run, world, every=options.modes):
         largest = throughput.largest_batch(throughput.sampling_fits(run, world, learner, acquire))
@@ -103,15 +103,16 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name(kind) if kind.type == "cuda" else speeds.CORE
 
 
-def write(run: Run, found: Mapping[str, Mapping[str, Rate]], name: str, options: ThroughputOptions) -> Path:
-    """The file: speeds of one device, and the settings that they hold for. A mini-batch takes all ranks' time."""
+def write(run: Run, rates: Mapping[str, Mapping[str, Rate]], name: str, options: ThroughputOptions) -> Path:
+    """Write the speeds of one device and the settings they hold for; one iteration takes the time of all ranks."""
     share = {"iterations": options.ranks}
     table: dict[str, Any] = {
         "device": name,
         "machine": f"{platform.node()}, {platform.machine()}",
         "date": now(),
         **{
-            key: {kind: rate.median / share.get(key, 1) for kind, rate in rates.items()} for key, rates in found.items()
+            key: {kind: rate.median / share.get(key, 1) for kind, rate in by_kind.items()}
+            for key, by_kind in rates.items()
         },
     }
     comment = [
