@@ -45,7 +45,7 @@ def find_run(name: str, root: Path) -> Path:
         shown = ", ".join(path.name for path in folders[:5])
         raise InputError("run", name, f"the beginning of one name, not of {len(folders)}: {shown}", "give more of it")
     allowed = f"a folder with a config.json, or the beginning of a run's name under {root}"
-    raise InputError("run", name, allowed, "look there, or name another --out")
+    raise InputError("run", name, allowed, "check the name, or name another --out")
 
 
 def open_run(folder: Path) -> Run:

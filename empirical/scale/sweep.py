@@ -64,16 +64,16 @@ def work(cases: Sequence[Case], root: Path) -> list[Job]:
     todo = [case for case in cases if not case.done(root)]
     for run in dict.fromkeys(dataclasses.replace(case.run, seed=0) for case in todo):
         require_feasible(run, root)
-    asked: dict[str, list[tuple[Question, Run]]] = defaultdict(list)
+    questions: dict[str, list[tuple[Question, Run]]] = defaultdict(list)
     stage: dict[str, int] = {}  # of each beginning: the first figure that needs it
     figures = list(dict.fromkeys(case.figure for case in cases))
     for case in todo:
         beginning = prefix_name(case.run, 0)
         stage[beginning] = min(figures.index(case.figure), stage.get(beginning, len(figures)))
-        if case.examine and (case.examine, case.run) not in asked[beginning]:
-            asked[beginning].append((case.examine, case.run))
+        if case.examine and (case.examine, case.run) not in questions[beginning]:
+            questions[beginning].append((case.examine, case.run))
     jobs = {prefix_name(group[0][0], 0): group for group in groups([case.run for case in todo])}
-    return [Job(jobs[name], asked[name]) for name in sorted(jobs, key=stage.__getitem__)]
+    return [Job(jobs[name], questions[name]) for name in sorted(jobs, key=stage.__getitem__)]
 
 
 def groups(runs: Sequence[Run]) -> list[list[tuple[Run, frozenset[int]]]]:
