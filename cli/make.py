@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Options
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 def main(options: Options) -> int:
     """Make the figures that are named, or show what making them would take."""
+    for flag, value in (("--workers", options.workers), ("--slurm-minutes", options.slurm_minutes)):
+        require(value >= 0, flag, value, "an integer >= 1, or 0 for the default")
     for target in options.targets:
         require(target in FIGURES, "figure", target, ", ".join(FIGURES), "name one or more of them, or `list`")
     plans = [plan(name, options) for name in dict.fromkeys(options.targets)]
@@ -89,8 +92,8 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
             "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
             "preset": options.preset,
             "learner": options.learner or "the recipe's",
-            "series": series,
-            "worlds": {name: recipes[name].run for name in sorted({s["world"] for s in series})},
+            "series": [asdict(one) for one in series],
+            "worlds": {name: recipes[name].run for name in sorted({one.world for one in series})},
             "cost": total_cost(item, made),
             "wall_s": round(time.monotonic() - start, 1),
             **manifest(options.device),

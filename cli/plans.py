@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import EXPERIMENTS, WITHOUT_DOWNLOADS, Options
-from empirical.scale.series import Point, expand, series_of
-from empirical.settings.recipes import Recipe, load_toml, read
+from empirical.config import from_dict
+from empirical.scale.series import Point, Series, expand, read_experiment, require_seeds
+from empirical.settings.build import build
+from empirical.settings.recipes import Recipe, lines, read
 from empirical.system.errors import require
 from empirical.worlds import WORLDS
 from figures.registry import figure
@@ -25,7 +28,7 @@ class Experiment:
 
     name: str
     settings: dict[str, Any]
-    series: list[dict[str, Any]]
+    series: list[Series]
     seeds: dict[str, int]
     overrides: dict[str, dict[str, Any]]
     compute_s: float  # seconds of one core for the figure itself, training runs apart; measured
@@ -56,45 +59,46 @@ def world_recipes(experiments: Path) -> dict[str, Recipe]:
 def recipe_path(path: Path) -> Path:
     """Find a recipe: a file, or the name of one of the project's own, with or without the leading `experiments/`."""
     places = (path, EXPERIMENTS.parent / path, EXPERIMENTS / path)
-    return next((place for place in places if place.is_file()), path)
+    return next((place for place in places if os.path.isfile(place)), path)  # unlike Path's, false for any bad name
 
 
 def experiment(name: str, options: Options) -> Experiment:
     """Read a figure's file and resolve it for the options: which series, at which seeds, with which settings."""
-    values = load_toml(options.experiments / f"{name}.toml")
-    presets, seconds = (_by_preset(name, values, key, options.preset) for key in ("presets", "compute_s"))
+    path, preset = options.experiments / f"{name}.toml", options.preset
+    file = read_experiment(path)
+    for key, table in (("presets", file.settings), ("compute_s", file.compute_s)):
+        require(preset in table, f"{path.name}: {key}", sorted(table), f"an entry {preset!r}", "add the entry")
     every = options.world == "all"
     require(every or options.world in WORLDS, "--world", options.world, f"one of all, {', '.join(WORLDS)}")
     worlds = WITHOUT_DOWNLOADS if every else (options.world,)
-    given = series_of(name, values)
-    series = [s for s in given if s["world"] in worlds]
-    there = ", ".join(dict.fromkeys(s["world"] for s in given))
-    require(bool(series) or not given, f"{name}: --world", options.world, f"all, {there}", "leave out the figure")
-    settings = {key: value for key, value in values.items() if key not in ("series", "common")} | presets
+    series = [one for one in file.series if one.world in worlds]
+    there = ", ".join(["all", *dict.fromkeys(one.world for one in file.series)])
+    needless = every and not file.series  # a figure of theory alone
+    require(bool(series) or needless, f"{name}: --world", options.world, there, "leave out the figure")
+    settings, seeds = dict(file.settings[preset]), file.seeds[preset]
     if not every and "paper" in settings:
         settings["paper"] = False  # the paper's own panels stand beside all worlds, or not at all
-    seeds = settings.pop("seeds", {})
     if options.seeds:
-        require(options.seeds >= 2, "--seeds", options.seeds, "an integer >= 2", "one seed has no standard error")
+        require_seeds(options.seeds, "--seeds")
         seeds = dict.fromkeys(seeds, options.seeds)
     overrides = {world: {"learner.kind": options.learner} for world in IMAGE_WORLDS} if options.learner else {}
-    return Experiment(name, settings, series, seeds, overrides, seconds)
-
-
-def _by_preset(name: str, values: dict[str, Any], key: str, preset: str) -> Any:
-    """Take a table with an entry per preset out of `values` and return the entry of the preset."""
-    table = values.pop(key, None)
-    given = isinstance(table, dict) and preset in table
-    require(given, f"{name}.toml: {key}", table, f"a table with an entry {preset!r}", "add the entry")
-    return table[preset]
+    return Experiment(name, settings, series, seeds, overrides, file.compute_s[preset])
 
 
 def plan(name: str, options: Options) -> Plan:
-    """Plan a figure: read its file, check its panels, and check every run against its world."""
+    """Plan a figure: read its file, check its settings and panels, and check every run against its world."""
     from empirical.scale import sweep
 
-    resolved = experiment(name, options)
-    for s in resolved.series:
-        allowed = figure(name).panels
-        require(s["panel"] in allowed, f"{name}.toml: panel of series {s['name']!r}", s["panel"], ", ".join(allowed))
-    return Plan(resolved, sweep.plan(resolved.points(world_recipes(options.experiments), options.preset)))
+    resolved, planned = experiment(name, options), figure(name)
+    build(planned.settings, resolved.settings, f"{name}.toml")
+    for table in resolved.settings.get("recipes", ()):
+        path = options.experiments / f"{table}.toml"
+        for line in lines(path):
+            from_dict(read(path, line).run)
+    for one in resolved.series:
+        where = f"{name}.toml: panel of series {one.name!r}"
+        require(one.panel in planned.panels, where, one.panel, ", ".join(planned.panels))
+    points = resolved.points(world_recipes(options.experiments), options.preset)
+    some = bool(points) or not resolved.series
+    require(some, f"{name}.toml: values", f"none for --preset {options.preset}", "at least one", "name another preset")
+    return Plan(resolved, sweep.plan(points))

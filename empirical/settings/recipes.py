@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from empirical.settings.build import build, checked
 from empirical.system.errors import InputError, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """Give the speed of one device in work per second: the table [throughput] of a recipe or of a measurement."""
+
+    device: str = ""  # default: one core
+    machine: str = ""
+    date: str = ""
+    images: dict[str, float] = field(default_factory=dict)  # by mode of guidance
+    iterations: dict[str, float] = field(default_factory=dict)  # by learner
+    evaluations: dict[str, float] = field(default_factory=dict)  # of all validation images, by learner
+
+    def __post_init__(self) -> None:
+        for name in ("images", "iterations", "evaluations"):
+            for kind, speed in getattr(self, name).items():
+                require(speed > 0, f"throughput.{name}.{kind}", speed, "a number > 0")
 
 
 @dataclass(frozen=True)
@@ -28,16 +46,20 @@ def read(path: Path, line: str = "") -> Recipe:
         allowed = ", ".join(map(repr, table)) or "none: the file has no [lines]"
         require(line in table, f"{path}: line", line, allowed, "name one")
         values = table[line]
-    apart = {name: values.pop(name, {}) for name in ("throughput", "generator")}
-    for name, table in apart.items():
-        require(isinstance(table, Mapping), f"{path}: {name}", table, "a table of settings")
-    return Recipe(values, **apart)
+    throughput, generator = (
+        checked(values.pop(name, {}), dict[str, Any], f"{path}: {name}") for name in ("throughput", "generator")
+    )
+    build(Throughput, throughput, f"{path}: throughput")
+    presets = checked(generator.get("presets", {}), dict[str, dict[str, Any]], f"{path}: generator.presets")
+    for name, preset in presets.items():
+        checked(preset.get("set", {}), dict[str, Any], f"{path}: generator.presets.{name}.set")
+    return Recipe(values, throughput, generator)
 
 
 def lines(path: Path) -> dict[str, dict[str, Any]]:
     """Read a table of recipes: each entry of `[lines]` on top of the rest of the file and of a `base` of its own."""
     shared = load_toml(path)
-    entries = shared.pop("lines", {})
+    entries = checked(shared.pop("lines", {}), dict[str, dict[str, Any]], f"{path}: lines")
     return {name: _overlaid(shared, _on_base(entry, path, ())) for name, entry in entries.items()}
 
 

@@ -18,6 +18,11 @@ Progress = Callable[[int, int, str], None]  # (points done, points in all, what 
 
 
 @dataclass(frozen=True)
+class NoSettings:
+    """The settings of a figure whose TOML file has no keys beside its series, presets and `compute_s`."""
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Everything that a figure's table is computed from: its settings and the records of its finished runs.
 
@@ -69,6 +74,7 @@ class Figure:
     markdown: writes the table as Markdown.
     pictures: collects sample images from the records, for `draw`.
     panels: the panels that series of runs may name in experiments/<name>.toml; empty for a figure without runs.
+    settings: a dataclass whose fields are the figure's own keys in experiments/<name>.toml, with their types.
     """
 
     name: str
@@ -80,3 +86,4 @@ class Figure:
     markdown: Callable[[Contents], str] | None = None
     pictures: Callable[[Sequence[Record]], Mapping[str, Any]] | None = None
     panels: tuple[str, ...] = ()
+    settings: type = NoSettings

@@ -26,6 +26,23 @@ from figures.paper.numbers import SETS, PrintedLine, printed_rows
 SINGLE = "single runs"  # entry of the details
 
 
+@dataclass(frozen=True, kw_only=True)
+class OwnRecipes:
+    """Settings of a figure with lines for the reader's own runs: the keys of its TOML file."""
+
+    recipes: list[str]  # tables of recipes under experiments/, e.g. "imagenet100/table4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaledRuns(OwnRecipes):
+    """Settings of a table that also has scaled-down runs."""
+
+    scale: int  # number of the paper's samples that are one sample of the scaled-down lines
+
+    def __post_init__(self) -> None:
+        require(self.scale >= 1, "scale", self.scale, "an integer >= 1")
+
+
 @dataclass(frozen=True)
 class PaperTable:
     """A table of the paper: the name of its figure, its caption, its lines as printed.
@@ -123,6 +140,7 @@ class PaperTable:
             details=self.details,
             markdown=self.markdown,
             panels=panels,
+            settings=ScaledRuns if panels else OwnRecipes,
         )
 
 

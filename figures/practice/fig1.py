@@ -103,4 +103,5 @@ FIGURE = Figure(
     describe=lambda _: CAPTION,
     details=details,
     panels=("digits",),
+    settings=beside_own_runs.OwnRecipes,
 )

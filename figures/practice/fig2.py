@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record, Result
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.records import mean_rows
 from figures.contract.table import Row, select
@@ -43,6 +45,16 @@ COLUMNS = {  # panel: (title, x label), in this order
 MARKS = "dashed: mean iterations of the additions; grey: their standard deviation over seeds"
 SETTLED = 0.12  # share of a run, mostly warm-up, that does not decide the range of the y axes
 CAPTION = "What an addition does: the loss jumps, since the new samples are hard, and the accuracy climbs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the figure: the keys of `experiments/fig2.toml`."""
+
+    window: dict[str, tuple[int, int]] = field(default_factory=dict)  # from and to, see `compute`, by world
+
+    def __post_init__(self) -> None:
+        require(set(self.window) <= set(PANELS), "fig2.window", sorted(self.window), f"worlds: {', '.join(PANELS)}")
 
 
 def compute(inputs: Inputs) -> list[Row]:
@@ -252,4 +264,5 @@ FIGURE = Figure(
     describe=lambda _: CAPTION,
     details=details,
     panels=PANELS,
+    settings=Config,
 )

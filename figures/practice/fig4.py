@@ -7,6 +7,7 @@ ImageNet-100 and ImageNet-1k (Tables 4 and 5).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,13 @@ PANELS = {  # panel: title and y label, in this order
 }
 KEEP_ALL = "Theorem 1, all kept"
 CAPTION = "Accuracy against the number of synthetic training samples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the figure: the keys of `experiments/fig4.toml`."""
+
+    paper: bool  # the paper's own points in panels of their own
 
 
 def compute(inputs: Inputs) -> list[Row]:
@@ -137,4 +145,5 @@ FIGURE = Figure(
     describe=lambda _: CAPTION,
     details=details,
     panels=RUN_PANELS,
+    settings=Config,
 )

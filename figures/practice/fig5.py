@@ -8,6 +8,7 @@ alone. d: accuracy against the cost of an added sample.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure as Plot
 import rmt
 import scaling
 from empirical.runs.result import Record
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.records import average, theory_rows
 from figures.contract.table import Row, select
@@ -41,6 +43,17 @@ CAPTION = (
     "One addition to a trained learner: samples selected (a, c) or generated to be hard (b), and the cost (d); "
     "random baseline: all candidates added, unselected"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the figure: the keys of `experiments/fig5.toml`."""
+
+    usual_omega: dict[str, float]  # of panel d, by world, fixed beforehand
+
+    def __post_init__(self) -> None:
+        worlds = sorted(self.usual_omega)
+        require(worlds == sorted(WORLDS), "fig5.usual_omega", worlds, f"a number for each of {', '.join(WORLDS)}")
 
 
 def compute(inputs: Inputs) -> list[Row]:
@@ -231,4 +244,5 @@ FIGURE = Figure(
     draw=draw,
     describe=lambda _: CAPTION,
     panels=RUN_PANELS,
+    settings=Config,
 )

@@ -11,6 +11,7 @@ sometimes right and sometimes wrong look best just before and after they were pi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -19,6 +20,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
+from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.records import mean_rows
 from figures.contract.table import Row, select
@@ -38,6 +40,18 @@ CAPTION = (
 )
 UNITS = {"digits": "iterations", "linear": "evaluations"}
 MOST = 6  # rounds that a picture has room for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the figure: the keys of `experiments/fig6.toml`."""
+
+    rounds: list[int]  # to draw
+    window: dict[str, tuple[int, int]]  # from and to, in iterations since the round's addition, by world
+
+    def __post_init__(self) -> None:
+        worlds = sorted(self.window)
+        require(worlds == sorted(PANELS), "fig6.window", worlds, f"a pair for each of {', '.join(PANELS)}")
 
 
 def compute(inputs: Inputs) -> list[Row]:
@@ -183,4 +197,5 @@ FIGURE = Figure(
     describe=lambda _: CAPTION,
     details=details,
     panels=PANELS,
+    settings=Config,
 )

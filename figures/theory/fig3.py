@@ -193,4 +193,5 @@ FIGURE = Figure(
     summary=summary,
     draw=draw,
     describe=describe,
+    settings=Config,
 )

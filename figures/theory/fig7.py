@@ -190,4 +190,5 @@ FIGURE = Figure(
     summary=summary,
     draw=draw,
     describe=describe,
+    settings=Config,
 )

@@ -160,4 +160,5 @@ FIGURE = Figure(
     summary=summary,
     draw=draw,
     describe=describe,
+    settings=Config,
 )

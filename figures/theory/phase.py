@@ -179,4 +179,5 @@ FIGURE = Figure(
     summary=summary,
     draw=draw,
     describe=describe,
+    settings=Config,
 )

@@ -178,4 +178,5 @@ FIGURE = Figure(
     summary=summary,
     draw=draw,
     describe=describe,
+    settings=Config,
 )

@@ -16,6 +16,7 @@ import paper_repro
 from cli import door
 from cli.plans import recipe_path
 from figures import registry
+from figures.contract.figure import NoSettings
 from figures.theory import fig3
 
 # What it says
@@ -191,11 +192,11 @@ def test_an_unwritable_folder_is_refused(small, capsys, tmp_path, target, monkey
     """A file is in the way: found out for theory and for training runs."""
     (tmp_path / "file").write_text("")
     if target == "fig3":
-        monkeypatch.setattr(fig3, "FIGURE", replace(fig3.FIGURE, compute=lambda _: []))
+        monkeypatch.setattr(fig3, "FIGURE", replace(fig3.FIGURE, compute=lambda _: [], settings=NoSettings))
         empty = "# Figure 3: none.\ncompute_s = { quick = 1 }\n[presets.quick]\n"
         (small.folder / "fig3.toml").write_text(empty)
     places = ["--experiments", str(small.folder), "--out", str(tmp_path / "file")]
-    assert paper_repro.main([target, *COMMAND[1:], *places]) == 2
+    assert paper_repro.main([target, "--preset", "quick", *places]) == 2
     said = capsys.readouterr().err
     assert str(tmp_path / "file") in said
     assert "Traceback" not in said

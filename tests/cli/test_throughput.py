@@ -10,6 +10,7 @@ from support.runs import tiny
 from support.small_architecture import Small
 
 import paper_repro
+from cli import speeds
 from empirical.config import new_learner, world_of
 from empirical.diffusion.sampler import Sampler
 from empirical.scale import throughput
@@ -72,12 +73,8 @@ def test_what_is_measured_is_what_the_dry_run_uses(recipe, capsys):
     assert {name: set(table[name]) for name in ("images", "evaluations", "iterations")} == {
         "images": {"plain", "x0"}, "evaluations": {"cnn"}, "iterations": {"cnn"},
     }  # fmt: skip
-    path.write_text(path.read_text().replace("images = {", "images = { plain = 1.0, x0 = 0.5 }\nothers = {"))
-    path.write_text(
-        path.read_text()
-        .replace("evaluations =", "more =")
-        .replace("iterations = {", "iterations = { cnn = 8 }\nlast = {")
-    )
+    known = {"device": "one core", "images": {"plain": 1.0, "x0": 0.5}, "iterations": {"cnn": 8.0}}
+    path.write_text(speeds.text([], {"throughput": known, "settings": file["settings"]}))
     assert paper_repro.main(["run", str(recipe), "--dry-run", "--out", str(recipe.parent)]) == 0
     assert "; 21 s on one core; " in capsys.readouterr().out.replace("\n", " ")  # 8 plain, 8 half guided, 8 iterations
     other = ["--set", "sampling.steps=5"]

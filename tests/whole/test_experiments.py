@@ -72,12 +72,14 @@ def test_files_that_are_each_others_base_are_refused(tmp_path):
 
 
 def test_a_line_of_a_table_is_a_recipe_on_the_rest_of_its_file_and_a_base_of_its_own(tmp_path):
-    write(tmp_path, low="[a]\nx = 1\ny = 2\n", other="[a]\nz = 5\n[throughput]\nw = 1\n")
+    write(tmp_path, low="[a]\nx = 1\ny = 2\n", other="[a]\nz = 5\n[throughput.images]\nw = 1\n")
     lines = '[lines]\nfirst = {}\n"of two words" = { base = "other.toml", a = { y = 3 } }\n'
     write(tmp_path, table=f'base = "low.toml"\n{lines}')
     path = tmp_path / "table.toml"
     assert recipes.read(path, "first").run == {"a": {"x": 1, "y": 2}}
-    assert recipes.read(path, "of two words") == recipes.Recipe({"a": {"x": 1, "y": 3, "z": 5}}, {"w": 1}, {})
+    assert recipes.read(path, "of two words") == recipes.Recipe(
+        {"a": {"x": 1, "y": 3, "z": 5}}, {"images": {"w": 1}}, {}
+    )
     assert list(recipes.lines(path)) == ["first", "of two words"]
     for line in ("", "third"):
         with complains(f"{path}: line"):
@@ -99,15 +101,16 @@ def test_a_line_is_run_by_its_name(tmp_path, capsys):
 
 
 def test_series_of_a_world_share_settings_unless_they_decline():
+    keys = {"panel": "p", "name": "s", "vary": "growth.additions", "values": [1]}
     tables = {
         "common": {"linear": {"growth.initial": 8, "acquire.omega": 0.0}},
         "series": [
-            {"world": "linear", "set": {"acquire.omega": 0.1}},
-            {"world": "linear", "common": False, "set": {"growth.additions": 0}},
-            {"world": "digits"},
+            {**keys, "world": "linear", "set": {"acquire.omega": 0.1}},
+            {**keys, "world": "linear", "common": False, "set": {"growth.additions": 0}},
+            {**keys, "world": "digits"},
         ],
     }
-    settings = [series["set"] for series in series_of("fig4", tables)]
+    settings = [series.set for series in series_of("fig4", tables)]
     assert settings == [{"growth.initial": 8, "acquire.omega": 0.1}, {"growth.additions": 0}, {}]
     with complains("fig4.toml: common"):
         series_of("fig4", {**tables, "common": {"glyphs": {}}})

@@ -14,7 +14,7 @@ from empirical.runs.execute import execute
 from empirical.runs.folder import prefix_name, run_name
 from empirical.runs.result import Record
 from empirical.scale import sweep, workers
-from empirical.scale.series import expand, recipe
+from empirical.scale.series import expand, recipe, series_of
 from empirical.system.errors import InputError
 
 SERIES = {"panel": "p", "name": "s", "world": "linear", "vary": "growth.additions", "values": [1, 3]}
@@ -23,7 +23,8 @@ SERIES = {"panel": "p", "name": "s", "world": "linear", "vary": "growth.addition
 def cases_in(series, preset="default", seeds=2, **overrides):
     """Plan series of the linear world and of digits, at so many seeds."""
     recipes = {world: recipe(EXPERIMENTS, world) for world in ("linear", "digits")}
-    return sweep.plan(expand("f", series, recipes, preset, dict.fromkeys(recipes, seeds), overrides))
+    tables = {"series": series}
+    return sweep.plan(expand("f", series_of("f", tables), recipes, preset, dict.fromkeys(recipes, seeds), overrides))
 
 
 def test_series_expand_to_every_value_and_seed():
