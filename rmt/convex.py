@@ -25,7 +25,7 @@ import numpy as np
 from rmt._check import Array, Values, finite, first, require
 from rmt.curation import coordinates
 from rmt.newton import newton, step_of
-from rmt.plane_quadrature import Classifier, ScalarProblem, forces
+from rmt.plane_quadrature import FAR, Classifier, ScalarProblem, beyond, forces
 from rmt.problem import Problem
 from rmt.pruning import Rule, sine
 
@@ -37,6 +37,7 @@ _FINE = ((10, 14), (18, 26))  # nodes to solve with, and to estimate the error; 
 _START = 8  # damped steps before Newton's
 _NEAR = 1e-4  # largest relative length of the last Newton step on the coarse equations
 _STEP = 1e-9  # largest relative length of the last Newton step on the fine equations
+_BEYOND = 1e-7  # largest share of the kept samples that the quadrature leaves out
 _ACCURACY = 1e-6  # largest relative error of the error rate
 
 
@@ -86,7 +87,7 @@ def error_rate(problem: Problem) -> Values:
     0.3052
     """
     solution = solve(problem)
-    finite("rmt.error_rate", solution.value, solution.V)
+    finite("rmt.error_rate", solution.value, solution.V, solution.residual)
     unsolved = ~np.asarray(solution.converged)
     if failed := first(unsolved, solution.residual, solution.accuracy, solution.iterations):
         residual, accuracy, steps = failed
@@ -107,7 +108,7 @@ def solve(problem: Problem) -> Solution:
 
     Raises:
         ValueError: a ridge below 1e-24 with any loss but the squared one: w_g separates the labels, and without ridge
-            no minimiser exists.
+            no minimiser exists; a rule with more than 1e-7 of its kept samples beyond |u| = 7.5.
 
     >>> import rmt
     >>> solution = solve(rmt.Problem(n=3000, d=250, ridge=1e-3, rule=rmt.KeepAll(), loss="logistic"))
@@ -130,10 +131,13 @@ def solve(problem: Problem) -> Solution:
     entries = np.broadcast_to(np.arange(np.size(rule.p)).reshape(p_shape), shape).ravel()  # of p, for each problem
     kinks = np.asarray(rule.kinks)
     kinks = kinks if kinks.ndim > 1 else kinks.reshape(len(kinks), *(1,) * len(p_shape))
-    kinks = np.broadcast_to(kinks, (len(kinks), *p_shape)).reshape(len(kinks), max(1, np.size(rule.p)))
+    kinks = np.broadcast_to(kinks, (len(kinks), *p_shape)).reshape(len(kinks), np.size(rule.p))
     rows = []
     for i, (phi, lam, cosine) in enumerate(zip(*numbers, strict=True)):
         keep = _keep(rule, p_shape, entries[i])
+        share = beyond(keep) / float(np.ravel(rule.p)[entries[i]])
+        what = f"loss={problem.loss!r} and a rule whose share of kept samples beyond |u| = {FAR} is"
+        require(share <= _BEYOND, "rmt.error_rate", what, share, f"at most {_BEYOND:g}", "keep a larger fraction")
         aware = problem.label_aware
         scalar = ScalarProblem(float(phi), float(lam), keep, kinks[:, entries[i]], float(cosine), aware, loss)
         with np.errstate(all="ignore"):  # overflows show in the results

@@ -82,8 +82,7 @@ def power_law(d: int, exponent: float) -> Array:
     """
     where = "rmt.covariance.power_law"
     rate = number(where, "exponent", exponent)
-    whole(where, "d", d, 1, "pass the dimension")
-    require_memory(24 * d, f"d={d}", where, "lower d")
+    require_memory(24 * whole(where, "d", d, 1, "pass the dimension"), f"d={d}", where, "lower d")
     with np.errstate(all="ignore"):  # overflows show in the results
         values = np.arange(1, d + 1) ** -rate
         values = values / values.mean()
@@ -143,9 +142,8 @@ def solve(problem: Problem, *, eigenvalues: Any, w0: Any, ws: Any, max_iteration
             for entry in zip(*(f.flat for f in fields), strict=True)
         ]
     kinds: list[Any] = [*[np.float64] * 5, np.int64, np.bool_]
-    m0, nu0, excess, delta, residual, iterations, converged = (
-        np.array([row[i] for row in rows], dtype=kind).reshape(problem.shape)[()] for i, kind in enumerate(kinds)
-    )
+    columns = [np.array([row[i] for row in rows], dtype=kind).reshape(problem.shape) for i, kind in enumerate(kinds)]
+    m0, nu0, excess, delta, residual, iterations, converged = (column[()] for column in columns)
     result = checked(Margin(m0, nu0, excess), where)
     finite(where, delta, residual)
     return Solution(
@@ -271,7 +269,7 @@ def _fixed_point(s: Array, n: float, lam: float, p: float, max_iterations: int) 
     latter fall monotonically to the root. With gap = delta - tr(Sigma T)/n, the slope kappa - 1 of that difference is
     -(1 + gap + lam tr(Sigma T^2)/n)/(1+delta), which never vanishes.
     """
-    delta = float(np.sum(s) / (n * lam))
+    delta = np.sum(s) / (n * lam)  # a NumPy scalar: a division by 0 gives infinity or NaN
     residual, best = np.inf, np.inf
     for iteration in range(1, max_iterations + 1):
         T = 1 / (p * s / (1 + delta) + lam)
@@ -281,6 +279,8 @@ def _fixed_point(s: Array, n: float, lam: float, p: float, max_iterations: int) 
             return delta, residual, iteration - 1, True
         best = residual
         delta -= gap * (1 + delta) / (1 + gap + lam * float(np.sum(s * T * T)) / n)
+        if delta <= 0:  # a root far below the start is lost to rounding; tr(Sigma T(0))/n is a bound from below
+            delta = np.sum(s / (p * s + lam)) / n
     return delta, residual, max_iterations, False
 
 

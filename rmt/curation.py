@@ -89,7 +89,7 @@ def label_aware(rule: Rule, agreement: Values) -> LabelAware:
 
     _, p, along, mixed, across, c1, c2 = rule_integral(rule, agreement, integrands, "rmt label-aware curation")
     # one Jacobi rotation by the angle theta; this form of tan theta keeps the digits of a small eigenvalue
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         cot2 = np.where(mixed == 0, np.inf, (across - along) / (2 * mixed))  # cot 2 theta
     tan = np.where(cot2 < 0, -1.0, 1.0) / (np.abs(cot2) + np.hypot(1.0, cot2))
     cos = 1 / np.hypot(1.0, tan)

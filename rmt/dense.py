@@ -118,7 +118,7 @@ def _solve_primal(rows: Callable[[slice], Array], y: Array, d: int, penalty: flo
         gram += X.T @ X
         moment += X.T @ y[block]
     gram[np.diag_indices(d)] += penalty
-    return cho_solve(cho_factor(gram, lower=True, overwrite_a=True), moment)
+    return cho_solve(cho_factor(gram, lower=True, overwrite_a=True, check_finite=False), moment, check_finite=False)
 
 
 def _solve_dual(rows: Callable[[slice], Array], y: Array, penalty: float) -> Array:
@@ -126,7 +126,7 @@ def _solve_dual(rows: Callable[[slice], Array], y: Array, penalty: float) -> Arr
     X = rows(slice(None))
     kernel = X @ X.T
     kernel[np.diag_indices(len(y))] += penalty
-    return X.T @ cho_solve(cho_factor(kernel, lower=True, overwrite_a=True), y)
+    return X.T @ cho_solve(cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False), y, check_finite=False)
 
 
 def _minimise(yX: Array, loss: Loss, penalty: float) -> Array:
@@ -149,7 +149,9 @@ def _minimise(yX: Array, loss: Loss, penalty: float) -> Array:
         root = np.sqrt(loss.curvature(margins))[:, None] * yX
         hessian = root.T @ root
         hessian[np.diag_indices(len(w))] += penalty
-        step = -cho_solve(cho_factor(hessian, lower=True, overwrite_a=True), gradient)
+        step = -cho_solve(
+            cho_factor(hessian, lower=True, overwrite_a=True, check_finite=False), gradient, check_finite=False
+        )
         along = yX @ step
         downhill, share = gradient @ step, 1.0
         for _ in range(_HALVINGS):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from rmt import convex
-from rmt._check import Array, Values, finite, plain
+from rmt._check import Array, Values, finite, plain, shown
 from rmt.curation import coordinates, label_aware
 from rmt.marchenko_pastur import spectral
 from rmt.problem import Problem, squared_only
@@ -138,7 +138,7 @@ def margin_moments(problem: Problem) -> tuple[Values, Values]:
     >>> round(m0, 5), round(nu0, 5)
     (1.45943, 2.66824)
     """
-    m0, nu0, _ = _margin(problem, "rmt.margin_moments")
+    m0, nu0, _ = (np.broadcast_to(v, problem.shape).copy() for v in _margin(problem, "rmt.margin_moments"))
     return plain(m0), plain(nu0)
 
 
@@ -175,7 +175,7 @@ def error_rate(problem: Problem, law: Law = "arccos") -> Values:
     """
     if law not in ("arccos", "gaussian_margin"):
         raise ValueError(
-            f"rmt.error_rate: got law={law!r}; allowed 'arccos', 'gaussian_margin'; do use 'arccos', the exact law"
+            f"rmt.error_rate: got law={shown(law)}; allowed 'arccos', 'gaussian_margin'; do use 'arccos', the exact law"
         )
     if law == "arccos" and not problem.loss_function.squared:
         return convex.error_rate(problem)

@@ -67,7 +67,7 @@ def ridgeless(problem: Problem) -> Values:
         above = combine(sel, lam_R, lam_R, 1 / (sel.S - gap), phi - p)
         values = np.select([phi < p, phi > p], [angle(below), angle(above)], 0.5)
     finite(where, values)
-    return plain(values)
+    return plain(np.broadcast_to(values, problem.shape).copy())
 
 
 def infinite_data(problem: Problem) -> Values:

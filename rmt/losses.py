@@ -201,5 +201,5 @@ def named(loss: Any, where: str) -> Loss:
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]
     raise ValueError(
-        f"{where}: got loss={loss!r}; allowed {', '.join(map(repr, LOSSES))} or an rmt.Loss; do pass one of them"
+        f"{where}: got loss={shown(loss)}; allowed {', '.join(map(repr, LOSSES))} or an rmt.Loss; do pass one of them"
     )

@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rmt import dense, reduced
-from rmt._check import Array, finite, whole
+from rmt._check import Array, finite, shown, whole
 from rmt.curation import coordinates
 from rmt.problem import Problem
 from rmt.pruning import sine
@@ -86,7 +86,9 @@ def simulate(
     where = "rmt.simulate"
     squared = problem.loss_function.squared
     if method not in (None, "reduced", "dense"):
-        raise ValueError(f"{where}: got method={method!r}; allowed 'reduced', 'dense'; do pass one, or leave it out")
+        raise ValueError(
+            f"{where}: got method={shown(method)}; allowed 'reduced', 'dense'; do pass one, or leave it out"
+        )
     if method == "reduced" and not squared:
         raise ValueError(
             f"{where}: got method='reduced' with loss={problem.loss!r}; allowed loss='squared' (w must be linear in "
@@ -139,7 +141,7 @@ def draws(
     """
     if not isinstance(rng, np.random.Generator):
         raise ValueError(
-            f"{where}: got rng={rng!r}; allowed numpy.random.Generator; do pass rng=numpy.random.default_rng(seed)"
+            f"{where}: got rng={shown(rng)}; allowed numpy.random.Generator; do pass rng=numpy.random.default_rng(seed)"
         )
     whole(where, "trials", trials, 2, "ask for more (an error bar needs two)")
     whole(where, "workers", workers, 1, "pass the number of processes")

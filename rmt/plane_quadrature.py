@@ -11,9 +11,9 @@ from rmt.losses import Loss
 from rmt.pruning import tangent
 from rmt.quadrature import SATURATED, legendre, normal_pdf
 
-__all__ = ["Classifier", "Forces", "ScalarProblem", "forces"]
+__all__ = ["FAR", "Classifier", "Forces", "ScalarProblem", "beyond", "forces"]
 
-_FAR = 7.5  # varphi(7.5) is 2e-13: the integrals stop here
+FAR = 7.5  # varphi(7.5) is 2e-13: the integrals stop here
 _BASE = (-4.6, -2.7, -1.3, 0.0, 1.3, 2.7, 4.6)
 _RATIO = 4.0  # ratio of neighbouring distances from a fast change
 
@@ -68,9 +68,9 @@ def forces(at: Classifier, problem: ScalarProblem, order: int) -> Forces:
         fast += [(bend / a1, np.hypot(width, length) / abs(a1)) for bend in bends if a1]
     signs = (1.0,) if problem.label_aware else (-1.0, 1.0)
     jumps = [sign * kink for kink in problem.kinks for sign in signs]
-    low = 0.0 if problem.label_aware else -_FAR
-    fixed = [edge for edge in (*_BASE, *jumps, low, _FAR) if low <= edge]
-    edges = np.unique(np.clip([*fixed, *_graded(fast)], low, _FAR))
+    low = 0.0 if problem.label_aware else -FAR
+    fixed = [edge for edge in (*_BASE, *jumps, low, FAR) if low <= edge]
+    edges = np.unique(np.clip([*fixed, *_graded(fast)], low, FAR))
     g, g_weight = _nodes(edges[:, None], order)  # (G, 1)
     g, g_weight = g[:, 0], g_weight[:, 0] * problem.keep(g[:, 0]) * normal_pdf(g[:, 0])
     if not np.isfinite(tau):
@@ -78,12 +78,12 @@ def forces(at: Classifier, problem: ScalarProblem, order: int) -> Forces:
     used = g_weight > 0
     g, g_weight = g[used], g_weight[used]
 
-    inner = [np.broadcast_to(edge, g.shape) for edge in (-_FAR, *_BASE, _FAR)]
+    inner = [np.broadcast_to(edge, g.shape) for edge in (-FAR, *_BASE, FAR)]
     for bend in bends:
         inner += [(bend - a1 * g) / length + offset for offset in _offsets(width / length)]
     if cos and np.isfinite(tau):
         inner += [-tau * g / cos + offset for offset in _offsets(abs(sin / cos))]
-    W, weight = _nodes(np.sort(np.clip(np.stack(inner), -_FAR, _FAR), axis=0), order)  # (nodes, G)
+    W, weight = _nodes(np.sort(np.clip(np.stack(inner), -FAR, FAR), axis=0), order)  # (nodes, G)
     weight = weight * normal_pdf(W)
     if np.isfinite(tau):
         e = np.clip((tau * g + cos * W) / sin, -SATURATED, SATURATED)
@@ -102,6 +102,12 @@ def forces(at: Classifier, problem: ScalarProblem, order: int) -> Forces:
     return Forces(*moments)
 
 
+def beyond(keep: Callable[[Array], Array]) -> float:
+    """E[q; |G| > FAR], the share of all samples that is kept and that `forces` leaves out."""
+    g, weight = _nodes(np.linspace(FAR, 38.0, 41), 10)  # (400,); varphi(38) is 1e-314
+    return 2 * float(np.sum(keep(g) * weight * normal_pdf(g)))
+
+
 def _offsets(scale: float) -> list[float]:
     """Return 0 and +-scale, growing by a ratio up to the tails of the normal density; nothing for a large scale."""
     if not scale <= 1.5:
@@ -109,7 +115,7 @@ def _offsets(scale: float) -> list[float]:
     steps: list[float] = []
     if scale > 0:
         step = scale
-        while step < 2 * _FAR:
+        while step < 2 * FAR:
             steps.append(step)
             step *= _RATIO
     return [-v for v in reversed(steps)] + ([] if scale > 0 else [0.0]) + steps
@@ -124,6 +130,7 @@ def _nodes(edges: Array, order: int) -> tuple[Array, Array]:
     """Gauss-Legendre nodes and weights of the panels between `edges` (E, ...), both of shape ((E-1) order, ...)."""
     x, w = legendre(order)
     low, width = edges[:-1], np.diff(edges, axis=0)  # (E-1, ...)
-    column = (-1, *(1,) * low.ndim)
+    column = (order, *(1,) * low.ndim)
     nodes, weights = low + width * x.reshape(column), width * w.reshape(column)
-    return nodes.reshape(-1, *low.shape[1:]), weights.reshape(-1, *low.shape[1:])
+    shape = len(low) * order, *low.shape[1:]
+    return nodes.reshape(shape), weights.reshape(shape)

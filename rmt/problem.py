@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rmt._check import Values, broadcast, frozen, require
+from rmt._check import Values, broadcast, frozen, require, shown
 from rmt.curation import overlaps
 from rmt.losses import Loss, named
 from rmt.pruning import KeepAll, Rule
@@ -69,15 +69,19 @@ class Problem:
             require(value > 0, "rmt.Problem", name, value, "finite values > 0", "pass positive numbers")
             object.__setattr__(self, name, value)
         for name in ("rho", "rho_generator", "rho_agreement"):
-            if getattr(self, name) is None:
+            if getattr(self, name) is None and name != "rho_generator":
                 continue
             value = frozen("rmt.Problem", name, getattr(self, name))
             require(np.abs(value) <= 1, "rmt.Problem", name, value, "cosines in [-1, 1]", "normalise the vectors")
             object.__setattr__(self, name, value)
         if isinstance(self.rule, type) or not isinstance(self.rule, Rule):
-            raise ValueError(f"rmt.Problem: got rule={self.rule!r}; allowed keep rules; do pass e.g. rmt.KeepHard(0.3)")
+            raise ValueError(
+                f"rmt.Problem: got rule={shown(self.rule)}; allowed keep rules; do pass e.g. rmt.KeepHard(0.3)"
+            )
         if not isinstance(self.label_aware, bool):
-            raise ValueError(f"rmt.Problem: got label_aware={self.label_aware!r}; allowed True, False; do pass one")
+            raise ValueError(
+                f"rmt.Problem: got label_aware={shown(self.label_aware)}; allowed True, False; do pass one"
+            )
         object.__setattr__(self, "loss_function", named(self.loss, "rmt.Problem"))
         broadcast("rmt.Problem", **self._numbers())
         if self.rho is not None:

@@ -207,7 +207,7 @@ def _hard_beta_t_small(alpha: Array, rho: Values) -> Array:
     it is in closed form.
     """
     flat = 6 * _SQRT2  # erf(6) = 1 in double precision
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         g1 = np.minimum(alpha, flat * sine(rho) / np.abs(rho))
     s1 = np.minimum(np.abs(_scaled(alpha, rho)[1]), flat)
     g = g1[..., None] * _NODES

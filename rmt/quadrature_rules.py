@@ -179,7 +179,7 @@ class KeepFunction:
     def __post_init__(self) -> None:
         where = "rmt.KeepFunction"
         if not callable(self.q):
-            raise ValueError(f"{where}: got q={self.q!r}; allowed functions of an array; do pass e.g. a lambda")
+            raise ValueError(f"{where}: got q={shown(self.q)}; allowed functions of an array; do pass e.g. a lambda")
         kinks = real(where, "kinks", self.kinks)
         if kinks.ndim != 1:
             raise ValueError(f"{where}: got kinks={shown(self.kinks)}; allowed lists of numbers; do pass e.g. [0.3]")

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import dblquad
 from scipy.special import expit, ndtr
+from support.refusals import answer_or_refusal
 
 import rmt
 from rmt import convex, limits, newton
@@ -203,3 +206,58 @@ def test_directions_are_those_of_the_theorem():
     w = np.array([solution.a1, solution.a2, 0.0])
     cosine = w @ t / np.sqrt(w @ w + solution.sigma**2)
     assert solution.value == pytest.approx(np.arccos(cosine) / np.pi, rel=1e-12)
+
+
+BAD_LOSSES = [
+    ({"slope": 3}, "got slope=3; allowed functions"),
+    ({"bends": None}, "got bends=None; allowed functions"),
+    ({"slope": lambda z: z + 1j}, r"got l'=array.*; allowed real numbers"),
+    ({"slope": lambda _: "steep"}, "got l'='steep'; allowed real numbers"),
+    ({"slope": lambda _: 1.0}, r"got l' of shape \(\) for margins of shape \(241,\); allowed equal shapes"),
+    ({"curvature": lambda z: z * np.nan}, "got l''=nan; allowed finite"),
+    ({"prox": lambda xi, _: np.ma.masked_less(xi, 0)}, "got prox=.*; allowed real numbers, unmasked"),
+    ({"width": "wide"}, "got width='wide'; allowed real numbers"),
+    ({"width": [1.0, 2.0]}, r"got width=\[1.0, 2.0\]; allowed one number"),
+    ({"width": np.inf}, "got width=inf; allowed finite"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), BAD_LOSSES)
+def test_a_loss_of_other_than_numbers_is_refused(fields, message):
+    good = {"slope": lambda z: z - 1, "curvature": np.ones_like}
+    with pytest.raises(ValueError, match=rf"rmt\.Loss: {message}.*; do "):
+        rmt.Loss(**(good | fields))
+
+
+@pytest.mark.parametrize("width", [0, 5e-324, 1e308, np.nan, "wide", None, [0.5, 1.0]])
+def test_a_hinge_without_a_usual_width_is_refused(width):
+    with pytest.raises(ValueError, match=r"smoothed_hinge: got width=.*; allowed .*; do "):
+        rmt.smoothed_hinge(width)
+
+
+def test_empty_problems_have_empty_answers():
+    for loss in ("logistic", "smoothed hinge"):
+        solution = convex.solve(rmt.Problem(n=[], d=1, ridge=0.1, rule=rmt.KeepAll(), loss=loss))
+        assert {np.shape(getattr(solution, name)) for name in ("value", "V", "iterations", "converged")} == {(0,)}
+        assert rmt.error_rate(rmt.Problem(n=1, d=1, ridge=0.1, rule=rmt.KeepHard([]), rho=1, loss=loss)).shape == (0,)
+        assert LOSSES[loss].prox(np.empty(0), 1.0).shape == (0,)
+
+
+def test_a_rule_that_keeps_the_far_tail_only_is_refused():
+    """The integrals end at 7.5: they would leave out 6 % of what KeepEasy(1e-12) keeps."""
+    problem = rmt.Problem(n=100, d=10, ridge=0.1, rule=rmt.KeepEasy([0.5, 1e-12]), rho=0.5, loss="logistic")
+    with pytest.raises(ValueError, match=r"beyond \|u\| = 7.5 is=0.06\d+; allowed at most 1e-07; do keep a larger"):
+        rmt.error_rate(problem)
+
+
+positive = st.one_of(st.floats(-2, 2), st.floats(-2, 2), st.floats(-323, 308)).map(lambda e: 10.0**e)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(positive, positive, positive, st.floats(-1, 1), st.floats(-300, 0), st.sampled_from(list(LOSSES)[1:]))
+def test_any_scale_is_solved_or_refused(n, d, ridge, rho, digits, loss):
+    """The error rate is in [0, 1]; unsolved equations are an ArithmeticError of the same form."""
+    rule = (rmt.KeepHard if digits > -20 else rmt.KeepEasy)(10.0**digits)
+    problem = rmt.Problem(n=n, d=d, ridge=ridge, rule=rule, rho=rho, loss=loss)
+    value = answer_or_refusal(lambda: rmt.error_rate(problem), ArithmeticError)
+    assert isinstance(value, str) or 0 <= value <= 1

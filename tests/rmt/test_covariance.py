@@ -4,8 +4,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import ks_2samp
+from support.refusals import answer_or_refusal
 
 import rmt
 from rmt import covariance
@@ -176,3 +179,55 @@ def test_a_spectrum_needs_a_dimension():
     with pytest.raises(ValueError, match=r"power_law: got d=2.5; allowed whole numbers"):
         covariance.power_law(2.5, 1.0)
     assert covariance.power_law(50, 0.7).mean() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("d", "exponent", "message"),
+    [
+        (1000, -200.0, "got d=1000, exponent=-200.0; allowed exponents whose d eigenvalues are finite and > 0"),
+        (1000, 500.0, "got d=1000, exponent=500.0; allowed exponents whose d eigenvalues are finite and > 0"),
+        (10, [1, 2], r"got exponent=\[1, 2\]; allowed one number"),
+        (10, np.ma.masked, "got exponent=masked; allowed real numbers, unmasked"),
+        (10**15, 1.0, "got d=1000000000000000, which needs .* GiB; allowed .* GiB"),
+        pytest.param(
+            10**5000, 1.0, "got d=a whole number of more than 4,300 digits; allowed whole numbers", id="5001 digits"
+        ),
+    ],
+)
+def test_impossible_spectra_are_refused(d, exponent, message):
+    with pytest.raises(ValueError, match=rf"rmt\.covariance\.power_law: {message}.*; do "):
+        covariance.power_law(d, exponent)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(1, 1000), st.floats(allow_nan=False, allow_infinity=False, min_value=-400, max_value=400))
+def test_every_spectrum_is_positive_with_mean_1_or_refused(d, exponent):
+    values = answer_or_refusal(lambda: covariance.power_law(d, exponent))
+    if isinstance(values, str):
+        assert abs(exponent) * np.log10(d) > 300
+    else:
+        assert np.all((values > 0) & np.isfinite(values))
+        assert values.mean() == pytest.approx(1.0)
+
+
+def test_empty_problems_have_empty_answers():
+    solution = covariance.solve(rmt.Problem(n=[], d=D, ridge=0.1, rule=rmt.KeepHard(0.5)), **WORLD)
+    assert {np.shape(getattr(solution, name)) for name in ("value", "delta", "iterations", "converged")} == {(0,)}
+    assert covariance.error_rate(rmt.Problem(n=[], d=D, ridge=0.1, rule=rmt.KeepHard(0.5)), **WORLD).shape == (0,)
+
+
+scale = st.one_of(st.floats(-2, 2), st.floats(-2, 2), st.floats(-323, 308)).map(lambda e: 10.0**e)
+vector = st.lists(scale, min_size=3, max_size=3)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(scale, scale, st.floats(-300, 0), vector, vector, vector)
+def test_any_scale_is_answered_or_refused(n, ridge, digits, eigenvalues, w0, ws):
+    """Results are finite error rates in [0, 1], of the law and of trials, or refusals."""
+    shape = {"eigenvalues": eigenvalues, "w0": w0, "ws": ws}
+    problem = rmt.Problem(n=n, d=3, ridge=ridge, rule=rmt.KeepEasy(10.0**digits))
+    value = answer_or_refusal(lambda: covariance.error_rate(problem, **shape), ArithmeticError)
+    assert isinstance(value, str) or 0 <= value <= 1
+    few = rmt.Problem(n=5, d=3, ridge=ridge, rule=rmt.KeepEasy(10.0**digits))
+    estimate = answer_or_refusal(lambda: covariance.simulate(few, 2, rng=np.random.default_rng(0), **shape))
+    assert isinstance(estimate, str) or np.all((estimate.samples >= 0) & (estimate.samples <= 1))

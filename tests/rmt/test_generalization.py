@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.oracles import corollary1
+from support.refusals import answer_or_refusal
 
 import rmt
+from rmt import adaptive
 from rmt.generalization import Selection, margin, selection
 from rmt.marchenko_pastur import spectral
 
@@ -225,3 +227,82 @@ def test_beyond_double_precision_is_refused_not_nan():
     problem = rmt.Problem(**(GOOD | {"ridge": 1e-300, "d": 1e200}))
     with np.errstate(over="ignore"), pytest.raises(ValueError, match=r"rmt\.error_rate: got .*; allowed .*; do .*"):
         rmt.error_rate(problem)
+
+
+# Any value may stand in any field: usual numbers, the ends of double precision, and what is no number at all.
+usual = st.one_of(power_of_ten(-6, 6), st.integers(1, 1000))
+extreme = st.one_of(
+    power_of_ten(-323, 308),
+    st.floats(),
+    st.sampled_from([0.0, -0.0, 5e-324, 2.2e-308, 1e-154, 1e154, 1e308, -1.0, 1 - 1e-16, 1e-300]),
+)
+odd = st.sampled_from(
+    (
+        *(True, np.True_, None, "1", b"1", 1j, object(), {}, [], [0.5, 1.0], [[1.0], [1.0, 2.0]], np.ones((2, 1))),
+        *(2**64, 10**400, 10**5000, np.int8(1), np.uint64(2**63), np.float16(0.5), np.float32(0.5)),
+        *(np.longdouble("1e4000"), np.array(0.5), np.array("1"), np.datetime64(1, "s"), np.ma.masked),
+        np.ma.array([0.5, 0.7], mask=[0, 1]),
+    )
+)
+positive = st.one_of(usual, usual, usual, extreme, odd)
+any_cosine = st.one_of(cosines, cosines, extreme, odd)
+any_fraction = st.one_of(fractions, fractions, extreme, odd)
+any_rule = st.one_of(
+    st.just(rmt.KeepAll),
+    *(any_fraction.map(lambda p, rule=rule: lambda: rule(p)) for rule in (rmt.KeepHard, rmt.KeepEasy)),
+    st.tuples(any_fraction, st.one_of(st.floats(-5, 5), st.sampled_from([-1000.0, 1000.0]), extreme, odd)).map(
+        lambda values: lambda: rmt.SoftKeep(values[0], power=values[1])
+    ),
+    power_of_ten(-150, 3).map(lambda width: lambda: rmt.KeepFunction(lambda u: np.exp(-((u / width) ** 2) / 2))),
+    odd.map(lambda rule: lambda: rule),
+)
+any_fields = st.fixed_dictionaries(
+    {"n": positive, "d": positive, "ridge": positive, "rule": any_rule, "rho": any_cosine},
+    optional={"rho_generator": any_cosine, "rho_agreement": any_cosine, "label_aware": st.sampled_from([True, 1])},
+)
+
+
+def make(fields):
+    """Return the problem of drawn fields, or the message that refuses it or its rule."""
+    return answer_or_refusal(lambda: rmt.Problem(**(fields | {"rule": fields["rule"]()})))
+
+
+def assert_answered(problem, call, *errors):
+    """Assert that a call gives a finite error rate in [0, 1] for each entry of the problem, or refuses in the form."""
+    value = answer_or_refusal(call, *errors)
+    if not isinstance(value, str):
+        assert np.shape(value) == problem.shape
+        assert np.all((np.asarray(value) >= 0) & (np.asarray(value) <= 1))  # NaN fails
+
+
+def assert_every_law_answers(fields):
+    """Ask every function of a problem; within the stated range, the closed forms' error rate is exact to 1e-11."""
+    problem = make(fields)
+    if isinstance(problem, str):
+        return
+    assert_answered(problem, lambda: rmt.error_rate(problem, law="gaussian_margin"))
+    for law in (rmt.error_rate, rmt.limits.ridgeless, rmt.limits.infinite_data, adaptive.advance):
+        assert_answered(problem, lambda law=law: law(problem))
+    moments = answer_or_refusal(lambda: rmt.margin_moments(problem))
+    assert isinstance(moments, str) or np.isfinite(moments).all()
+    name = {rmt.KeepHard: "keep-hard", rmt.KeepEasy: "keep-easy", rmt.KeepAll: "all"}.get(type(problem.rule))
+    if not name or len(fields) > 5 or problem.shape != () or problem.rho is None:
+        return
+    n, d, lam, p, rho = map(float, (problem.n, problem.d, problem.ridge, problem.rule.p, problem.rho))
+    if 1e-6 <= d / n <= 1e6 and 1e-12 <= lam <= 1e6 and p >= 1e-6:
+        with mp.workdps(80):
+            exact = float(theorem1(name, n, d, lam, p, rho)[2])
+        assert rmt.error_rate(problem) == pytest.approx(exact, rel=1e-11)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(any_fields)
+def test_any_setting_is_answered_or_refused(fields):
+    assert_every_law_answers(fields)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, derandomize=True)
+@given(any_fields)
+def test_many_settings_are_answered_or_refused(fields):
+    assert_every_law_answers(fields)

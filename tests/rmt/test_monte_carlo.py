@@ -1,11 +1,16 @@
 """Simulation against theory through one helper, and against the slow obvious simulation."""
 
+import time
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import ks_2samp
+from support.refusals import answer_or_refusal
 
 import rmt
-from rmt import dense, reduced
+from rmt import dense, reduced, resources
 
 FINITE_SIZE = 1.0  # C in C/d, fixed before looking: the gap of correct formulas is .76/d at phi = .5, lam = .1
 
@@ -182,6 +187,55 @@ def test_memory_that_is_not_there_is_not_taken():
     with pytest.raises(ValueError, match=r"which needs .* GiB; allowed .*; do pass method='reduced'"):
         rmt.simulate(problem, method="dense", rng=np.random.default_rng(0))
     assert reduced.bytes_needed(10**6) < 2**31
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments"),
+    [
+        ({"n": 10**18, "d": 100}, {}),
+        ({"n": 10**12, "d": 2, "rule": rmt.KeepHard(1e-12)}, {"method": "dense", "trials": 500}),
+        ({"n": 10**12, "d": 2, "rule": rmt.KeepHard(1e-12), "loss": "logistic"}, {"trials": 500}),
+        ({"n": 10**6, "d": 512, "loss": "logistic", "rule": rmt.KeepHard(0.01)}, {"trials": 10**5}),
+        ({"n": 2, "d": 2}, {"trials": 10**12, "workers": 2}),
+    ],
+)
+def test_work_that_never_ends_is_refused(fields, arguments):
+    """The message names the hours, and the bound."""
+    with pytest.raises(
+        ValueError, match=r"rmt\.simulate: got .*about \S+ hours; allowed 100 hours at 2e\+07 .*; do lower n"
+    ):
+        rmt.simulate(rmt.Problem(**(GOOD | fields)), **({"rng": np.random.default_rng(0)} | arguments))
+
+
+def test_large_problems_are_still_allowed():
+    """Fifty trials of n = 10^8, d = 10^6 (reduced) and of n = 50,000, d = 512 (dense), and n = 10^11 on eight cores."""
+    resources.require_time(reduced.seconds_needed(1e8, 1e6, 1.0), 50, 1, "these", "here")
+    resources.require_time(dense.seconds_needed(5e4, 512, 1.0, newton=True), 50, 1, "these", "here")
+    resources.require_time(reduced.seconds_needed(1e11, 1e3, 1.0), 50, 8, "these", "here")
+
+
+def test_the_estimated_time_is_the_right_order():
+    """Within a factor of 30 of the measured time, on a busy machine too."""
+    problem, start = rmt.Problem(n=10**6, d=100, ridge=0.1, rule=rmt.KeepAll(), rho=0.5), time.process_time()
+    rmt.simulate(problem, 2, rng=np.random.default_rng(0))
+    assert 1 / 30 < (time.process_time() - start) / (2 * reduced.seconds_needed(10**6, 100, 1.0)) < 30
+
+
+SIZES = st.one_of(st.integers(2, 30), st.sampled_from([1e15, 1e18, 1e19, 1e300, 1e308, 2.5, 2**63]))
+SCALES = st.one_of(st.floats(-323, 308).map(lambda e: 10.0**e), st.floats(-9, 3).map(lambda e: 10.0**e))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(SIZES, SIZES, SCALES, st.floats(-1, 1), st.floats(-300, 0), st.sampled_from(["reduced", "dense", "logistic"]))
+def test_any_scale_is_simulated_or_refused(n, d, ridge, rho, digits, kind):
+    """Trials have errors in [0, 1]; Newton's method may say that it did not converge."""
+    loss, method = ("logistic", "dense") if kind == "logistic" else ("squared", kind)
+    problem = rmt.Problem(n=n, d=d, ridge=ridge, rule=rmt.KeepHard(10.0**digits), rho=rho, loss=loss)
+    estimate = answer_or_refusal(
+        lambda: rmt.simulate(problem, 2, method, rng=np.random.default_rng(0)), ArithmeticError
+    )
+    if not isinstance(estimate, str):
+        assert np.all((estimate.samples >= 0) & (estimate.samples <= 1))
 
 
 GOOD = {"n": 100, "d": 10, "ridge": 0.1, "rule": rmt.KeepAll(), "rho": 0.5}
