@@ -8,6 +8,7 @@ Rows are numbered in order of (round, index), whatever the files, so many proces
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +21,10 @@ from torch import Tensor
 from empirical.data.split import Split, draw
 from empirical.diffusion.cost import Cost
 from empirical.pool.parquet import Shard, read
-from empirical.pool.rounds import Round
+from empirical.pool.rounds import Round, RoundRecord, read_record
 from empirical.pool.writer import Writer
-from empirical.system.files import read_signed, write_signed
+from empirical.system.errors import require
+from empirical.system.files import write_signed
 from empirical.system.ranks import ALONE, Ranks
 
 MEMORY = 2**26  # bytes of decoded samples kept in memory, at most; larger pools are read row by row
@@ -63,21 +65,17 @@ class Pool:
     def commit(self, omega: float, step: int, cost: Cost, retired: Tensor) -> None:
         """Write the record that declares the next round complete with all of its files on disk."""
         number = len(self.rounds)
-        values = {
-            "round": number,
-            "omega": omega,
-            "step": step,
-            "cost": vars(cost),
-            "files": sorted(path.name for path in self._paths(number)),
-            "retired": retired.tolist(),
-        }
-        write_signed(self._record(number), values)
+        files = sorted(path.name for path in self._paths(number))
+        record = RoundRecord(round=number, omega=omega, step=step, cost=cost, files=files, retired=retired.tolist())
+        write_signed(self._record(number), dataclasses.asdict(record))
 
     def append(self) -> None:
         """Add the next round, which must be committed, to the active rows, and drop the rows that it retires."""
         number = len(self.rounds)
-        values = read_signed(self._record(number), f"delete {self.directory.parent} and rerun")
-        files = [read(self.directory / name) for name in values["files"]]
+        path, do = self._record(number), f"delete {self.directory.parent} and rerun"
+        record = read_record(path, do)
+        require(record.round == number, f"{path}.round", record.round, f"{number}, as in its name", do)
+        files = [read(self.directory / name) for name in record.files]
         order = torch.cat([shard.indices for shard in files]).argsort()
         places = [np.stack([np.full(len(s.offsets), i), s.offsets, s.lengths], axis=1) for i, s in enumerate(files)]
         labels, seeds, indices, entropy = (
@@ -86,12 +84,12 @@ class Pool:
         )
         new = Round(
             number=number,
-            omega=values["omega"],
-            step=values["step"],
-            cost=Cost(**values["cost"]),
+            omega=record.omega,
+            step=record.step,
+            cost=record.cost,
             files=[shard.path for shard in files],
             shape=self.shape,
-            retired=torch.tensor(values["retired"], dtype=torch.long),
+            retired=torch.tensor(record.retired, dtype=torch.long),
             places=np.concatenate(places)[order.numpy()],
             labels=labels,
             seeds=seeds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,29 @@ from torch import Tensor
 from empirical.data.images import decode
 from empirical.diffusion.cost import Cost
 from empirical.pool.parquet import payload
+from empirical.settings.build import build, checked
 from empirical.system.errors import require
+from empirical.system.files import read_signed
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundRecord:
+    """Hold a round's commit record, round_<number>.json; `Round` explains its values."""
+
+    round: int
+    omega: float
+    step: int
+    cost: Cost
+    files: list[str]
+    retired: list[int]
+
+
+def read_record(path: Path, do: str) -> RoundRecord:
+    """Read the commit record of a round. `do` tells the user how to replace a damaged one."""
+    values = read_signed(path, do)
+    table = checked(values.get("cost"), dict[str, Any], f"{path}.cost")
+    record: RoundRecord = build(RoundRecord, {**values, "cost": build(Cost, table, f"{path}.cost")}, str(path))
+    return record
 
 
 @dataclass(frozen=True)

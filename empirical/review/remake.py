@@ -31,6 +31,7 @@ class Remade:
     seed: int
     same: bool  # whether sample and seed are equal bit for bit
     distance: float  # largest absolute difference of a value
+    gflop: float  # arithmetic of sampling it, in 10^9 operations
 
 
 def find_run(name: str, root: Path) -> Path:
@@ -116,11 +117,12 @@ def remake(run: Run, folder: Path, pool: Pool, rows: Sequence[int], device: str 
     for row in rows:
         number = next(i for i, start in enumerate(starts[1:]) if row < start)
         round_, inside = pool.rounds[number], row - starts[number]
-        samples, _ = sampler.draw(run.seed, int(round_.indices[inside]), 1, guide_of(run, folder, number, device))
+        samples, cost = sampler.draw(run.seed, int(round_.indices[inside]), 1, guide_of(run, folder, number, device))
         stored = round_.images(torch.tensor([inside]))
         same = torch.equal(samples.images, stored) and int(samples.seeds[0]) == int(round_.seeds[inside])
         distance = float((samples.images - stored).abs().max())
-        remade.append(Remade(row, number, int(round_.labels[inside]), int(round_.seeds[inside]), same, distance))
+        label, seed = int(round_.labels[inside]), int(round_.seeds[inside])
+        remade.append(Remade(row, number, label, seed, same, distance, cost.sampling_gflop))
     return remade
 
 

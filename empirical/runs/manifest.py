@@ -7,13 +7,62 @@ import os
 import platform
 import subprocess
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from empirical.system.errors import InputError
+from empirical.settings.build import build, checked
+from empirical.system.errors import InputError, require
+from empirical.system.files import read_json, read_signed, write_bytes
+
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+RESTORE = "restore the file, or delete the run and rerun"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """The machine that made a run; `cores` is None where the system does not count them."""
+
+    machine: str
+    system: str
+    device: str
+    device_name: str
+    cores: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Hold a run's manifest.json. identity, sha256: "" where the manifest was written before they were stored.
+
+    identity: digest of the generator's weights. sha256: digest of the other entries, see `write_signed`.
+    """
+
+    versions: dict[str, str]
+    git_revision: str
+    hardware: Hardware
+    started: str
+    identity: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Hold one line of a run's journal: `event` is "started", "resumed", or "recovered" from `damage`."""
+
+    time: str
+    event: str
+    host: str
+    pid: int
+    step: int
+    ranks: int = 1
+    damage: str = ""
+
+    def __post_init__(self) -> None:
+        require(self.event in ("started", "resumed", "recovered"), "event", self.event, "started, resumed, recovered")
+        require(_is_time(self.time), "time", self.time, "a time such as 2026-01-31T12:00:00Z")
 
 
 def manifest(device: str) -> dict[str, Any]:
@@ -49,14 +98,45 @@ def manifest(device: str) -> dict[str, Any]:
 
 def now() -> str:
     """Return the time in UTC, as 2026-01-31T12:00:00Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return time.strftime(TIME, time.gmtime())
+
+
+def _is_time(text: str) -> bool:
+    try:
+        time.strptime(text, TIME)
+    except ValueError:
+        return False
+    return True
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of the run in a folder; InputError names a damaged one. Manifests of before have no digest."""
+    path = folder / "manifest.json"
+    values = checked(read_json(path), dict[str, Any], str(path))
+    if "sha256" in values:
+        read_signed(path, RESTORE)
+    table = checked(values.get("hardware"), dict[str, Any], f"{path}.hardware")
+    read: Manifest = build(Manifest, {**values, "hardware": build(Hardware, table, f"{path}.hardware")}, str(path))
+    require(_is_time(read.started), f"{path}.started", read.started, "a time such as 2026-01-31T12:00:00Z", RESTORE)
+    return read
+
+
+def read_journal(folder: Path) -> list[Start]:
+    """Read the journal of the run in a folder; InputError names a damaged line."""
+    path, starts = folder / "journal.jsonl", []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        where = f"{path} line {number}"
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(where, f"damaged JSON ({error})", "the line as written", RESTORE) from None
+        starts.append(build(Start, checked(values, dict[str, Any], where), where))
+    require(bool(starts), str(path), "no line", "a line for every start of the run", RESTORE)
+    return starts
 
 
 def note(directory: Path, event: str, **values: Any) -> None:
-    """Append to journal.jsonl (started, resumed, recovered); training events go to metrics.jsonl."""
+    """Append a line to journal.jsonl (started, resumed, recovered); training events go to metrics.jsonl."""
     line = json.dumps({"time": now(), "event": event, "host": platform.node(), "pid": os.getpid(), **values})
-    try:
-        with (directory / "journal.jsonl").open("a") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise InputError(str(directory), error.strerror, "a writable folder", "choose another --out") from None
+    path = directory / "journal.jsonl"
+    write_bytes(path, (path.read_bytes() if path.exists() else b"") + f"{line}\n".encode())  # never half a line

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from empirical.settings.build import build
 from empirical.system.files import read_signed, write_signed
 
 TRAJECTORY = ("step", "pool", "loss", "accuracy_validation", "signal")  # of every evaluation
+COUNTS = ("totals", "hits", "raw_hits")  # of every evaluation set, by class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,16 +29,16 @@ class Result:
     identity: digest of the generator's weights ("" in results made before it was stored).
     """
 
-    config: Mapping[str, Any]
+    config: dict[str, Any]
     accuracy: float
     accuracy_validation: float
     correct: str | None
     alignment: float | None
-    sets: Mapping[str, Mapping[str, list[int]]]
-    trajectory: Mapping[str, list[float]]
-    pool: list[dict[str, Any]]
+    sets: dict[str, dict[str, list[int]]]
+    trajectory: dict[str, list[int | float]]
+    pool: list[dict[str, int | float]]
     pool_size: int
-    cost: Mapping[str, float]
+    cost: dict[str, int | float]
     identity: str = ""
 
 
@@ -58,7 +60,8 @@ class Record:
 def read_result(path: Path) -> Result:
     """Read the result.json of a finished run; InputError names a missing or damaged file and what to do."""
     values = read_signed(path, f"delete {path} and rerun: it is made again from the run's last state")
-    return Result(**values)
+    result: Result = build(Result, values, str(path))
+    return result
 
 
 def write_result(path: Path, result: Result) -> None:
@@ -69,7 +72,9 @@ def write_result(path: Path, result: Result) -> None:
 def contradiction(result: Result, classes: int) -> str:
     """Describe a contradiction between a result's accuracy, marks and counts by class; "" if there is none."""
     for name, counts in result.sets.items():
-        lengths = [len(counts[kind]) for kind in ("totals", "hits", "raw_hits")]
+        if set(counts) != set(COUNTS):
+            return f"sets.{name}: {', '.join(sorted(counts))}, not {', '.join(COUNTS)}"
+        lengths = [len(counts[kind]) for kind in COUNTS]
         if lengths != [classes] * len(lengths):
             return f"sets.{name}: counts of {lengths} classes, not of {classes}"
         for kind in ("hits", "raw_hits"):

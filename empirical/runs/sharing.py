@@ -13,7 +13,7 @@ from empirical.runs.manifest import manifest
 from empirical.runs.state import State
 from empirical.settings.values import differences
 from empirical.system.errors import require
-from empirical.system.files import link_tree, read_json, write_bytes, write_json
+from empirical.system.files import link_tree, read_json, write_bytes, write_json, write_signed
 
 
 def begin(run: Run, base: Path, directory: Path, device: str) -> None:
@@ -39,7 +39,7 @@ def begin(run: Run, base: Path, directory: Path, device: str) -> None:
                 else:
                     write_bytes(directory / path.name, path.read_bytes())
             break
-    write_json(directory / "manifest.json", manifest(device) | {"identity": world.identity()})
+    write_signed(directory / "manifest.json", manifest(device) | {"identity": world.identity()})
     write_json(directory / "config.json", config)  # last: from now on the folder is a run
 
 

@@ -96,7 +96,7 @@ def do_everything(tiny, root, ranks, device):
     seen["total"] = ranks.total(ranks.index + 0.5)
     seen["mine"] = list(ranks.mine(5))
     if ranks.index == 1:
-        places = {"write_result": (run_module,), "write_signed": (pool_module,), "write_json": (sharing,)}
+        places = {"write_result": (run_module,), "write_signed": (pool_module, sharing), "write_json": (sharing,)}
         places |= {"write_bytes": (sharing, checkpoint), "save_tensors": (checkpoint, state)}
         for name, module in ((name, module) for name, modules in places.items() for module in modules):
             setattr(module, name, lambda path, *_: written.append(str(path)))

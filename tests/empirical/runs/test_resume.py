@@ -21,7 +21,7 @@ def test_a_run_leaves_all_that_is_promised(tmp_path):
     folder = folder_of(run, tmp_path)
     assert json.loads((folder / "config.json").read_text()) == json.loads(json.dumps(to_dict(run)))
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert set(manifest) == {"versions", "git_revision", "hardware", "started", "identity"}
+    assert set(manifest) == {"versions", "git_revision", "hardware", "started", "identity", "sha256"}
     (line,) = (folder / "journal.jsonl").read_text().splitlines()
     journal = json.loads(line)
     assert (journal["event"], journal["step"], journal["ranks"]) == ("started", 0, 1)
