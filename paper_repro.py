@@ -53,7 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
         return 141
-    except (ValueError, FloatingPointError, OSError) as error:
+    except OSError as error:  # e.g. too many open files, a folder in place of a file, a name that is too long
+        allowed = "files and folders that can be read and written"
+        where, got = error.filename or "system", error.strerror or str(error)
+        print(f"error: {where}: got {got!r}; allowed {allowed}; check names and permissions", file=sys.stderr)
+        return 2
+    except (ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1 if isinstance(error, FloatingPointError) else 2
     except KeyboardInterrupt as interrupt:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cli.options import FlopsOptions
 from cli.terminal import console, progress_line
+from empirical.system.files import require_writable, write_bytes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,6 +95,8 @@ def main(options: FlopsOptions) -> int:
 
     from empirical.worlds.random_imagenet import RandomImageNet100
 
+    if options.markdown:
+        require_writable(options.markdown)
     world = RandomImageNet100()
     with torch.device("meta"):
         logits = learner(world.classes)
@@ -104,8 +107,7 @@ def main(options: FlopsOptions) -> int:
         lines.add_row(*row)
     console.print(lines)
     if options.markdown:
-        options.markdown.parent.mkdir(parents=True, exist_ok=True)
-        options.markdown.write_text(markdown(modes, options.markdown))
+        write_bytes(options.markdown, markdown(modes, options.markdown).encode())
         console.print(str(options.markdown), markup=False)
     return 0
 

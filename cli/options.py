@@ -119,7 +119,7 @@ class PoolOptions:
 
     runs: tyro.conf.Positional[list[str]]
     """Run folders, or unambiguous beginnings of their names under <out>/runs."""
-    row: int = -1
+    row: int | None = None
     """Make this row again; default: a few random ones."""
     columns: int = 4
     """Samples per class and round in the grid."""

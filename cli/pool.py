@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from empirical.diffusion.sampler import Sampler
 from empirical.pool.pool import Pool
 from empirical.review.portraits import spaced
 from empirical.review.remake import find_run, guide_of, open_pool, open_run, remake, some_rows
+from empirical.runs.manifest import read_manifest
 from empirical.system.devices import prepare
-from empirical.system.errors import require
-from empirical.system.files import read_json
+from empirical.system.errors import InputError, require
 
 CLASSES, ROUNDS = 10, 8  # classes and rounds in a picture, at most
 ROWS = 3  # rows made again if --row names none
@@ -38,6 +39,7 @@ def main(options: PoolOptions) -> int:
     """Show one pool, or several side by side; return 1 if a row made again differs from the stored one."""
     require(bool(options.runs), "pool", "no run", "run folders or beginnings of their names", "name one")
     require(options.columns >= 1, "--columns", options.columns, "an integer >= 1")
+    require(options.row is None or options.row >= 0, "--row", options.row, "the number of a row, from 0 on")
     prepare(options.device)
     opened = []
     for name in dict.fromkeys(options.runs):
@@ -71,16 +73,18 @@ def show_growth(one: Opened) -> None:
 
 def show_remade(one: Opened, options: PoolOptions) -> bool:
     """Print one line per row made again; return whether all are bit-identical."""
-    rows = [options.row] if options.row >= 0 else some_rows(one.pool, ROWS)
+    rows = [options.row] if options.row is not None else some_rows(one.pool, ROWS)
     remade = remake(one.run, one.folder, one.pool, rows, options.device)
     for row in remade:
         same = "bit-identical" if row.same else f"NOT the same, by up to {row.distance:.2g}"
         where = f"row {row.row} (round {row.round}, class {row.label}, seed {row.seed})"
         console.print(f"{where} made again: {same}", markup=False)
-    made_on = read_json(one.folder / "manifest.json")["hardware"]["device"]
     all_same = all(row.same for row in remade)
-    if not all_same and made_on != options.device:
-        console.print(f"the run was made on {made_on}, which may round otherwise: try --device {made_on}", markup=False)
+    with suppress(InputError):  # a damaged manifest does not matter here; the command `verify` names it
+        made_on = read_manifest(one.folder).hardware.device
+        if not all_same and made_on != options.device:
+            advice = f"the run was made on {made_on}, which may round otherwise: try --device {made_on}"
+            console.print(advice, markup=False)
     return all_same
 
 

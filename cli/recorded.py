@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from empirical.config import Run, from_dict, to_dict
 from empirical.runs.folder import deciding
+from empirical.runs.manifest import read_manifest
 from empirical.runs.result import Record, read_result
 from empirical.settings.recipes import lines as lines_of
 from empirical.settings.recipes import read
@@ -66,14 +68,14 @@ def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
     worlds = dict.fromkeys(line.run.world.name for line in lines)
     for directory in sorted(path.parent for world in worlds for path in (root / world).glob("*/config.json")):
         try:
-            run = from_dict(read_json(directory / "config.json"))
-        except InputError:  # made by another version, which had other settings
+            run, made_by = from_dict(read_json(directory / "config.json")), read_manifest(directory)
+            keys = [line.key for line in lines if line.fits(run, made_by.identity)]
+        except InputError as error:  # damaged, or made by another version, which had other settings
+            _warn(f"{directory} is left out: {error}")
             continue
-        manifest = read_json(directory / "manifest.json")
-        keys = [line.key for line in lines if line.fits(run, manifest.get("identity", ""))]
         begun.update(keys)
         if (directory / "result.json").exists():
-            made = (manifest["started"], directory)
+            made = (made_by.started, directory)
             for key in keys:
                 finished[key, run.seed] = max(made, finished.get((key, run.seed), made))
     records = [
@@ -82,6 +84,12 @@ def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
     ]
     folders_of = [directory.name for _, (_, directory) in sorted(finished.items())]
     return OwnRuns(records, folders_of, sorted(line for _, line in begun - {key for key, _ in finished}))
+
+
+@lru_cache(maxsize=1024)
+def _warn(message: str) -> None:
+    """Print a message to stderr, the first time only: several figures look through the same folders."""
+    print(message, file=sys.stderr)
 
 
 def _lines(table: str, experiments: Path) -> list[RecipeLine]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from empirical.config import Run
-from empirical.settings.recipes import load_toml
-from empirical.system.errors import require
+from empirical.settings.build import build, checked
+from empirical.settings.recipes import Throughput, load_toml
 
 CORE = "one core"
 Table = Mapping[str, Any]
@@ -58,8 +58,9 @@ def known(recipes: Mapping[str, Table], out: Path, device: str) -> Speeds:
     files = []
     for path in sorted((out / "throughput").glob("*.toml")):
         file = load_toml(path)
-        whole = all(isinstance(file.get(name), Mapping) for name in ("throughput", "settings"))
-        require(whole, str(path), "no [throughput] with its [settings]", "a file of `throughput`", "delete it")
+        for name in ("throughput", "settings"):
+            checked(file.get(name), dict[str, Any], f"{path}: {name}")
+        build(Throughput, file["throughput"], f"{path}: throughput")
         files.append(file)
     on_cpu = device.partition(":")[0] == "cpu"
     files.sort(key=lambda file: file["throughput"].get("date", ""), reverse=True)

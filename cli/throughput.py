@@ -26,12 +26,14 @@ from empirical.settings.recipes import read
 from empirical.settings.values import merged
 from empirical.system.devices import prepare
 from empirical.system.errors import require, require_positive
+from empirical.system.files import require_writable, write_bytes
 from empirical.worlds.world import World
 
 
 def main(options: ThroughputOptions) -> int:
     """Measure and print the speeds, and write the file that estimates are made from."""
     require_positive("throughput", seconds=options.seconds, ranks=options.ranks)
+    require(options.images >= 0, "--images", options.images, "an integer >= 1, or 0 for one sampling batch")
     run = from_dict(merged(read(recipe_path(options.recipe), options.line).run, dotted_settings(options.set)))
     world, batch = world_of(run), run.training.batch
     require(batch % (2 * options.ranks) == 0 or options.ranks == 1, "--ranks", options.ranks,
@@ -43,6 +45,8 @@ def main(options: ThroughputOptions) -> int:
     prepare(options.device)
     shared = dataclasses.replace(run, training=dataclasses.replace(run.training, batch=batch // options.ranks))
     name, rates = device_name(options.device), dict[str, dict[str, Rate]]()
+    path = file_path(run, name, options.out)
+    require_writable(path)
     with progress_line("measurements") as report:
         total = len(throughput.modes(shared, world, every=options.modes)) + (1 if options.random_weights else 2)
         for done, (key, kind, rate) in enumerate(measurements(shared, world, options), 1):
@@ -51,7 +55,7 @@ def main(options: ThroughputOptions) -> int:
     tell(rates, name, throughput.matmul_tflop_per_s(torch.device(options.device), min(options.seconds, 2.0)))
     if torch.device(options.device).type == "cuda":
         tell_batches(shared, world, options)
-    path = write(run, rates, name, options)
+    write(path, run, rates, name, options)
     console.print(str(path), markup=False)
     return 0
 
@@ -103,7 +107,7 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name(kind) if kind.type == "cuda" else speeds.CORE
 
 
-def write(run: Run, rates: Mapping[str, Mapping[str, Rate]], name: str, options: ThroughputOptions) -> Path:
+def write(path: Path, run: Run, rates: Mapping[str, Mapping[str, Rate]], name: str, options: ThroughputOptions) -> None:
     """Write the speeds of one device and the settings they hold for; one iteration takes the time of all ranks."""
     share = {"iterations": options.ranks}
     table: dict[str, Any] = {
@@ -120,8 +124,11 @@ def write(run: Run, rates: Mapping[str, Mapping[str, Rate]], name: str, options:
         *(["The generator was a Stable Diffusion 1.5 of random weights."] if options.random_weights else []),
         *([f"Iterations are those of {options.ranks} processes, each on its share."] if options.ranks > 1 else []),
     ]
+    tables = {"throughput": table, "settings": speeds.speed_settings(run)}
+    write_bytes(path, speeds.text(comment, tables).encode())
+
+
+def file_path(run: Run, name: str, out: Path) -> Path:
+    """Return the path of the file for the run's world and learner on the device `name`."""
     slug = "cpu" if name == speeds.CORE else "-".join(name.lower().split())
-    path = options.out / "throughput" / f"{run.world.name}-{run.learner.kind}-{slug}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(speeds.text(comment, {"throughput": table, "settings": speeds.speed_settings(run)}))
-    return path
+    return out / "throughput" / f"{run.world.name}-{run.learner.kind}-{slug}.toml"

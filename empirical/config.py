@@ -57,6 +57,7 @@ def from_dict(values: Mapping[str, Any]) -> Run:
 
     Options of the world are checked by `world_of`, since only the world's own module knows them.
     """
+    require(isinstance(values, Mapping), "run", values, "the tables of a configuration")
     tables = {name: values.get(name, {}) for name in ("world", *SECTIONS)}
     for name, table in tables.items():
         require(isinstance(table, Mapping), name, table, "a table of settings")

@@ -30,7 +30,9 @@ class WorldChoice:
     def of(cls, name: str, options: Mapping[str, Any]) -> WorldChoice:
         """Make a choice of plain options; lists become tuples, so that equal choices have equal hashes."""
         for option, value in options.items():
-            require(not isinstance(value, Mapping), f"world ({name}).{option}", value, "a value, not a table")
+            items = value if isinstance(value, list) else [value]
+            plain = not any(isinstance(item, Mapping | list) for item in items)
+            require(plain, f"world ({name}).{option}", value, "a value or a list of values")
         values = {option: tuple(value) if isinstance(value, list) else value for option, value in options.items()}
         return cls(name, tuple(sorted(values.items())))
 

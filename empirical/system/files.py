@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from empirical.system.errors import InputError
+from empirical.system.errors import InputError, require
 from empirical.system.finite import require_finite_values
 
 
@@ -35,6 +35,14 @@ def write_bytes(path: Path, data: bytes) -> None:
         ) from None
 
 
+def require_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before the work that makes its contents; its folder is made."""
+    require(not os.path.isdir(path), str(path), "a folder", "the name of a file", "name another")
+    probe = path.with_name(f".{path.name}.probe")
+    write_bytes(probe, b"")
+    probe.unlink()
+
+
 def sweep_temporaries(folder: Path) -> None:
     """Delete the temporary files and folders that killed processes have left in a folder; its lock must be held."""
     for path in sorted(folder.rglob(".*")):
@@ -51,10 +59,13 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises InputError that names a damaged file."""
+    """Read a JSON file. Raises InputError that names a file that is damaged, missing or no file."""
     try:
         return json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        do = f"restore it, or delete {path.parent} and rerun"
+        raise InputError(str(path), error.strerror, "a file", do) from None
+    except (ValueError, RecursionError) as error:
         raise InputError(
             str(path), f"damaged JSON ({error})", "the file as written", f"delete {path.parent} and rerun"
         ) from None
@@ -72,7 +83,7 @@ def read_signed(path: Path, do: str) -> dict[str, Any]:
         data = path.read_bytes()
         values = json.loads(data)
         del values["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(str(path), f"an unreadable file ({error})", "the file as written", do) from None
     if data != _signed(values):  # bytes, since a changed last digit may read as the same number
         raise InputError(str(path), "contents that do not match their digest", "the file as written", do)
