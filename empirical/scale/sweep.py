@@ -40,7 +40,7 @@ def plan(points: Sequence[Point]) -> list[Case]:
     """Check points against their worlds and their questions. InputError names the setting that does not fit."""
     cases = []
     for point in points:
-        asked = question(point.examine, f"series {point.series!r}.examine")
+        asked = question(point.examine, f"{point.figure}.toml: series {point.series!r}.examine")
         world_of(point.run)
         if isinstance(asked, Portrait):
             asked.check(point.run)
