@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from scaling._check import finite, in_range, number
+
 Bound = Literal["", "<", ">"]  # "" for a value, "<" or ">" where it is only known to lie below or above
 
 
@@ -58,15 +60,19 @@ def reach(curve: Curve, level: float) -> Reach:
     never makes a level unreachable again. A level above the best point gives the largest x with bound ">" (more than
     that is needed); a level below the first point gives the smallest x with bound "<".
 
+    Raises ValueError for a curve that is not increasing in x > 0, and for NaN and infinity.
+
     >>> reach(Curve([100, 400], [0.5, 0.7]), 0.6)
     Reach(x=200.0, bound='')
     >>> reach(Curve([100, 400], [0.5, 0.7]), 0.8)
     Reach(x=400.0, bound='>')
     """
-    x, y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
+    where = "scaling.reach"
+    x, y = finite(where, x=curve.x, y=curve.y)
+    level = number(where, "level", level)
     if x.ndim != 1 or x.shape != y.shape or not len(x) or np.any(x <= 0) or np.any(np.diff(x) <= 0):
         raise ValueError(
-            f"scaling.reach: got x = {x}, y = {y}; allowed x > 0 strictly increasing, one y each; do sort the curve"
+            f"{where}: got x = {x}, y = {y}; allowed x > 0 strictly increasing, one y each; do sort the curve"
         )
     best = np.maximum.accumulate(y)
     if level > best[-1]:
@@ -74,8 +80,11 @@ def reach(curve: Curve, level: float) -> Reach:
     if level <= best[0]:
         return Reach(float(x[0]), "" if level == best[0] else "<")
     right = int(np.searchsorted(best, level))  # first point with best >= level
-    fraction = (level - best[right - 1]) / (best[right] - best[right - 1])
-    return Reach(float(x[right - 1] * (x[right] / x[right - 1]) ** fraction), "")
+    with np.errstate(over="ignore", invalid="ignore"):
+        fraction = (level - best[right - 1]) / (best[right] - best[right - 1])
+        x_there = float(x[right - 1] * (x[right] / x[right - 1]) ** fraction)
+    in_range(where, x_there)
+    return Reach(x_there, "")
 
 
 def multiplier(baseline: Curve, method: Curve, level: float) -> Multiplier:
@@ -84,7 +93,8 @@ def multiplier(baseline: Curve, method: Curve, level: float) -> Multiplier:
     For a method measured at one point (n, y) pass `Curve([n], [y])` and level y. A level off one of the measured ranges
     makes the factor a bound: ">" if the baseline never reaches it, or the method's first point is already better.
 
-    Raises ValueError where both curves lie on the same side of the level: the ratio is then unknown.
+    Raises ValueError as `reach` does, and where both curves lie on the same side of the level: the ratio is then
+    unknown.
 
     >>> multiplier(Curve([100, 400], [0.5, 0.7]), Curve([50], [0.6]), 0.6).words("fewer", "more")
     '4.0x fewer'
@@ -99,4 +109,6 @@ def multiplier(baseline: Curve, method: Curve, level: float) -> Multiplier:
         )
     inverse: dict[Bound, Bound] = {"": "", "<": ">", ">": "<"}
     bound = needed.bound or inverse[spent.bound]
-    return Multiplier(needed.x / spent.x, bound, level, needed.x, spent.x)
+    factor = needed.x / spent.x
+    in_range("scaling.multiplier", factor, 1 / factor if factor else np.inf)
+    return Multiplier(factor, bound, level, needed.x, spent.x)
