@@ -33,7 +33,7 @@ def attempt(name: str, check: Callable[[], str]) -> Check:
     """Carry out a check, which returns its message; an exception about the stored data makes it a failed one."""
     try:
         return Check(name, True, check())
-    except (MismatchError, InputError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (MismatchError, InputError, OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
         kind = "" if isinstance(error, MismatchError | InputError | OSError) else f"{type(error).__name__}: "
         return Check(name, False, f"{kind}{error}")
 

@@ -22,12 +22,13 @@ from empirical.loop.signals import Watch
 from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
 from empirical.practice import Progress, Setup, practice
+from empirical.review.answers import read_answer
 from empirical.review.portraits import USES, Portrait, answer, portrait
 from empirical.review.reference import Reference
 from empirical.review.remake import open_pool
 from empirical.runs.folder import result_path, run_directory
 from empirical.system.errors import require
-from empirical.system.files import read_signed, write_signed
+from empirical.system.files import write_signed
 
 REALISTIC = 0.99  # share of the real validation images that counts as near the corpus
 Question = str | Portrait
@@ -143,8 +144,7 @@ def examine(asked: Question, run: Run, root: Path, device: str = "cpu") -> dict[
 
 def read_examination(asked: Question, run: Run, root: Path) -> dict[str, Any]:
     """Read the stored answer to a question; InputError names a missing or damaged file."""
-    path = examination_path(asked, run, root)
-    return read_signed(path, f"delete {path} and rerun")
+    return read_answer(examination_path(asked, run, root))
 
 
 def _rows(round_: Round) -> Split:

@@ -18,22 +18,22 @@ import torch
 
 from empirical.config import Run, new_learner, world_of
 from empirical.diffusion.cost import Cost
-from empirical.diffusion.guidance import When
-from empirical.diffusion.sampler import image_seed
 from empirical.learning.evaluate import accuracy
 from empirical.loop.budget import expected
 from empirical.pool.pool import Pool
+from empirical.review.answers import read_answer
 from empirical.review.checks import Check, MismatchError, agree, attempt
 from empirical.review.examine import examinations
 from empirical.review.remake import complete_rounds, open_pool, open_run, remake, some_rows
+from empirical.review.rounds import check_events, check_growth, check_seeds, gflop_per_image, guided_steps
 from empirical.runs.folder import deciding, deciding_settings, guide_path, run_name
+from empirical.runs.manifest import RESTORE, read_journal, read_manifest
 from empirical.runs.result import TRAJECTORY, Result, contradiction, read_result
 from empirical.settings.values import differences
-from empirical.system.files import read_json, read_signed, text_digest
+from empirical.system.files import text_digest
 from empirical.system.tensors import load_tensors
 
 REMADE = 4  # rows that a thorough check makes again
-RESTORE = "restore the file, or delete the run and rerun"
 
 
 def check_run(folder: Path, *, thorough: bool = True, device: str = "cpu") -> Iterator[Check]:
@@ -44,14 +44,17 @@ def check_run(folder: Path, *, thorough: bool = True, device: str = "cpu") -> It
     if not first.ok:
         return
     yield attempt("manifest", records.check_manifest)
+    yield attempt("journal", records.check_journal)
     checkpoint = attempt("checkpoint", records.check_checkpoint)
     yield checkpoint
     yield attempt("guides", records.check_guides)
     pool = attempt("pool files", records.check_pool)
     yield pool
     if pool.ok:
-        yield attempt("seeds", records.check_seeds)
-        yield attempt("growth", records.check_growth)
+        yield attempt("seeds", lambda: check_seeds(records.run, records.pool))
+        yield attempt("growth", lambda: check_growth(records.run, records.pool))
+    if pool.ok and checkpoint.ok:
+        yield attempt("rounds", records.check_events)
     result = attempt("result", records.check_result)
     yield result
     if result.ok and pool.ok:
@@ -94,7 +97,11 @@ class _Records:
         _, values = self.checkpoint
         lines = (self.folder / "metrics.jsonl").read_text().splitlines()[: values["lines"]]
         agree("metrics.jsonl: digest", text_digest("\n".join(lines)), values["lines_sha256"])
-        return [json.loads(line) for line in lines]
+        events = [json.loads(line) for line in lines]
+        for event in events:
+            if not (isinstance(event, dict) and event.get("event") in ("started", "added", "evaluated")):
+                raise MismatchError(f"metrics.jsonl: {event}, not an event started, added or evaluated")
+        return events
 
     @property
     def examinations(self) -> list[Path]:
@@ -106,11 +113,21 @@ class _Records:
         return "matches the name of the folder"
 
     def check_manifest(self) -> str:
-        values = read_json(self.folder / "manifest.json")
-        missing = [name for name in ("versions", "git_revision", "hardware", "started") if not values.get(name)]
+        manifest = read_manifest(self.folder)
+        missing = [name for name in ("versions", "git_revision") if not getattr(manifest, name)]
         if missing:
             raise MismatchError(f"manifest.json: without {', '.join(missing)}")
-        return f"complete; made with {values['git_revision']}, {values['started']}"
+        self._check_identity("manifest.json", manifest.identity)
+        made = f"made with {manifest.git_revision}, {manifest.started}"
+        return f"{made}: {'' if manifest.sha256 else 'not '}signed, not checked"
+
+    def check_journal(self) -> str:
+        return f"{len(read_journal(self.folder))} lines whole; not signed, not checked"
+
+    def _check_identity(self, where: str, stored: str) -> None:
+        """Compare the digest of the generator's weights; it is "" in files of before it was stored."""
+        if stored:
+            agree(f"{where}: identity", stored, world_of(self.run).identity())
 
     def check_checkpoint(self) -> str:
         _, values = self.checkpoint
@@ -134,43 +151,11 @@ class _Records:
             raise MismatchError(f"pool: {others[0]} belongs to no round")
         return f"{len(known)} of {len(self.pool.rounds)} rounds, named after their contents"
 
-    def check_seeds(self) -> str:
-        """Derive each row's label and seed from its index in the run's sequence of images; no index may occur twice."""
-        run, first, rows = self.run, 0, 0
-        for round_ in self.pool.rounds:
-            where = f"round {round_.number}"
-            indices = round_.indices.tolist()
-            if indices != sorted(set(indices)) or indices[0] < first or indices[-1] >= first + round_.cost.images:
-                raise MismatchError(
-                    f"{where}: indices of images repeated, or outside {first} to {first + round_.cost.images - 1}"
-                )
-            classes = world_of(run).classes
-            for index, label, seed in zip(indices, round_.labels.tolist(), round_.seeds.tolist(), strict=True):
-                agree(f"{where}, image {index}: label", label, index % classes)
-                agree(f"{where}, image {index}: seed", seed, image_seed(run.seed, label, index // classes))
-            highest = math.log(classes) + 1e-4
-            if not bool(((round_.entropy >= 0) & (round_.entropy <= highest)).all()):
-                raise MismatchError(f"{where}: entropies outside 0 to log {classes}")
-            first += round_.cost.images
-            rows += len(round_)
-        return f"labels and seeds of all {rows:,} rows follow from run seed {run.seed} and index"
-
-    def check_growth(self) -> str:
-        """Compare sizes, guidance strengths and retired rows of the rounds with the configuration."""
-        run, active = self.run, 0
-        growth, acquire = run.growth, run.acquire
-        for round_ in self.pool.rounds:
-            later, where = round_.number > 0, f"round {round_.number}"
-            size = growth.addition if later else growth.initial
-            agree(f"{where}: rows", len(round_), size)
-            agree(f"{where}: images", round_.cost.images, acquire.candidates(size) if later else size)
-            agree(f"{where}: omega", round_.omega, acquire.omega if later else 0.0)
-            agree(f"{where}: retired rows", len(round_.retired), round(acquire.retire * active) if later else 0)
-            active += size - len(round_.retired)
-        agree("rows in use", len(self.pool), active)
-        if len(self.pool.rounds) > growth.additions + 1:
-            raise MismatchError(f"{len(self.pool.rounds) - 1} additions, more than {growth.additions}")
-        return f"{len(self.pool.rounds) - 1} additions, {active:,} rows in use"
+    def check_events(self) -> str:
+        rounds = self.checkpoint[1]["rounds"]
+        if (self.folder / "result.json").exists():
+            agree("checkpoint: rounds", rounds, len(self.pool.rounds))
+        return check_events(self.run, self.pool, self.events, rounds)
 
     def check_result(self) -> str:
         if not (self.folder / "result.json").exists():
@@ -180,12 +165,14 @@ class _Records:
             raise MismatchError(f"result.json: another configuration: {changes}")
         if message := contradiction(self.result, world.classes):
             raise MismatchError(message)
+        self._check_identity("result.json", self.result.identity)
         return "matches its digest and the configuration; accuracy and counts of images agree"
 
     def check_summary(self) -> str:
         agree("pool", self.result.pool, self.pool.summary())
         agree("pool_size", self.result.pool_size, len(self.pool))
         stored, derived = self.result.cost, self._cost()
+        agree("cost", sorted(stored), sorted(vars(derived)))
         for name, value in vars(derived).items():
             if name.endswith("_cpu_s"):
                 continue
@@ -197,22 +184,21 @@ class _Records:
         """Derive the cost from the configuration and the number of rounds; sum GFLOP and skipped steps over rounds."""
         run, rounds = self.run, self.pool.rounds
         counts = expected(run, additions=len(rounds) - 1)
-        scheduler = world_of(run).scheduler()
-        scheduler.set_timesteps(run.sampling.steps)
         held_out = counts.images - sum(round_.cost.images for round_ in rounds)  # plain images that are in no pool
         gflop = sum(round_.cost.sampling_gflop for round_ in rounds)
         return Cost(
             images=counts.images,
             denoiser_calls=counts.denoiser_calls,
-            guided_steps=counts.guided * len(When(run.acquire.every, run.acquire.interval).steps(scheduler)),
+            guided_steps=counts.guided * guided_steps(run),
             skipped_steps=sum(round_.cost.skipped_steps for round_ in rounds),
-            sampling_gflop=gflop + held_out * rounds[0].cost.sampling_gflop / rounds[0].cost.images,
+            sampling_gflop=gflop + held_out * gflop_per_image(rounds[0]),
             learner_steps=counts.learner_steps,
         )
 
     def check_trajectory(self) -> str:
         growth, training = self.run.growth, self.run.training
         evaluated = [event for event in self.events if event["event"] == "evaluated"]
+        agree("trajectory", sorted(self.result.trajectory), sorted(TRAJECTORY))
         for name in TRAJECTORY:
             agree(f"trajectory.{name}", self.result.trajectory[name], [event[name] for event in evaluated])
         every = growth.evaluate_every
@@ -225,12 +211,14 @@ class _Records:
             size += sum(event["added"] - event["retired"] for event in added if step - every <= event["step"] < step)
             sizes.append(size)
         agree("trajectory.pool", self.result.trajectory["pool"], sizes)
-        return f"{len(steps)} evaluations, as in the metrics"
+        return (
+            f"{len(steps)} evaluations, as in the metrics; earlier accuracies, signals and losses: signed, not checked"
+        )
 
     def check_examinations(self) -> str:
         for path in self.examinations:
-            read_signed(path, f"delete {path} and rerun")
-        return f"{', '.join(path.stem for path in self.examinations)} match their digests"
+            read_answer(path)
+        return f"{', '.join(path.stem for path in self.examinations)} match their digests; signed, not checked"
 
     def check_accuracy(self, device: str) -> str:
         """Score the stored learner again on real data; on another device the label of single images may change."""
@@ -248,17 +236,27 @@ class _Records:
                 )
         if not math.isclose(score.accuracy, self.result.accuracy, abs_tol=1e-12):
             raise MismatchError(f"accuracy: {self.result.accuracy!r}, not {score.accuracy!r}")
+        agree("alignment", self.result.alignment is None, score.alignment is None)
+        if score.alignment is not None and not math.isclose(
+            self.result.alignment or 0.0, score.alignment, abs_tol=1e-12
+        ):
+            raise MismatchError(f"alignment: {self.result.alignment!r}, not {score.alignment!r}")
         agree("sets", self.result.sets, {name: counts._asdict() for name, counts in score.sets.items()})
         validation = accuracy(learner, world.validation_split(self.run.seed))
         agree("accuracy_validation", self.result.accuracy_validation, validation)
         return f"{score.accuracy:.4f}, scored again from the stored learner"
 
     def check_images(self, device: str) -> str:
-        """Make a few rows of the pool again from their seeds."""
+        """Make a few rows of the pool again from their seeds; on the kind of device that made them, count the GFLOP."""
         rows = remake(self.run, self.folder, self.pool, some_rows(self.pool, REMADE), device)
+        made_on = attempt("device", lambda: read_manifest(self.folder).hardware.device)
         if bad := [row for row in rows if not row.same]:
-            made_on = read_json(self.folder / "manifest.json")["hardware"]["device"]
+            where = made_on.message if made_on.ok else "an unknown device"
             raise MismatchError(
-                f"row {bad[0].row}: differs by up to {bad[0].distance:.2g} from its seed's image (made on {made_on})"
+                f"row {bad[0].row}: differs by up to {bad[0].distance:.2g} from its seed's image (made on {where})"
             )
+        for row in rows if made_on.ok and torch.device(made_on.message).type == torch.device(device).type else []:
+            stored = gflop_per_image(self.pool.rounds[row.round])
+            if not math.isclose(stored, row.gflop, rel_tol=1e-9):
+                raise MismatchError(f"round {row.round}: cost.sampling_gflop: {stored} an image, not {row.gflop}")
         return f"rows {', '.join(str(row.row) for row in rows)} made again, bit for bit"

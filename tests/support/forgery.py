@@ -22,3 +22,22 @@ def forge(folder, run, number, change):
     values = json.loads(record.read_text())
     del values["sha256"]
     write_signed(record, {**values, "files": [path.name]})
+
+
+def rewrite(path, **changes):
+    """Change entries of a JSON file, named as in `cost__images`, by functions of the old value; renew its digest.
+
+    The old value of a missing entry is None.
+    """
+    values = json.loads(path.read_text())
+    signed = values.pop("sha256", None)
+    for dotted, change in changes.items():
+        *place, last = dotted.split("__")
+        target = values
+        for key in place:
+            target = target[int(key) if isinstance(target, list) else key]
+        target[last] = change(target.get(last))
+    if signed:
+        write_signed(path, values)
+    else:
+        path.write_text(json.dumps(values))

@@ -1,0 +1,221 @@
+"""`check_run` on forged files: whatever their shape, and where digests were put right, it names them and goes on."""
+
+import json
+import shutil
+
+import pytest
+from support.forgery import rewrite
+from support.runs import folder_of, tiny
+
+from empirical.review.examine import examine
+from empirical.review.verify import check_run
+from empirical.runs.execute import execute
+from empirical.runs.manifest import note, read_journal
+from empirical.system.files import text_digest, write_signed
+from empirical.system.tensors import load_tensors, save_tensors
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a finished and examined run of the linear world."""
+    run, root = tiny("linear"), tmp_path_factory.mktemp("finished")
+    execute(run, root)
+    examine("hindsight", run, root)
+    return folder_of(run, root)
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy to damage."""
+    return shutil.copytree(finished, tmp_path / finished.parent.name / finished.name)
+
+
+def off(folder, *, thorough=False):
+    """Names of the checks that fail, of those that are made."""
+    return [check.name for check in check_run(folder, thorough=thorough) if not check.ok]
+
+
+def messages(folder):
+    return {check.name: check.message for check in check_run(folder, thorough=False)}
+
+
+def sign_metrics(folder, change):
+    """Change the events of the metrics; the checkpoint's digest is put right."""
+    events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    change(events)
+    lines = [json.dumps(event) for event in events]
+    (folder / "metrics.jsonl").write_text("".join(line + "\n" for line in lines))
+    path = folder / "checkpoint.safetensors"
+    tensors, values = load_tensors(path, "")
+    save_tensors(path, tensors, {**values, "lines_sha256": text_digest("\n".join(lines))})
+
+
+def test_an_intact_run_passes_and_says_what_is_only_signed(folder):
+    assert off(folder) == []
+    said = messages(folder)
+    assert said["trajectory"].endswith("losses: signed, not checked")
+    assert said["manifest"].endswith(": signed, not checked")
+    assert "GFLOP of guided images, skipped steps and CPU seconds: signed, not checked" in said["growth"]
+
+
+SHAPES = [[], 3, None, {}, "text", [{}], {"versions": 3, "hardware": []}]
+
+
+@pytest.mark.parametrize("values", SHAPES)
+@pytest.mark.parametrize(
+    ("name", "check"), [("manifest.json", "manifest"), ("result.json", "result"), ("hindsight.json", "examinations")]
+)
+def test_a_file_of_any_shape_is_named_and_the_other_checks_are_made(folder, name, check, values):
+    path = folder / name
+    if isinstance(values, dict):
+        write_signed(path, values)
+    else:
+        path.write_text(json.dumps(values))
+    assert off(folder) == [check]
+
+
+@pytest.mark.parametrize("values", [*SHAPES, {"world": 3}, {"world": {"name": "mars"}}])
+def test_a_configuration_of_any_shape_is_named(folder, values):
+    (folder / "config.json").write_text(json.dumps(values))
+    assert off(folder) == ["configuration"]
+
+
+def test_a_manifest_of_any_shape_leaves_the_thorough_checks(folder):
+    (folder / "manifest.json").write_text("[]")
+    assert off(folder, thorough=True) == ["manifest"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "check"),
+    [
+        ("result.json", {"invented": lambda _: 1}, "result"),
+        ("result.json", {"trajectory__invented": lambda _: [1]}, "trajectory"),
+        ("result.json", {"cost__invented": lambda _: 1}, "pool and cost"),
+        ("result.json", {"config__growth__invented": lambda _: 1}, "result"),
+        ("manifest.json", {"invented": lambda _: 1}, "manifest"),
+        ("manifest.json", {"hardware__invented": lambda _: 1}, "manifest"),
+        ("manifest.json", {"started": lambda _: "yesterday"}, "manifest"),
+        ("manifest.json", {"identity": lambda _: "0" * 64}, "manifest"),
+        ("result.json", {"identity": lambda _: "0" * 64}, "result"),
+        ("hindsight.json", {"invented": lambda _: 1}, "examinations"),
+        ("hindsight.json", {"step": lambda _: "text"}, "examinations"),
+        ("hindsight.json", {"rounds__0__invented": lambda _: 1}, "examinations"),
+        ("pool/round_0001.json", {"invented": lambda _: 1}, "pool files"),
+        ("pool/round_0001.json", {"cost__invented": lambda _: 1}, "pool files"),
+        ("pool/round_0001.json", {"round": lambda _: 2}, "pool files"),
+        ("config.json", {"invented": lambda _: 1}, "configuration"),
+        ("config.json", {"growth__invented": lambda _: 1}, "configuration"),
+    ],
+)
+def test_invented_entries_are_named_although_they_are_signed(folder, name, change, check):
+    rewrite(folder / name, **change)
+    assert off(folder) == [check]
+
+
+def test_a_changed_manifest_does_not_match_its_digest(folder):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"torch": "', '"torch": "9'))
+    assert off(folder) == ["manifest"]
+    assert "contents that do not match their digest" in messages(folder)["manifest"]
+
+
+def test_files_of_before_digests_and_identities_pass(folder):
+    rewrite(folder / "result.json", identity=lambda _: "")
+    path = folder / "manifest.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in values.items() if key not in ("sha256", "identity")}))
+    assert off(folder) == []
+    assert messages(folder)["manifest"].endswith(": not signed, not checked")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "damage\n", "[]\n", '{"time": "2026-01-31T12:00:00Z"}\n', None],
+)
+def test_a_damaged_journal_is_named(folder, text):
+    path = folder / "journal.jsonl"
+    line = json.loads(path.read_text().splitlines()[0])
+    other = json.dumps({**line, "event": "dreamt"}) + "\n" if text is None else text
+    path.write_text(other if text == "" else path.read_text() + other)
+    assert off(folder) == ["journal"]
+
+
+def test_notes_are_lines_of_the_journal(tmp_path):
+    note(tmp_path, "started", step=0, ranks=2)
+    note(tmp_path, "recovered", step=4, damage="a byte")
+    assert [(s.event, s.step, s.ranks, s.damage) for s in read_journal(tmp_path)] == [
+        ("started", 0, 2, ""), ("recovered", 4, 1, "a byte"),
+    ]  # fmt: skip
+
+
+def test_another_alignment_is_named(folder):
+    """It can be computed again from the stored learner; nothing else shows that it was changed."""
+    rewrite(folder / "result.json", alignment=lambda a: a + 1e-6)
+    assert off(folder, thorough=True) == ["accuracy"]
+    assert off(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "checks"),
+    [
+        ({"step": lambda s: s + 1}, ["rounds"]),
+        ({"cost__sampling_gflop": lambda g: g + 1.0}, ["rounds"]),
+        ({"cost__denoiser_calls": lambda n: n - 1}, ["growth"]),
+        ({"cost__guided_steps": lambda n: n - 1}, ["growth"]),
+        ({"cost__skipped_steps": lambda _: -1}, ["growth", "pool and cost"]),
+        ({"cost__learner_steps": lambda _: 1}, ["growth"]),
+    ],
+)
+def test_other_costs_and_steps_of_a_round_are_named(folder, change, checks):
+    """The result's lines are put right, too."""
+    rewrite(folder / "pool" / "round_0002.json", **change)
+    if checks == ["rounds"]:
+        record, path = json.loads((folder / "pool" / "round_0002.json").read_text()), folder / "result.json"
+        rounds = [json.loads(p.read_text())["cost"]["sampling_gflop"] for p in sorted((folder / "pool").glob("*.json"))]
+        rewrite(path, pool__2__step=lambda _: record["step"], pool__2__gflop=lambda _: rounds[2])
+        rewrite(path, cost__sampling_gflop=lambda _: sum(rounds))
+    assert off(folder) == checks
+
+
+def test_forged_gflop_in_all_records_is_named_where_images_are_made_again(folder):
+    for path in sorted((folder / "pool").glob("*.json")):
+        rewrite(path, cost__sampling_gflop=lambda g: g + 1.0)
+
+    def forge(events):
+        for event in events:
+            if event["event"] == "added":
+                event["gflop"] += 1.0
+
+    sign_metrics(folder, forge)
+    rounds = [json.loads(p.read_text())["cost"]["sampling_gflop"] for p in sorted((folder / "pool").glob("*.json"))]
+    rewrite(folder / "result.json", cost__sampling_gflop=lambda _: sum(rounds))
+    for number, gflop in enumerate(rounds):
+        rewrite(folder / "result.json", **{f"pool__{number}__gflop": lambda _, gflop=gflop: gflop})
+    assert off(folder) == []
+    assert off(folder, thorough=True) == ["images"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: events.append({"event": "dreamt"}),
+        lambda events: events.append([]),
+        lambda events: events[0].update(pool=99),
+        lambda events: events.remove(next(event for event in events if event["event"] == "added")),
+    ],
+)
+def test_forged_events_are_named(folder, change):
+    sign_metrics(folder, change)
+    assert set(off(folder)) & {"checkpoint", "rounds"}
+
+
+def test_consistently_forged_losses_pass_and_it_is_said_that_they_are_not_checked(folder):
+    def forge(events):
+        for event in events:
+            if event["event"] == "evaluated":
+                event["loss"] /= 2
+
+    sign_metrics(folder, forge)
+    rewrite(folder / "result.json", trajectory__loss=lambda losses: [loss / 2 for loss in losses])
+    assert off(folder) == []
+    assert "losses: signed, not checked" in messages(folder)["trajectory"]
