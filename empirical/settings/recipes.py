@@ -74,14 +74,14 @@ def load_toml(path: Path) -> dict[str, Any]:
 def _inherited(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
     """Read a file on top of its bases; `heirs` are the files that have it as a base, the first one read first."""
     where = f"{heirs[-1]}: base" if heirs else str(path)
-    seen = [heir.resolve() for heir in heirs]
-    require(path.resolve() not in seen, where, str(path), "a file that is not based on this one", "name another")
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError | IsADirectoryError)
         got = (str(path) if heirs else "no such file") if missing else f"an unreadable file ({error})"
         raise InputError(where, got, "an existing TOML file in UTF-8", "check the name") from None
+    seen = [heir.resolve() for heir in heirs]
+    require(path.resolve() not in seen, where, str(path), "a file that is not based on this one", "name another")
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # malformed, or beyond all reason

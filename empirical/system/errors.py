@@ -10,7 +10,11 @@ class InputError(ValueError):
     """Report bad input from a person as `where: got X; allowed Y; do Z`; the command line shows no traceback."""
 
     def __init__(self, where: str, got: Any, allowed: str, do: str) -> None:
-        super().__init__(f"{where}: got {got!r}; allowed {allowed}; {do}")
+        try:
+            shown = repr(got)
+        except RecursionError:
+            shown = "values nested beyond all reason"
+        super().__init__(f"{where}: got {shown}; allowed {allowed}; {do}")
         self.arguments = (where, got, allowed, do)
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
