@@ -38,6 +38,12 @@ def places(tmp_path_factory):
     return {f"world.{name}": str(value) for name, value in {**image_folders.save(root), **models, "size": 32}.items()}
 
 
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """The folder of all runs of one process: a run that two tests need is made once."""
+    return tmp_path_factory.mktemp("out")
+
+
 def settings(recipe, places, **more):
     """What makes a recipe of 32 GPUs one of seconds: its sizes; nothing of what is done."""
     return {
@@ -54,24 +60,22 @@ def settings(recipe, places, **more):
     }
 
 
-def recipe_file(experiments, recipe):
-    return experiments / "imagenet100" / f"{recipe}.toml"
+def recipe_file(recipe):
+    return EXPERIMENTS / "imagenet100" / f"{recipe}.toml"
 
 
-def run_of(experiments, recipe, places, **more):
-    return from_dict(merged(load_toml(recipe_file(experiments, recipe)), settings(recipe, places, **more)))
+def run_of(recipe, places, **more):
+    return from_dict(merged(load_toml(recipe_file(recipe)), settings(recipe, places, **more)))
 
 
 @pytest.mark.parametrize("recipe", GROWTH)
-def test_a_recipe_runs_from_the_command_line_to_every_test_set(places, tmp_path, capsys, recipe):
+def test_a_recipe_runs_from_the_command_line_to_every_test_set(places, out, capsys, recipe):
     values = settings(recipe, places)
     chosen = [f"{name}={json.dumps(value) if isinstance(value, str) else value}" for name, value in values.items()]
-    assert (
-        paper_repro.main(["run", str(recipe_file(EXPERIMENTS, recipe)), "--set", *chosen, "--out", str(tmp_path)]) == 0
-    )
+    assert paper_repro.main(["run", str(recipe_file(recipe)), "--set", *chosen, "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    run = run_of(EXPERIMENTS, recipe, places)
-    result = read_result(run_directory(run, tmp_path / "runs") / "result.json")
+    run = run_of(recipe, places)
+    result = read_result(run_directory(run, out / "runs") / "result.json")
     assert {name: sum(counts["totals"]) for name, counts in result.sets.items()} == SETS
     for name in SETS:
         assert name in said
@@ -82,7 +86,7 @@ def test_a_recipe_runs_from_the_command_line_to_every_test_set(places, tmp_path,
     assert [round_["images"] for round_ in rounds] == made
     guided = 2 * 4 * len(range(0, 10, run.acquire.every)) if recipe == "practice" else 0
     assert (result.cost["guided_steps"], result.cost["skipped_steps"]) == (guided, 0)
-    assert paper_repro.main(["verify", str(run_directory(run, tmp_path / "runs"))]) == 0
+    assert paper_repro.main(["verify", str(run_directory(run, out / "runs"))]) == 0
     assert "OFF" not in capsys.readouterr().out
 
 
@@ -94,27 +98,28 @@ def test_a_recipe_runs_from_the_command_line_to_every_test_set(places, tmp_path,
         {"acquire.through": "x0", "acquire.decode": "linear", "acquire.interval": (0.2, 0.8)},
     ],
 )
-def test_any_way_of_guidance_makes_other_images_of_the_same_noise(places, tmp_path, acquire):
+def test_any_way_of_guidance_makes_other_images_of_the_same_noise(places, out, acquire):
     few = {"growth.additions": 1, "growth.add_at": 2, "training.iterations": 4, **acquire}
+    places = {**places, **dict.fromkeys(("world.v2", "world.sketch", "world.r", "world.a"), "")}
     rounds = []
     for omega in (0.0, 0.05):
-        run = run_of(EXPERIMENTS, "practice", places, **few, **{"acquire.omega": omega})
-        result = execute(run, tmp_path)
-        rounds.append(Pool(run_directory(run, tmp_path) / "pool", world_of(run).shape, 2).rounds[1])
+        run = run_of("practice", places, **few, **{"acquire.omega": omega})
+        result = execute(run, out / "runs")
+        rounds.append(Pool(run_directory(run, out / "runs") / "pool", world_of(run).shape, 2).rounds[1])
     assert rounds[0].seeds.tolist() == rounds[1].seeds.tolist()
     images = [round_.images(torch.arange(len(round_))) for round_ in rounds]
     assert ((images[0] - images[1]).abs().amax((1, 2, 3)) > 0.01).all()
     assert result.cost["skipped_steps"] == 0
 
 
-def test_two_processes_do_the_run_that_one_does(places, tmp_path):
+def test_two_processes_do_the_run_that_one_does(places, out, tmp_path):
     """The plain round bit for bit; later ones follow from a learner whose sums went in another order."""
-    run = run_of(EXPERIMENTS, "practice", places)
-    alone = execute(run, tmp_path / "one")
-    two(lambda ranks, device: execute(run, tmp_path / "two", device, ranks=ranks), tmp_path)
-    together = read_result(run_directory(run, tmp_path / "two") / "result.json")
+    run = run_of("practice", places)
+    alone = execute(run, out / "runs")
+    two(lambda ranks, device: execute(run, tmp_path, device, ranks=ranks), tmp_path)
+    together = read_result(run_directory(run, tmp_path) / "result.json")
     assert {name: sum(counts["totals"]) for name, counts in together.sets.items()} == SETS
-    pools = [Pool(run_directory(run, tmp_path / name) / "pool", world_of(run).shape, 3) for name in ("one", "two")]
+    pools = [Pool(run_directory(run, root) / "pool", world_of(run).shape, 3) for root in (out / "runs", tmp_path)]
     plain = [pool.rounds[0].payloads(torch.arange(8)) for pool in pools]
     assert plain[0] == plain[1]
     assert [pool.rounds[2].seeds.tolist() for pool in pools] == [pools[0].rounds[2].seeds.tolist()] * 2
@@ -125,6 +130,6 @@ def test_what_is_missing_is_said_before_anything_is_made(places, tmp_path):
     for name, where in (("data", "world (imagenet100).data"), ("generator", "world.generator")):
         nowhere = {f"world.{name}": str(tmp_path / "nowhere")}
         with complains(where) as caught:
-            execute(run_of(EXPERIMENTS, "static", places, **nowhere), tmp_path / "out")
+            execute(run_of("static", places, **nowhere), tmp_path / "out")
         assert str(tmp_path / "nowhere") in str(caught.value)
     assert not list(Path(tmp_path).rglob("*.parquet"))

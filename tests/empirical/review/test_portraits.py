@@ -179,13 +179,13 @@ def test_pruned_runs_keep_no_learners_and_show_rows_only(tmp_path):
 
 def test_a_latent_world_of_colours_shows_decoded_images(tmp_path):
     """ImageNet-100 on a Stable Diffusion of toy size: decoded, in colour, called by name."""
-    places = image_folders.save(tmp_path / "real")
+    places = {"data": image_folders.save(tmp_path / "real")["data"], **dict.fromkeys(("v2", "sketch", "r", "a"), "")}
     places |= {"generator": str(tiny_stable_diffusion.save(tmp_path / "model")), "size": 32}
     places["tiny"] = str(tiny_stable_diffusion.save_tiny(tmp_path / "tiny"))
     changes = {f"world.{name}": value for name, value in places.items()} | {
         "learner.kind": "test_vit", "training.iterations": 8, "training.batch": 4, "sampling.steps": 4,
         "sampling.batch": 4, "growth.initial": 8, "growth.addition": 4, "growth.additions": 1,
-        "growth.evaluate_every": 2, "growth.patience": 1, "acquire.every": 1,
+        "growth.evaluate_every": 4, "growth.add_at": 4, "acquire.every": 1,
     }  # fmt: skip
     run = run_of("imagenet100", **changes)
     execute(run, tmp_path)

@@ -30,7 +30,7 @@ def cases():
 @pytest.fixture
 def long_case():
     """A case that takes seconds, so that there is time to interrupt it."""
-    slow = {"training.iterations": 2000, "world.dimension": 64, "growth.additions": 5}
+    slow = {"training.iterations": 800, "world.dimension": 64, "growth.additions": 5}
     return cases_of([tiny("linear", **slow)])[0]
 
 
