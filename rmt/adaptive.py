@@ -16,6 +16,7 @@ A stale direction under full replacement: all rounds that prune along the same w
 whatever their number. Renewing the direction every s rounds costs s times the samples.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,10 +27,12 @@ from scipy.optimize import brentq, minimize_scalar
 from rmt._check import Array, Values, plain, whole
 from rmt.generalization import error_rate
 from rmt.problem import Problem
+from rmt.resources import require_memory
 
 __all__ = ["FixedPoint", "advance", "fixed_points", "recursion"]
 
 _FLAT, _NEAR = np.linspace(0, np.pi / 2, 1025), np.geomspace(1e-6, np.pi / 2, 1025)  # angles of the first search
+_ROUND = 200  # bytes that a round takes, besides its numbers
 _STEP = 1e-4  # step of the slope's central difference, relative to the angle
 
 
@@ -90,7 +93,7 @@ def recursion(problem: Problem, rounds: int, *, renew: int = 1) -> Array:
     Limits: with renew = s, rho_k is `recursion(problem, ceil(k / s))[-1]`.
 
     Raises:
-        ValueError: as for `advance`; rounds or renew not whole or too small.
+        ValueError: as for `advance`; rounds or renew not whole or too small; more rounds than fit in the memory.
 
     >>> import rmt
     >>> problem = rmt.Problem(n=512, d=128, ridge=5e-3, rule=rmt.KeepHard(0.5), rho=0.8)
@@ -103,6 +106,7 @@ def recursion(problem: Problem, rounds: int, *, renew: int = 1) -> Array:
     _checked(problem, where)
     whole(where, "rounds", rounds, 0, "count rounds")
     whole(where, "renew", renew, 1, "count rounds")
+    require_memory(rounds * (_ROUND + 16 * math.prod(problem.shape)), f"rounds={rounds}", where, "lower rounds")
     path = [np.broadcast_to(np.asarray(problem.rho, dtype=np.float64), problem.shape)]
     for done in range(rounds):
         stale = done % renew != 0

@@ -114,7 +114,7 @@ def gradients(problem: Problem) -> Gradients:
     where = "rmt.sweep.gradients"
     kind, fields = _closed_form(problem, where)
     errors, p, phi, ridge, rho = _blockwise(partial(_slopes_jit, kind), *fields)
-    finite(where, errors)
+    finite(where, errors, *(np.where(np.isinf(v), 0.0, v) for v in (p, phi, ridge, rho)))  # only NaN is no derivative
     return Gradients(*map(plain, (errors, rho, ridge, p, phi)))
 
 

@@ -130,6 +130,7 @@ def test_without_pruning_every_start_is_forgotten():
     ("call", "message"),
     [
         (lambda: recursion(ONE, -1), r"rmt\.adaptive\.recursion: got rounds=-1; allowed whole numbers >= 0"),
+        (lambda: recursion(ONE, 10**12), r"rmt\.adaptive\.recursion: got rounds=10+, which needs .* GiB; .*; do lower"),
         (lambda: recursion(ONE, 2.5), r"rmt\.adaptive\.recursion: got rounds=2.5"),
         (lambda: recursion(ONE, 3, renew=0), r"rmt\.adaptive\.recursion: got renew=0; allowed whole numbers >= 1"),
         (lambda: fixed_points(replace(ONE, n=[1, 2])), r"rmt\.adaptive\.fixed_points: got a problem of shape \(2,\)"),

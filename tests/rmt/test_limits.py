@@ -92,10 +92,22 @@ def test_limits_and_optima_of_keep_all_need_no_pruning_direction():
         assert limit(free) == pytest.approx(limit(pruned), rel=1e-12, abs=1e-8)
 
 
+def test_limits_have_the_shape_of_the_problem():
+    """Also where an array field, like the ridge of the ridgeless limit, has no influence."""
+    problem = rmt.Problem(n=4, d=1, ridge=[0.1, 0.2], rule=rmt.KeepAll(), rho=[[0.5], [0.6], [0.7]])
+    assert ridgeless(problem).shape == infinite_data(problem).shape == (3, 2)
+    weak = {"rho": [0.5, 0.6], "rho_generator": 0.7, "rho_agreement": 0.5}
+    moments = rmt.margin_moments(rmt.Problem(n=4, d=1, ridge=0.1, rule=rmt.KeepAll(), **weak))
+    assert [moment.shape for moment in moments] == [(2,), (2,)]
+
+
 def test_a_bad_range_is_refused():
     problem = rmt.Problem(n=1, d=1, ridge=1.0, rule=rmt.KeepAll(), rho=0.5)
     with pytest.raises(ValueError, match=r"rmt\.limits: got between=\(1, 1\); allowed 0 < low < high"):
         optimal_ridge(problem, between=(1, 1))
+    for between in (5, None, "ab", (1, 2, 3), (1, np.nan), (1, np.inf), (0, 1), [1e-3, "x"], [0.1, 1j]):
+        with pytest.raises(ValueError, match=r"rmt\.limits: got between=.*; allowed .*; do "):
+            optimal_ridge(problem, between=between)
     narrow = optimal_ridge(problem, between=(10.0, 20.0))
     assert narrow.bound
     assert narrow.argument == pytest.approx(10.0)

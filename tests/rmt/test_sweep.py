@@ -3,6 +3,9 @@
 import mpmath as mp
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.refusals import answer_or_refusal
 
 import rmt
 from rmt.limits import optimal_keep_fraction
@@ -163,6 +166,22 @@ def test_other_bad_input():
         sweep.law("soft", 0.3, 0.1, 0.1, 0.9)
     with pytest.raises(ValueError, match=r"rmt\.sweep\.law: got float32; allowed float64; do call it within"):
         sweep.law("hard", 0.3, 0.1, 0.1, 0.9)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    *[st.one_of(st.floats(-4, 4), st.floats(-323, 308)).map(lambda e: 10.0**e)] * 3,
+    st.floats(-1, 1),
+    st.floats(-300, 0).map(lambda e: 10.0**e),
+    st.sampled_from([rmt.KeepHard, rmt.KeepEasy, lambda _: rmt.KeepAll()]),
+)
+def test_any_scale_is_answered_or_refused(n, d, ridge, rho, p, rule):
+    """An error rate is in [0, 1]; a derivative may be infinite (keep-hard at p = 1), never NaN."""
+    problem = rmt.Problem(n=n, d=d, ridge=ridge, rule=rule(p), rho=rho)
+    value = answer_or_refusal(lambda: sweep.error_rate(problem))
+    assert isinstance(value, str) or 0 <= value <= 1
+    slopes = answer_or_refusal(lambda: sweep.gradients(problem))
+    assert isinstance(slopes, str) or not np.isnan(slopes).any()
 
 
 def test_jax_keeps_its_precision_outside_of_the_module():
