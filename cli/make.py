@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from empirical.system.errors import require
 from figures.registry import FIGURES, figure
 
 if TYPE_CHECKING:
-    from empirical.runs.result import Record
     from empirical.scale.sweep import Case
 
 
@@ -94,7 +93,7 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
             "learner": options.learner or "the recipe's",
             "series": [asdict(one) for one in series],
             "worlds": {name: recipes[name].run for name in sorted({one.world for one in series})},
-            "cost": total_cost(item, made),
+            "cost": total_cost({name: record.result.cost for name, record in zip(names, made, strict=False)}),
             "wall_s": round(time.monotonic() - start, 1),
             **manifest(options.device),
         }
@@ -111,11 +110,8 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     return f"{item.name}: {summary}", str(picture)
 
 
-def total_cost(item: Plan, records: Sequence[Record]) -> dict[str, float]:
-    """Add up the cost counters of the figure's distinct runs."""
-    from empirical.runs.folder import run_name
-
-    costs = {run_name(case.run): record.result.cost for case, record in zip(item.cases, records, strict=True)}
+def total_cost(costs: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Add up the cost counters of distinct runs, given by the names of the runs."""
     total: Counter[str] = Counter()
     for cost in costs.values():
         total.update(cost)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import figures
 import rmt
 import scaling
-from empirical.system.files import read_json, write_bytes, write_json
+from empirical.system.errors import InputError
+from empirical.system.files import write_bytes, write_signed
 from figures.contract import table
 from figures.contract.figure import Contents, Figure, Inputs
+from figures.contract.manifest import changes, digests, read_manifest
 from figures.drawing import style
+
+log = logging.getLogger(__name__)
 
 
 def produce(
@@ -27,13 +33,14 @@ def produce(
     *,
     reuse: bool,
 ) -> tuple[str, Path]:
-    """Write `stem`.csv, .json, .png, .pdf and .svg; return the figure's summary and the path of its picture.
+    """Write `stem`.csv, .png, .pdf and .svg, then .json; return the figure's summary and the path of its picture.
 
     runs: names of the runs, one a record. note: a remark for the picture. about: makes further entries of a new
     manifest, once the table is computed. `stem`_seeds.csv has the samples behind the averages, where there are some. A
     figure with `markdown` also gets `stem`.md, which the summary names. With `reuse`, the table on disk is drawn again,
-    and its manifest kept, where it was made of the same settings, runs and code. Raises InputError where a file cannot
-    be written.
+    and its manifest kept, where it was made of the same settings, runs and code, and is the file that the manifest
+    describes. The manifest is written last, with the digests of all files. Raises InputError where a file cannot be
+    written.
     """
     made_of = {
         "settings": dict(inputs.settings),
@@ -43,39 +50,61 @@ def produce(
             for record, run in zip(inputs.records, runs, strict=True)
         ],
     }
-    manifest = read_manifest(stem, made_of) if reuse else None
-    if manifest is None:
+    path = stem.with_suffix(".csv")
+    values = stored(stem, made_of) if reuse else None
+    if values is None:
         rows = figure.compute(inputs)
         details = figure.details(inputs.records) if figure.details else {}
         stem.with_suffix(".json").unlink(missing_ok=True)  # never beside a table it does not describe
-        table.save(rows, stem.with_suffix(".csv"))
+        table.save(rows, path)
         seeds = sorted({record.seed for record in inputs.records})
-        write_json(stem.with_suffix(".json"), {**about(), "seeds": seeds, "details": details, **made_of})
-        manifest = read_json(stem.with_suffix(".json"))
+        values = json.loads(json.dumps({**about(), "seeds": seeds, "details": details, **made_of}))
     contents = Contents(
-        table.load(stem.with_suffix(".csv")),
+        table.load(path),
         note,
         figure.describe(inputs.settings),
         figure.pictures(inputs.records) if figure.pictures else {},
-        manifest["details"],
+        values["details"],
     )
-    summary = figure.summary(contents)
+    summary, files = figure.summary(contents), tables(stem)
     if figure.markdown:
         heading = f"{contents.caption}{f' ({note})' if note else ''}"
-        path = stem.with_suffix(".md")
-        write_bytes(path, f"{heading}\n\n{figure.markdown(contents)}".encode())
-        summary += f"; table: {path.name}"
-    return summary, style.save(figure.draw(contents), stem)[0]
+        files.append(stem.with_suffix(".md"))
+        write_bytes(files[-1], f"{heading}\n\n{figure.markdown(contents)}".encode())
+        summary += f"; table: {files[-1].name}"
+    pictures = style.save(figure.draw(contents), stem)
+    write_signed(stem.with_suffix(".json"), {**values, "files": digests([*files, *pictures])})
+    return summary, pictures[0]
 
 
-def read_manifest(stem: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Read the manifest at `stem`; None unless a table stands beside it and both were made of exactly `made_of`."""
-    try:
-        manifest: dict[str, Any] = json.loads(stem.with_suffix(".json").read_text())
-        same = all(manifest[key] == json.loads(json.dumps(value)) for key, value in made_of.items())
-    except (OSError, ValueError, KeyError):
+def tables(stem: Path) -> list[Path]:
+    """List the table at `stem`, and the file of its samples if there is one."""
+    path = stem.with_suffix(".csv")
+    return [path, *(seeds for seeds in [table.seeds_path(path)] if seeds.exists())]
+
+
+def stored(stem: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the manifest at `stem`; None unless it and its table are whole and both were made of exactly `made_of`.
+
+    Damage is logged: the table is then made anew.
+    """
+    path = stem.with_suffix(".json")
+    if not path.exists():
         return None
-    return manifest if same and stem.with_suffix(".csv").exists() else None
+    try:
+        manifest = read_manifest(path)
+    except InputError as damage:
+        where, got, *_ = damage.arguments
+        log.warning("%s: %s; made anew", Path(where).name, got)
+        return None
+    values = asdict(manifest)
+    if any(values[key] != json.loads(json.dumps(value)) for key, value in made_of.items()):
+        return None
+    described = [stem.parent / name for name in manifest.files if name.endswith(".csv")]
+    if faults := changes(manifest, dict.fromkeys([*tables(stem), *described])):
+        log.warning("%s; made anew", "; ".join(faults))
+        return None
+    return values
 
 
 def source_digest() -> str:

@@ -148,12 +148,10 @@ def load(path: Path) -> list[Row]:
         with open(path, newline="", encoding="utf-8") as file:
             header, *lines = list(csv.reader(file)) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"table.load {path}: got {error}; allowed CSV in UTF-8; do write it with table.save"
-        ) from error
+        raise ValueError(f"table.load {path}: got {error}; allowed CSV in UTF-8; do delete it and rerun") from error
     if tuple(header) != COLUMNS:
         raise ValueError(
-            f"table.load {path}: got the columns {header}; allowed exactly {list(COLUMNS)}; do write it with table.save"
+            f"table.load {path}: got the columns {header}; allowed exactly {list(COLUMNS)}; do delete it and rerun"
         )
     return check(_parse(cells, where=f"table.load {path} line {number}") for number, cells in enumerate(lines, start=2))
 
@@ -165,5 +163,5 @@ def _parse(cells: Sequence[str], *, where: str) -> Row:
         return Row(figure, panel, series, quantity, source, float(x), float(y), *exact)
     except ValueError as error:
         raise ValueError(
-            f"{where}: got {list(cells)}; allowed 5 names, x, y, stderr or empty, n_seeds or empty; do write it again"
+            f"{where}: got {list(cells)}; allowed 5 names, x, y, stderr and n_seeds or empty; do delete it and rerun"
         ) from error

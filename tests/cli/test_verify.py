@@ -1,4 +1,4 @@
-"""`verify`: an intact run and figure pass, and every kind of damage is named, also where digests were put right."""
+"""Test the command `verify`: intact runs and figures pass, and damage is named, also where digests were renewed."""
 
 import json
 import shutil
@@ -12,12 +12,13 @@ from support.small_experiments import COMMAND, in_this_process, write_experiment
 import paper_repro
 from empirical.review.examine import examine
 from empirical.runs.execute import execute
+from empirical.system.files import write_signed
 from empirical.system.tensors import load_tensors, save_tensors
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Finished and examined runs: guided digits, swapped and pruned linear, and one that watches no real data."""
+    """Make and examine runs: guided digits, linear with swaps and pruning, and linear that watches no real data."""
     root = tmp_path_factory.mktemp("verified") / "runs"
     runs = {
         "digits": tiny("digits"),
@@ -32,7 +33,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def copied(made, tmp_path):
-    """A copy of a run to damage, and how to verify it: the exit code, and the names of the checks that are off."""
+    """Copy a run to damage; return its folder, and a function that verifies it and lists the checks that fail."""
 
     def copy(name, capsys):
         source = folder_of(made.runs[name], made.root)
@@ -63,7 +64,7 @@ def test_an_intact_run_passes_every_check(made, capsys, name, checks):
 
 
 def flip(path, place=-20):
-    """Change one byte."""
+    """Flip one bit of a byte of a file."""
     data = bytearray(path.read_bytes())
     data[place] ^= 1
     path.write_bytes(bytes(data))
@@ -130,7 +131,7 @@ DAMAGE = {
     ),
     "fewer candidates": (
         lambda f: rewrite(f / "pool" / "round_0001.json", cost__images=lambda n: n + 1),
-        {"seeds", "growth", "rounds", "pool and cost"},
+        {"seeds", "growth", "rounds", "pool and cost", "images"},
     ),
     "a row retired": (
         lambda f: rewrite(f / "pool" / "round_0002.json", retired=lambda _: [0]),
@@ -162,7 +163,7 @@ FORGERIES = {
 
 @pytest.mark.parametrize("what", FORGERIES)
 def test_forged_rows_with_right_digests_are_named(made, copied, capsys, what):
-    """What no digest shows: rows that do not follow from their seeds."""
+    """Rows that do not follow from their seeds are noticed, though every digest is right."""
     change, expected = FORGERIES[what]
     folder, verify = copied("digits", capsys)
     forge(folder, made.runs["digits"], 2, change)
@@ -170,7 +171,7 @@ def test_forged_rows_with_right_digests_are_named(made, copied, capsys, what):
 
 
 def test_a_forged_learner_is_named(copied, capsys):
-    """A checkpoint with other weights and right digests does not have the accuracy of the result."""
+    """A checkpoint of other weights with right digests does not have the accuracy of the result."""
     folder, verify = copied("linear", capsys)
     path = folder / "checkpoint.safetensors"
     tensors, values = load_tensors(path, "")
@@ -184,7 +185,7 @@ def test_a_forged_learner_is_named(copied, capsys):
 
 @pytest.fixture(scope="module")
 def figure(tmp_path_factory):
-    """A figure with its runs."""
+    """Make a figure with its runs, and return the output folder."""
     folder = tmp_path_factory.mktemp("figure")
     places = ["--experiments", str(write_experiments(folder / "experiments")), "--out", str(folder / "out")]
     with pytest.MonkeyPatch.context() as patch:
@@ -195,7 +196,7 @@ def figure(tmp_path_factory):
 
 @pytest.fixture
 def verify_figure(figure, tmp_path, capsys):
-    """A copy of the figure to damage, and how to verify it."""
+    """Copy the figure to damage; return its folder, and a function that verifies it."""
     out = tmp_path / "out"
     shutil.copytree(figure, out)
 
@@ -217,7 +218,7 @@ def test_an_intact_figure_passes(verify_figure):
 
 
 def better(out):
-    """A run of the table claims another accuracy, its digest put right."""
+    """Give a run of the table another accuracy, with a right digest."""
     rewrite(only(out, "runs/linear/*/result.json"), accuracy=lambda a: a / 2)
 
 
@@ -230,6 +231,8 @@ def better(out):
         (lambda out: (out / "fig4" / "fig4_seeds.csv").unlink(), {"table"}),
         (lambda out: (out / "fig4" / "fig4.pdf").unlink(), {"pictures"}),
         (lambda out: (out / "fig4" / "fig4.png").write_bytes(b""), {"pictures"}),
+        (lambda out: (out / "fig4" / "fig4.png").write_bytes(b"not a png"), {"pictures"}),
+        (lambda out: flip(out / "fig4" / "fig4.svg"), {"pictures"}),
         (lambda out: rewrite(out / "fig4" / "fig4.json", details=lambda _: {}), {"table"}),
         (lambda out: rewrite(out / "fig4" / "fig4.json", versions=lambda _: {}, runs=lambda r: r[1:]), {"table"}),
         (better, {"table"}),
@@ -247,11 +250,60 @@ def test_a_cut_manifest_is_named(verify_figure):
     out, verify = verify_figure
     path = out / "fig4" / "fig4.json"
     values = json.loads(path.read_text())
-    del values["runs"]
-    path.write_text(json.dumps(values))
+    del values["runs"], values["sha256"]
+    write_signed(path, values)
     off, said = verify()
     assert off == {"manifest"}
-    assert "without runs" in said
+    assert "fig4.json.runs: got None" in said
+
+
+@pytest.mark.parametrize("values", [[], 3, None, {}, "text", {"runs": [{}], "settings": 3, "series": 3}])
+def test_a_manifest_of_any_shape_is_named_and_the_other_files_are_looked_at(verify_figure, values):
+    out, verify = verify_figure
+    path = out / "fig4" / "fig4.json"
+    if isinstance(values, dict):
+        write_signed(path, values)
+    else:
+        path.write_text(json.dumps(values))
+    assert verify()[0] == {"manifest"}
+    (out / "fig4" / "fig4.png").unlink()
+    (out / "fig4" / "fig4.csv").write_text("damage")
+    assert verify()[0] == {"manifest", "table", "pictures"}
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"settings": lambda _: 3}, "manifest"),
+        ({"runs": lambda _: [{}]}, "manifest"),
+        ({"runs": lambda _: 3}, "manifest"),
+        ({"runs__0__value": lambda _: "text"}, "manifest"),
+        ({"series": lambda _: 3}, "manifest"),
+        ({"invented": lambda _: 3}, "manifest"),
+        ({"seeds": lambda _: [7]}, "manifest"),
+        ({"files__invented.csv": lambda _: ""}, "manifest"),
+        ({"series__0__invented": lambda _: 3}, "table"),
+        ({"runs__0__seed": lambda _: 1}, "table"),
+        ({"cost__images": lambda n: n - 1}, "table"),
+        ({"files": lambda files: {**files, "fig4_seeds.csv": "0"}}, "table"),
+        ({"files": lambda files: {**files, "fig4.svg": "0"}}, "pictures"),
+    ],
+)
+def test_a_signed_manifest_with_wrong_entries_is_named(verify_figure, change, check):
+    out, verify = verify_figure
+    rewrite(out / "fig4" / "fig4.json", **change)
+    assert check in verify()[0]
+
+
+def test_a_forged_manifest_is_named_and_a_signed_one_says_what_is_not_checked(verify_figure):
+    out, verify = verify_figure
+    path = out / "fig4" / "fig4.json"
+    rewrite(path, preset=lambda _: "default")
+    off, said = verify()
+    assert off == set()
+    assert "command, preset, learner, worlds, versions, hardware and time: signed, not checked" in said
+    path.write_text(path.read_text().replace('"preset": "default"', '"preset": "other"'))
+    assert verify()[0] == {"manifest"}
 
 
 def test_nothing_to_verify_is_refused(tmp_path, capsys):
