@@ -13,7 +13,7 @@ import paper_repro
 
 @pytest.fixture(autouse=True, scope="session")
 def _hear_ctrl_c():
-    """A shell starts what it runs in the background deaf to SIGINT, and so would be all that tests start."""
+    """Restore SIGINT: a shell's background jobs ignore it, and so would the processes that tests start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -24,7 +24,7 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
-    """The outcome of a tiny run nobody touches, by world and changed settings; each is made once."""
+    """Return the outcome of an undisturbed tiny run, by world and changed settings; each run is made once."""
     root, made = tmp_path_factory.mktemp("undisturbed"), {}
 
     def get(world, **changes):
@@ -38,14 +38,14 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def small(tmp_path):
-    """Small experiments: where they are, where to write, and the arguments that say so."""
+    """Write small experiments; return their folder, the output folder, and the arguments that name both."""
     folder, out = write_experiments(tmp_path / "experiments"), tmp_path / "out"
     return SimpleNamespace(folder=folder, out=out, places=["--experiments", str(folder), "--out", str(out)])
 
 
 @pytest.fixture
 def refused(capsys):
-    """Call the program with arguments it must refuse: exit code 2, one line of the agreed form, nothing else."""
+    """Call the program with arguments it must refuse, with exit code 2 and one line, and return that line."""
 
     def call(*arguments):
         assert paper_repro.main([str(argument) for argument in arguments]) == 2

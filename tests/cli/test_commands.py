@@ -1,4 +1,4 @@
-"""The command line, as a person uses it: what it prints, and what it refuses.
+"""Test what the command line prints and what it refuses, as a person uses it.
 
 Experiments here are small files of the real format, on the linear world; the program is the real one.
 """
@@ -118,7 +118,7 @@ def test_help_describes_the_options_and_exits_with_0(command, expected, capsys):
     ],
 )
 def test_help_and_list_load_no_heavy_library(arguments, heavy, tmp_path):
-    """They answer at once: the libraries that take seconds to load are not needed for them."""
+    """Both answer at once, since they import none of the libraries that take seconds to load."""
     code = (
         "import sys, paper_repro\ntry: paper_repro.main(sys.argv[1:])\nexcept SystemExit: pass\n"
         "print(*sys.modules, file=sys.stderr)"
@@ -189,7 +189,7 @@ def test_impossible_devices_workers_and_folders_are_refused(small, refused):
 
 @pytest.mark.parametrize("target", ["fig3", "fig4"])
 def test_an_unwritable_folder_is_refused(small, capsys, tmp_path, target, monkeypatch):
-    """A file is in the way: found out for theory and for training runs."""
+    """A file in place of the folder is refused, for theory and for training runs."""
     (tmp_path / "file").write_text("")
     if target == "fig3":
         monkeypatch.setattr(fig3, "FIGURE", replace(fig3.FIGURE, compute=lambda _: [], settings=NoSettings))

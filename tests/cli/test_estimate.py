@@ -1,4 +1,4 @@
-"""What runs are said to take against what they took."""
+"""Compare the estimated cost of runs with the cost that they report."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ KINDS = [
 
 @pytest.mark.parametrize(("world", "changes"), KINDS, ids=str)
 def test_counts_are_those_that_runs_report(tmp_path, world, changes):
-    """A run whose patience is short makes all its additions, so that the estimate is exact."""
+    """The estimate is exact for a run of short patience, which makes all its additions."""
     run = tiny(world, **{"training.cooldown": 0.0, "growth.patience": 1, **changes})
     needed, cost = needed_for([run], Speeds()), execute(run, tmp_path).cost
     assert len(execute(run, tmp_path).pool) == run.growth.additions + 1
@@ -43,7 +43,7 @@ def test_counts_are_those_that_runs_report(tmp_path, world, changes):
 
 
 def test_shared_work_is_counted_once(tmp_path):
-    """Runs of one seed share plain images and their first state; of another seed, nothing."""
+    """Runs of one seed share plain images and their first state; runs of different seeds share nothing."""
     runs = [tiny("linear", **{"growth.additions": k, "acquire.omega": omega}) for k in (1, 3) for omega in (0.0, 0.01)]
     one = needed_for(runs, Speeds())
     assert one.images == 24 + 3 * 16 + 16 + 3 * 16  # the longest plain sequence, and the guided additions
@@ -94,7 +94,7 @@ def test_gpu_hours_are_told_apart_and_what_is_not_known_is_said():
 @pytest.mark.parametrize("interval", [(0.0, 1.0), (0.3, 0.8), (0.5, 1.0)])
 @pytest.mark.parametrize("every", [1, 3, 5])
 def test_guided_steps_are_those_of_guidance(every, interval):
-    """The same number, but where a level lies at the edge of the interval: there it may be one more or less."""
+    """The numbers agree; where a level lies at the edge of the interval, they may differ by one."""
     scheduler = world_of(tiny("digits")).scheduler()
     for steps in (4, 15, 50):
         scheduler.set_timesteps(steps)
@@ -105,7 +105,7 @@ def test_guided_steps_are_those_of_guidance(every, interval):
 
 
 def measured(folder, run, name, date="2026-01-01", **changes):
-    """Leave a file of measurements for a run."""
+    """Write a file of measured speeds for a run."""
     tables = {"throughput": {"device": CORE, "date": date, **LINEAR, **changes}, "settings": speed_settings(run)}
     (folder / "throughput").mkdir(exist_ok=True)
     (folder / "throughput" / f"{name}.toml").write_text(text(["a test"], tables))
@@ -134,7 +134,7 @@ def test_a_file_that_is_no_measurement_is_refused(tmp_path):
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
 def test_the_disk_that_is_said_is_the_disk_that_is_used(tmp_path, world):
-    """A run that makes all its additions, at a size where samples and learner matter; within a third."""
+    """The estimate is within a third for a run that makes all additions and whose samples and learner matter."""
     changes = {"training.iterations": 60, "growth.initial": 512, "growth.addition": 256, "growth.additions": 2}
     run = run_of(
         world,
@@ -155,7 +155,7 @@ def test_a_vector_needs_four_bytes_a_value_and_an_optimiser_counts():
 
 @pytest.mark.parametrize("name", ["fig4", "fig6", "table3", "modes", "phase"])
 def test_the_list_agrees_with_the_dry_run(name):
-    """The same seconds, though a list opens no worlds."""
+    """Both estimate the same seconds, though a list opens no worlds."""
     recipes, fast = world_recipes(EXPERIMENTS), speeds(EXPERIMENTS, Path("nowhere"), "cpu")
     for preset in ("default", "quick"):
         item = plan(name, Options(targets=[name], preset=preset))
@@ -174,7 +174,7 @@ def test_the_budget_of_so_many_additions_is_that_of_a_run_which_allows_no_more(a
 
 
 def test_examinations_are_counted_as_they_are_made(tmp_path):
-    """A replay takes the iterations of the run; what it costs is not in the run's own record."""
+    """A replay takes as many iterations as the run; its cost is not in the run's own record."""
     run = tiny("linear")
     cost = execute(run, tmp_path).cost
     examine("hindsight", run, tmp_path)

@@ -1,4 +1,4 @@
-"""The command that counts what guidance costs: what it shows, and the page it writes."""
+"""Test the command `flops`: the table that it shows, and the page that it writes."""
 
 import pytest
 from support.small_architecture import Small
@@ -10,7 +10,7 @@ from cli import flops
 
 @pytest.fixture
 def counted_small(monkeypatch):
-    """The command on an architecture that is counted in a second."""
+    """Replace the architecture by one whose operations are counted in a second."""
     monkeypatch.setattr("empirical.worlds.random_imagenet.RandomImageNet100", lambda: Small(size=32))
     monkeypatch.setattr(flops, "learner", lambda classes: nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, classes)))
 

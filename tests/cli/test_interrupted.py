@@ -1,4 +1,4 @@
-"""The command line killed, terminated or interrupted in mid-sweep: no process is left, and the same command goes on.
+"""Kill, terminate or interrupt the program during a sweep: no process is left, and the same command goes on.
 
 Experiments here are small files of the real format, on the linear world; the program is the real one.
 """
@@ -15,7 +15,7 @@ import paper_repro
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_killed_in_mid_sweep_it_leaves_no_process_and_the_rerun_the_same_table(tmp_path, monkeypatch):
-    """kill -9 of the parent alone, when a few runs are done; against the undisturbed table of the same experiment."""
+    """Kill the parent alone with -9 after a few runs; compare the table with that of an undisturbed program."""
     experiments = ["--experiments", str(write_experiments(tmp_path / "experiments", iterations=400, steps=100))]
     out, done = tmp_path / "killed", lambda: list((tmp_path / "killed").glob("runs/linear/*/result.json"))
     with start(*COMMAND, *experiments, "--out", out) as process:
@@ -39,7 +39,7 @@ def test_killed_in_mid_sweep_it_leaves_no_process_and_the_rerun_the_same_table(t
     ],
 )
 def test_interrupted_it_stops_at_once_and_says_how_to_go_on(tmp_path, whom, what, code):
-    """Ctrl-C, which reaches the whole group, and signals to the program alone: their exit codes, no traceback."""
+    """Ctrl-C to the whole group and signals to the program alone end it with their exit codes, no traceback."""
     folder, out = write_experiments(tmp_path / "experiments", iterations=20000, steps=100), tmp_path / "out"
     with start(*COMMAND, "--experiments", folder, "--out", out) as process:
         wait_for(lambda: list(out.rglob("config.json")) or process.poll() is not None, "the first run")

@@ -1,4 +1,4 @@
-"""The command line makes figures and a generator: what it writes, makes only once, and makes anew.
+"""Make figures and a generator by command: test which files are written, made only once, or made anew.
 
 Experiments here are small files of the real format, on the linear world; the program is the real one.
 """
@@ -17,7 +17,7 @@ from cli.options import Options
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """The program run once, with nobody in the way: its folder."""
+    """Run the program once without disturbance; return its folders."""
     folder = tmp_path_factory.mktemp("undisturbed")
     places = ["--experiments", str(write_experiments(folder / "experiments")), "--out", str(folder / "out")]
     assert paper_repro.main([*COMMAND, *places]) == 0
@@ -70,7 +70,7 @@ def test_a_damaged_result_is_named_and_the_rest_survives(undisturbed, refused):
 
 
 def test_each_figure_is_made_as_soon_as_its_own_runs_are_done(monkeypatch, tmp_path, capsys):
-    """Those without runs come first; one whose runs end early does not wait for the others."""
+    """Figures without runs come first; a figure whose runs end early does not wait for the others."""
     happened, finished = [], set()
 
     def planned(name, _):
@@ -99,7 +99,7 @@ def test_each_figure_is_made_as_soon_as_its_own_runs_are_done(monkeypatch, tmp_p
 
 
 def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, capsys):
-    """A tiny one for the digits: weights and evidence, and a run that samples from them."""
+    """Train a tiny generator of digits; it leaves weights and their checks, and a run samples from it."""
     folder = tmp_path / "experiments" / "worlds"
     folder.mkdir(parents=True)
     text = (EXPERIMENTS / "worlds" / "digits.toml").read_text().partition("[generator]")[0]
@@ -124,7 +124,7 @@ def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, capsys):
 
 
 def test_starting_over_heals_whatever_is_damaged(small, refused, monkeypatch):
-    """Shared states and plain images are damaged; --no-resume makes them anew, and the table is the same again."""
+    """After damage to shared states and plain images, --no-resume makes them anew, and the table is the same."""
     monkeypatch.setattr("empirical.scale.workers.sweep", in_this_process)
     assert paper_repro.main([*COMMAND, *small.places]) == 0
     table, runs = files(small.out), small.out / "runs" / "linear"

@@ -1,4 +1,4 @@
-"""`pool`: a pool's growth, its pictures, and rows made again from their seeds."""
+"""Test the command `pool`: a pool's growth, its pictures, and rows made again from their seeds."""
 
 import shutil
 
@@ -17,7 +17,7 @@ from figures.drawing import grids
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Finished runs under one root: digits at two omegas, linear swapped and pruned, digits in random directions."""
+    """Make runs under one root: digits at two omegas, digits in random directions, linear with swaps and pruning."""
     root = tmp_path_factory.mktemp("pools") / "runs"
     found = {
         "digits": tiny("digits"),
@@ -75,7 +75,7 @@ def test_vectors_have_no_pictures(runs, capsys):
 
 @pytest.mark.parametrize("name", ["digits", "strong", "random", "pruned"])
 def test_every_row_of_every_pool_can_be_made_again(runs, name):
-    """Guided, in random directions, pruned, retired: bit for bit what is stored, each on its own."""
+    """Every row made alone equals the stored one bit for bit: guided, in a random direction, pruned or retired."""
     root, found = runs
     run, folder = found[name], folder_of(found[name], root)
     pool = open_pool(run, folder)
@@ -86,7 +86,7 @@ def test_every_row_of_every_pool_can_be_made_again(runs, name):
 
 
 def test_rows_made_with_the_wrong_learner_are_noticed(runs, tmp_path, capsys):
-    """The guides of two rounds change places: what they make is another image."""
+    """After the guides of two rounds have changed places, they make other images."""
     root, found = runs
     folder = tmp_path / "runs" / "digits" / folder_of(found["digits"], root).name
     shutil.copytree(folder_of(found["digits"], root), folder)

@@ -1,4 +1,4 @@
-"""`run`: one run from a recipe, its progress, its live scalars; stopped and gone on with."""
+"""Test the command `run`: one run from a recipe, its progress and live scalars, also when stopped and continued."""
 
 import builtins
 import json
@@ -26,14 +26,14 @@ RECIPE = WORLD.format(iterations=12, steps=8) + "\n[generator]\niterations = 3\n
 
 @pytest.fixture
 def recipe(tmp_path):
-    """A recipe's file, with the tables that are no part of a run."""
+    """Write a recipe with the tables that are no part of a run."""
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
     return path
 
 
 def run_of(recipe, **settings):
-    """The run that the recipe and settings ask for."""
+    """Make the run of a recipe with settings on top."""
     values = load_toml(recipe)
     del values["throughput"], values["generator"]
     return from_dict(merged(values, {key.replace("__", "."): value for key, value in settings.items()}))
@@ -101,7 +101,7 @@ def test_a_recipe_that_is_not_there_is_named(tmp_path, capsys):
 
 
 def scalars(folder):
-    """Every value ever written, by (tag, step)."""
+    """Count the values written for each (tag, step), and return the last of each."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     found = Counter()
@@ -116,7 +116,7 @@ def scalars(folder):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_scalars_of_a_run_killed_and_gone_on_with_are_written_once(recipe, tmp_path, monkeypatch):
-    """Killed with the scalars on disk ahead of the checkpoint, and with those of the last steps not on disk yet."""
+    """Kill a run whose scalars on disk are ahead of its checkpoint, then one whose last scalars are not on disk yet."""
     arguments = [recipe, "--set", "training.iterations=200", "growth.additions=5", "--tensorboard", "--out", tmp_path]
     run = run_of(recipe, training__iterations=200, growth__additions=5)
     folder = run_directory(run, tmp_path / "runs")
@@ -175,7 +175,7 @@ def test_without_tensorboard_the_extra_is_named(recipe, tmp_path, capsys, monkey
 
 @pytest.mark.slow
 def test_two_processes_do_one_run_and_one_of_them_talks(tmp_path):
-    """Under torch's launcher, which accelerate's uses for GPUs: the digits world, its network trained by both."""
+    """Two processes under torch's launcher, which accelerate uses for GPUs, train the network of digits together."""
     digits = Path(paper_repro.__file__).parent / "experiments" / "worlds" / "digits.toml"
     tiny = ["training.iterations=24", "training.batch=8", "sampling.steps=4", "sampling.batch=8", "growth.initial=16",
             "growth.addition=16", "growth.additions=1", "growth.evaluate_every=2", "growth.patience=1"]  # fmt: skip

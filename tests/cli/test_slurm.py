@@ -1,4 +1,4 @@
-"""`--slurm` of the command line: a figure made by jobs of submitit's local executor, and what is refused."""
+"""Test `--slurm`: a figure made by jobs of submitit's local executor, and settings that are refused."""
 
 import importlib
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:R
 
 @pytest.fixture
 def places(tmp_path):
-    """Small experiments, a file for --slurm that rehearses on this machine, and the arguments that say so."""
+    """Write small experiments and a --slurm file for the local executor; return folders and arguments."""
     folder = write_experiments(tmp_path / "experiments")
     (tmp_path / "local.toml").write_text(LOCAL)
     asked = ["--slurm", str(tmp_path / "local.toml")]
@@ -44,7 +44,7 @@ def test_a_figure_made_by_jobs_is_the_figure(places, tmp_path, monkeypatch, caps
 
 @pytest.mark.slow
 def test_interrupted_the_jobs_go_on_and_are_picked_up(places):
-    """SIGINT to the program alone; the same command waits for the jobs that are there instead of submitting more."""
+    """After SIGINT to the program alone, the same command waits for the jobs that run instead of submitting more."""
     write_again = write_experiments(places.folder.parent / "longer", iterations=1500, steps=50)
     arguments = [*FIGURE, "--experiments", write_again, *places.asked, "--out", places.out]
     with start(*arguments) as process:

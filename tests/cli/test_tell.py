@@ -1,4 +1,4 @@
-"""What the command line says of a finished run's evaluation sets."""
+"""Test what the command line prints about the evaluation sets of a finished run."""
 
 import pytest
 from support.records import NOTHING

@@ -1,4 +1,4 @@
-"""Measuring a machine: what is measured, what is written, and who uses it."""
+"""Test the command `throughput`: what it measures and writes, and that estimates use it."""
 
 import itertools
 import tomllib
@@ -49,7 +49,8 @@ def recipe(tmp_path):
 
 @pytest.fixture
 def quickly(monkeypatch):
-    """Small products of matrices; a measurement takes three repeats however long they take."""
+    """Measure each speed once after its warm-up, and no product of matrices."""
+    monkeypatch.setattr(throughput, "REPEATS", 1)
     monkeypatch.setattr(throughput, "matmul_tflop_per_s", lambda *_: 1.0)
 
 
@@ -92,7 +93,7 @@ def test_every_mode_and_the_share_of_one_process(recipe):
 
 @pytest.mark.usefixtures("quickly")
 def test_random_weights_stand_in_for_those_of_the_recipe(recipe, monkeypatch, capsys):
-    """Neither weights nor data are there; every decoder is timed, and the settings are the recipe's own."""
+    """Without weights and data every decoder is timed, and the file keeps the recipe's own settings."""
     monkeypatch.setitem(random_imagenet.RANDOM, "imagenet100", Small)
     text = SMALL.replace('name = "digits"', 'name = "imagenet100"\nsize = 24\ngenerator = "none/here"')
     recipe.write_text(text.replace('"cnn"', '"test_vit"').replace("\nevery = 2", '\ndecode = "linear"'))
@@ -116,7 +117,7 @@ def test_a_recipe_that_does_not_fit_is_refused(recipe, refused):
 
 
 def test_a_rate_is_the_median_of_repeats_in_turns():
-    """A clock that says how long each piece took: the warm-ups are not counted."""
+    """With a clock of known durations the median is that of the repeats, without the warm-ups."""
     order, durations = [], {"a": itertools.chain([1.0, 4.0, 2.0], itertools.repeat(2.0)), "b": itertools.repeat(1.0)}
     time = [0.0]
 
@@ -181,7 +182,7 @@ def test_the_largest_batch_is_found_by_doubling():
 
 
 def test_out_of_memory_says_which_settings_help(monkeypatch):
-    """In guided sampling: the batch, the decoder, checkpoints; and the largest batch is found so."""
+    """In guided sampling the message names batch, decoder and checkpoints; the largest batch is found by it."""
     run = tiny("digits")
     denoiser = world_of(run).denoiser("cpu")
 

@@ -1,4 +1,4 @@
-"""The configuration: every wrong value is refused at its name; right ones come back equal."""
+"""Test the configuration: every wrong value is refused by name; right ones come back equal."""
 
 import json
 
@@ -132,7 +132,7 @@ def test_settings_that_go_together_are_taken(change):
 
 
 def test_unguided_runs_are_equal_however_they_would_be_guided():
-    """Equal in their names, though each keeps what its user has set."""
+    """Unguided runs have equal names, though each keeps the settings of its user."""
     plain = run_of("linear", acquire__omega=0.0)
     other = run_of("linear", acquire__omega=0.0, acquire__through="denoiser", acquire__direction="random")
     assert run_name(other) == run_name(plain)

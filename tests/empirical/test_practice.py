@@ -1,4 +1,4 @@
-"""Algorithm 1: what happens in which order, and how its special cases relate."""
+"""Test Algorithm 1: the order of its events, and how its special cases relate."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from empirical.settings.sections import Acquire
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
 def test_events_follow_algorithm_1(tmp_path, world):
-    """Replayed from the accuracies alone: additions come after patience without a new best, none in the cool-down."""
+    """In a replay of the accuracies additions come after patience without a new best, none in the cool-down."""
     run = tiny(world, **{"growth.additions": 99})
     events, pool, _ = practise(run, tmp_path)
     growth, training = run.growth, run.training
@@ -83,7 +83,7 @@ def test_guided_rows_differ_from_the_plain_ones_that_share_their_seeds(tmp_path,
 @pytest.mark.parametrize(("world", "at"), [("linear", 4), ("digits", 8)])
 @pytest.mark.parametrize("retire", [0.0, 1.0])
 def test_oversampling_keeps_the_most_uncertain_of_what_it_makes(tmp_path, world, at, retire):
-    """Against all candidates drawn and ranked at once by the learner of that moment."""
+    """The kept rows are the best of all candidates drawn and ranked at once by the learner of that moment."""
     ratio = 5
     run = tiny(world, **{"acquire.omega": 0.0, "growth.additions": 1, "growth.add_at": at, "acquire.ratio": ratio,
                          "acquire.retire": retire})  # fmt: skip
@@ -114,7 +114,7 @@ def test_oversampling_keeps_the_most_uncertain_of_what_it_makes(tmp_path, world,
      ({"reject": 0.9}, 1000), ({"reject": 0.001}, 101)],
 )  # fmt: skip
 def test_so_many_candidates_are_made_that_the_addition_is_left(acquire, made):
-    """The least number n with n (1 - reject) >= 100, also where floating point has it that 100 / .1 = 1000.0000001."""
+    """The number made is the least n with n (1 - reject) >= 100, also where floats give 100 / .1 = 1000.0000001."""
     assert Acquire(**acquire).candidates(100) == made
 
 

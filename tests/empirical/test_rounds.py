@@ -1,4 +1,4 @@
-"""Making a round: swaps, the outlier filter, and the learner that guided it."""
+"""Test rounds: swaps, the outlier filter, and rows made again with the learner that guided them."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ from empirical.system.tensors import load_tensors
 
 @pytest.fixture
 def learner_at():
-    """The learner as it was when a round was made, trained anew on the pool of that time; no earlier additions."""
+    """Train a learner anew on the first round of a pool, up to the step of the only addition."""
 
     def make(run, folder, step):
         learner = new_learner(run, "cpu")
@@ -52,7 +52,7 @@ def test_swaps_keep_the_size_of_the_pool(tmp_path, world):
 @pytest.mark.parametrize(("world", "at"), [("linear", 4), ("digits", 8)])
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_the_retired_are_those_the_learner_of_that_moment_is_most_certain_of(learner_at, tmp_path, world, at, share):
-    """Not those of lowest entropy when they were added: with the learner still untrained, that was about nothing."""
+    """The current entropy decides, not the entropy when rows were added, which an untrained learner gave."""
     run = tiny(world, **{"growth.additions": 1, "growth.add_at": at, "acquire.retire": share})
     pool = practise(run, tmp_path)[1]
     first, learner = pool.rounds[0], learner_at(run, tmp_path, at)
@@ -65,7 +65,7 @@ def test_the_retired_are_those_the_learner_of_that_moment_is_most_certain_of(lea
 
 
 def test_rows_already_retired_are_not_retired_again(tmp_path):
-    """Among rows in use only, numbered as in the whole pool; in blocks of the learner, as in one."""
+    """Only rows in use are retired, numbered as in the whole pool, whatever the size of the learner's blocks."""
 
     class Certain:
         device = "cpu"
@@ -90,7 +90,7 @@ def test_rows_already_retired_are_not_retired_again(tmp_path):
 @pytest.mark.parametrize(("world", "at"), [("linear", 4), ("digits", 8)])
 @pytest.mark.parametrize("omega", [0.0, 0.05])
 def test_the_judge_rejects_exactly_the_least_believed_labels(learner_at, tmp_path, monkeypatch, world, at, omega):
-    """Against all candidates drawn at once under the guide of that moment and ranked at once by the reference."""
+    """The kept rows are the best of all candidates, drawn at once under the guide and ranked by the reference."""
     monkeypatch.setattr("empirical.loop.judge.REFERENCE_IMAGES", 64)
     run = tiny(world, **{"acquire.omega": omega, "growth.additions": 1, "growth.add_at": at, "acquire.reject": 0.3})
     source = Sampler(world_of(run), run.sampling)
@@ -115,7 +115,7 @@ def test_the_judge_rejects_exactly_the_least_believed_labels(learner_at, tmp_pat
 
 
 def test_the_judge_has_seen_other_images_and_is_no_part_of_the_run(monkeypatch):
-    """Its images come from a sequence of its own; it is trained as the run's learner is, for as long."""
+    """The judge draws from a sequence of its own, and is trained as long as the run's learner."""
     monkeypatch.setattr("empirical.loop.judge.REFERENCE_IMAGES", 64)
     run = tiny("digits", **{"acquire.reject": 0.3})
     source, asked = Sampler(world_of(run), run.sampling), []
@@ -142,7 +142,7 @@ def test_the_judge_has_seen_other_images_and_is_no_part_of_the_run(monkeypatch):
 @pytest.mark.parametrize("world", ["linear", "digits"])
 @pytest.mark.parametrize("through", ["x0", "denoiser"])
 def test_any_guided_row_can_be_made_again_from_its_seed(tmp_path, world, through):
-    """From the stored learner and the row's index alone."""
+    """The stored learner and the row's index suffice to make the row again."""
     run = tiny(world, **{"acquire.through": through})
     execute(run, tmp_path)
     folder = folder_of(run, tmp_path)

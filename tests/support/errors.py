@@ -1,4 +1,4 @@
-"""Expect errors of the agreed form."""
+"""Expect errors of the project's form."""
 
 import re
 

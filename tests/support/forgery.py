@@ -1,4 +1,4 @@
-"""Stored files changed so that their digests still agree."""
+"""Change stored files and renew their digests."""
 
 import json
 
@@ -11,7 +11,7 @@ from empirical.system.files import write_signed
 
 
 def forge(folder, run, number, change):
-    """Rewrite the rows of a round with `change(rows)`, names and digests put right; for tests of what still shows."""
+    """Rewrite the rows of a round as `change(rows)`, with correct names and digests."""
     round_ = open_pool(run, folder).rounds[number]
     payloads = round_.payloads(torch.arange(len(round_)))
     rows = change(Rows(payloads, round_.labels, round_.seeds, round_.indices, round_.entropy))

@@ -1,4 +1,4 @@
-"""Small folders of real images in ImageNet's layout: flat colours that say their class."""
+"""Write small folders of images in ImageNet's layout, each image of one colour that encodes its class."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from empirical.worlds.imagenet_classes import IMAGENET_1K, IMAGENET_100, IMAGENE
 
 
 def colour(label):
-    """Levels (r, g, b) of one of up to 100 labels, far enough apart to survive JPEG."""
+    """Return the levels (r, g, b) of a label below 100, far enough apart to survive JPEG."""
     return (10 + 25 * (label // 10), 10 + 25 * (label % 10), 128)
 
 
@@ -32,9 +32,9 @@ def save(root: Path, ids=IMAGENET_100, each: int = 1, more: int = 0) -> dict[str
 
 
 class Sighted:
-    """A learner that reads the colour, but takes `wrong` classes for the next one.
+    """Classify images by their colour, but take `wrong` classes for the next one.
 
-    Its raw weights take `raw_wrong` ones for the one before.
+    The raw weights take `raw_wrong` classes for the one before.
     """
 
     device = torch.device("cpu")

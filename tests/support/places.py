@@ -1,4 +1,4 @@
-"""Folders of the project that tests read."""
+"""Name the folders of the project that tests read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Run code in processes of its own: killed at will, or two that do one run together."""
+"""Run code in child processes: one that can be killed, or two that do one run together."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def in_child(function, kill_after=None):
 
 
 def two(work, folder, seconds=90):
-    """Call `work(ranks, device)` in two processes that do it together; an error in one of them is raised here."""
+    """Call `work(ranks, device)` in two processes that do it together; raise an error of either one here."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Tiny runs through the real code: recipes cut down, pools made by hand, Algorithm 1 without a folder."""
+"""Make tiny runs of the real code: small recipes, pools of given samples, Algorithm 1 without a run folder."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def settings_of(world, **changes):
 
 
 def run_of(world, **changes):
-    """Make the run of a world's recipe with settings on top; settings that do not fit are refused."""
+    """Make the run of a world's recipe with settings on top; refuse settings that do not fit."""
     run = from_dict(settings_of(world, **changes))
     world_of(run)
     return run
@@ -52,7 +52,7 @@ def tiny(world, **changes):
 
 
 def numbered_samples(first, count, shape=(3,)):
-    """Make samples that know their number: every column says it."""
+    """Make samples whose columns all follow from their number."""
     numbers = torch.arange(first, first + count)
     images = numbers.float().view(-1, *[1] * len(shape)).repeat(1, *shape)
     return Samples(images, numbers % 10, numbers * 7, numbers)
@@ -78,7 +78,7 @@ def pool_of(samples, folder):
 
 
 def practise(run, folder, source=None, watch=None, judge=None):
-    """Go through Algorithm 1 without a run directory; return its events, pool and learner."""
+    """Run Algorithm 1 without a run directory; return its events, pool and learner."""
     world, learner = world_of(run), new_learner(run, "cpu")
     split = world.validation_split(run.seed)
     pool = Pool(folder / "pool", world.shape, 0, "cpu", run.growth.newest_weight)
@@ -92,13 +92,13 @@ def practise(run, folder, source=None, watch=None, judge=None):
 
 
 def setup_of(run, learner, pool, source=None, judge=None, ranks=ALONE):
-    """Set up rounds without a loop: nothing is watched; images come from the run's own sampler unless given."""
+    """Set up single rounds: nothing is evaluated; images come from the run's own sampler unless a source is given."""
     source = source or Sampler(world_of(run), run.sampling)
     return Setup(run=run, learner=learner, pool=pool, source=source, watch=lambda _: {}, judge=judge, ranks=ranks)
 
 
 def cases_of(runs, examine="", figure="f"):
-    """Make a case of every run, as a figure would have them; the value of a case is its number."""
+    """Make a case of every run, as a figure plans them; the value of a case is its number."""
     return [Case(figure, "p", "s", number, run, examine) for number, run in enumerate(runs)]
 
 
@@ -113,7 +113,7 @@ def without_seconds(cost):
 
 
 def outcome(run, root):
-    """Return everything that a run leaves, CPU seconds apart: result, metrics and pool files, bit for bit."""
+    """Do a run; return its result, metrics and pool files, bit for bit, without CPU seconds."""
     folder = folder_of(run, root)
     execute(run, root)
     result = json.loads((folder / "result.json").read_text())

@@ -1,10 +1,10 @@
-"""An architecture like Stable Diffusion's that is counted and sampled in seconds."""
+"""Define an architecture like Stable Diffusion's that is counted and sampled in seconds."""
 
 from empirical.worlds.random_imagenet import RandomImageNet100
 
 
 class Small(RandomImageNet100):
-    """One block of everything: latents of 16 x 16, images of 32 x 32."""
+    """ImageNet-100 with one block of each kind: latents of 16 x 16, images of 32 x 32."""
 
     configs = {  # noqa: RUF012
         "unet": {

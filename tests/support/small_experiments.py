@@ -1,4 +1,4 @@
-"""Small experiments of the real format, on the linear world, for the tests of the command line."""
+"""Write small experiments of the linear world, and start the program on them, for tests of the command line."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ COMMAND = ["fig4", "--world", "linear", "--preset", "quick", "--seeds", "2", "--
 
 
 def write_experiments(folder, iterations=12, steps=8):
-    """The files of a figure and its world in a folder, which is returned."""
+    """Write the files of a figure and of its world into a folder, and return the folder."""
     (folder / "worlds").mkdir(parents=True)
     (folder / "fig4.toml").write_text(FIGURE)
     (folder / "worlds" / "linear.toml").write_text(WORLD.format(iterations=iterations, steps=steps))
@@ -65,7 +65,7 @@ def write_experiments(folder, iterations=12, steps=8):
 
 
 def start(*arguments, **changes):
-    """The program in a process group of its own, with its output in pipes."""
+    """Start the program in a process group of its own, with its output in pipes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(paper_repro.__file__).parent)}
     return subprocess.Popen(
         [sys.executable, paper_repro.__file__, *(str(argument) for argument in arguments)],
@@ -74,7 +74,7 @@ def start(*arguments, **changes):
 
 
 def members(group):
-    """Processes of a process group that still run."""
+    """List the processes of a process group that still run."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -87,7 +87,7 @@ def members(group):
 
 
 def wait_for(condition, what, seconds=60):
-    """Wait until something is so; fail if it takes too long."""
+    """Wait until a condition holds; fail if it takes too long."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -95,11 +95,11 @@ def wait_for(condition, what, seconds=60):
 
 
 def files(out):
-    """The table of the figure made under `out`."""
+    """Read the table of the figure made under `out`."""
     return (out / "fig4" / "fig4.csv").read_bytes()
 
 
 def in_this_process(cases, root, device, workers, progress):  # noqa: ARG001
-    """`sweep` without the start of processes: the same groups in the same order."""
+    """Do the jobs of `sweep` in this process, in the same order."""
     for job in sweep.work(cases, root):
         sweep.do(job, root, device)

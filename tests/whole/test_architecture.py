@@ -1,4 +1,4 @@
-"""The floor plan holds: a room imports only rooms below it, nothing imports in a circle, light rooms stay light."""
+"""Test the floor plan: a room imports only rooms below it, nothing imports in a circle, light rooms stay light."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from support.house import FLOORS, arrows_up, circles, floor, graph, room
 
 @pytest.fixture(scope="module")
 def imported():
-    """Every module's imports."""
+    """Read the imports of every module."""
     return graph()
 
 

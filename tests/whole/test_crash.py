@@ -1,4 +1,4 @@
-"""Runs killed anywhere go on as if nothing had happened: same result, same metrics, same pool, bit for bit."""
+"""Runs killed at any moment go on to the same result, metrics and pool, bit for bit."""
 
 import os
 import random
@@ -22,7 +22,7 @@ SPAN = {"linear": 0.1, "digits": 0.5}  # seconds of the random moments
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_files():
-    """A round has several files, a run several checkpoints."""
+    """Write small files, so that a round has several of them, and a run several checkpoints."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("empirical.pool.writer.ROWS", 8)
         patch.setattr("empirical.runs.execute.CHECKPOINT_EVERY", 3)
@@ -31,7 +31,7 @@ def _small_files():
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory, _small_files):
-    """The outcome of a run in such files that nobody touches; each is made once."""
+    """Return the outcome of an undisturbed run in such files, by world and variant; each run is made once."""
     root, made = tmp_path_factory.mktemp("untouched"), {}
 
     def get(world, variant):
@@ -43,12 +43,12 @@ def untouched(tmp_path_factory, _small_files):
 
 
 def of(tiny, world, variant):
-    """Batches of eight, so that a round has two or three files."""
+    """Make a tiny run of a variant in batches of eight, so that a round has two or three files."""
     return tiny(world, **{"sampling.batch": 8, **VARIANTS[variant]})
 
 
 def survive(run, root, in_child, kill_after, share=frozenset({1, 2})):
-    """Execute in a child that is killed after some seconds; whether it was."""
+    """Execute a run in a child that is killed after some seconds; return whether the kill came before its end."""
     return in_child(lambda: execute(run, root, share_before=share), kill_after) == -9
 
 
@@ -64,7 +64,7 @@ def test_a_run_killed_at_random_moments_ends_the_same(untouched, tmp_path, world
 
 
 def dying_at(write, run, root):
-    """Execute, and die at a certain write: before the file is in place where its number is odd, otherwise after."""
+    """Make a function that executes a run and dies at a given write: before the file is in place if odd, else after."""
     replace, count = checkpoint.Path.replace, 0
 
     def replace_and_die(self, target):
@@ -86,7 +86,7 @@ def dying_at(write, run, root):
 
 @pytest.mark.parametrize(("world", "variant"), [("linear", "guided"), ("linear", "swaps"), ("digits", "oversampling")])
 def test_a_run_killed_at_every_write_ends_the_same(untouched, tmp_path, world, variant):
-    """Killed at its first write, then, going on, at its second, ...: images, shards, records, checkpoints, results."""
+    """Kill a run at its first write, its continuation at the second write, and so on through all kinds of files."""
     run, codes = of(tiny, world, variant), []
     for write in range(1, 100):
         codes.append(in_child(dying_at(write, run, tmp_path)))
@@ -99,7 +99,7 @@ def test_a_run_killed_at_every_write_ends_the_same(untouched, tmp_path, world, v
 
 @pytest.mark.slow
 def test_runs_killed_at_many_random_moments_end_the_same(untouched, tmp_path):
-    """At least sixty kills, over both worlds and all variants."""
+    """Kill runs of both worlds and all variants at least sixty times."""
     dice, start, kills = random.Random(1), time.perf_counter(), {}
     for world in SPAN:
         for variant in VARIANTS:
@@ -118,7 +118,7 @@ def test_runs_killed_at_many_random_moments_end_the_same(untouched, tmp_path):
 
 @pytest.mark.slow
 def test_every_run_killed_at_every_single_write_ends_the_same(untouched, tmp_path):
-    """A fresh run for each write there is, killed there once."""
+    """Kill a fresh run at each of its writes."""
     for world in SPAN:
         for variant in VARIANTS:
             run, write, code = of(tiny, world, variant), 0, -9

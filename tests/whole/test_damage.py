@@ -1,4 +1,4 @@
-"""Run directories that are in use, in the way or damaged: refused by name, or survived and said so."""
+"""Run directories in use, in the way or damaged are refused by name, or survived with a message."""
 
 import fcntl
 import itertools
@@ -43,7 +43,7 @@ def test_a_second_process_on_a_run_directory_is_refused(tmp_path, undisturbed):
 
 
 def test_two_attempts_at_the_same_run_do_not_disturb_each_other(tmp_path, undisturbed):
-    """The second is refused while the first is in the middle of it; the first ends as if alone."""
+    """The second attempt is refused during the first, which ends as if alone."""
     run, refused = tiny("linear"), []
 
     def observe(event):
@@ -59,7 +59,7 @@ def test_two_attempts_at_the_same_run_do_not_disturb_each_other(tmp_path, undist
 
 @pytest.fixture
 def half_done(tmp_path):
-    """The folder of a run stopped just before its result is written."""
+    """Stop a run just before its result is written, and return its folder."""
 
     def make(world="linear", **changes):
         run = tiny(world, **changes)
@@ -87,7 +87,7 @@ FILES = ["pool/round_0000-*.parquet", "pool/round_0001-*.parquet", "pool/round_0
 
 @pytest.mark.parametrize(("name", "damage"), [("metrics.jsonl", "emptied"), *itertools.product(FILES, DAMAGE)])
 def test_a_damaged_run_is_refused_and_deleting_it_helps(half_done, tmp_path, undisturbed, name, damage):
-    """Nothing else is touched; and after doing as told - deleting a folder and rerunning - all is well."""
+    """The damaged file stays as it is; after deleting a folder, as the message says, and rerunning, all is well."""
     run, folder = tiny("linear"), half_done()
     (path,) = folder.glob(name)
     data = DAMAGE[damage](path.read_bytes())
@@ -114,7 +114,7 @@ def test_a_damaged_run_is_refused_and_deleting_it_helps(half_done, tmp_path, und
 def test_a_damaged_checkpoint_is_survived_through_the_one_before(
     half_done, tmp_path, undisturbed, caplog, world, damage
 ):
-    """It is said, on the log and in the journal, and set aside; the end is the same. `other`: another kind of file."""
+    """Log and journal report the damage, the file is set aside, the end is the same. `other`: another kind of file."""
     run, folder = tiny(world), half_done(world)
     current, previous = folder / "checkpoint.safetensors", folder / "checkpoint.previous.safetensors"
     at = load_tensors(previous, "")[1]["step"]
@@ -166,7 +166,7 @@ def test_two_damaged_checkpoints_are_refused(half_done, tmp_path, damage):
 
 @pytest.mark.parametrize("moves", [1, 2, 3])
 def test_a_recovery_that_is_killed_is_gone_on_with(half_done, tmp_path, undisturbed, monkeypatch, moves):
-    """After so many files were moved or linked; the whole checkpoint is there, so nobody starts from the beginning."""
+    """Kill the recovery after some moves and links of files; the whole checkpoint stays, so no run starts over."""
     run, folder = tiny("linear"), half_done()
     (folder / "checkpoint.safetensors").write_bytes(b"")
     expected = load_tensors(folder / "checkpoint.previous.safetensors", "")[1]["step"]
@@ -217,7 +217,7 @@ def test_a_changed_configuration_is_refused_and_the_difference_shown(half_done, 
 def test_a_damaged_result_is_refused_and_made_again_from_the_last_state(
     undisturbed, tmp_path, monkeypatch, world, damage
 ):
-    """Also one that is still valid JSON, with another digit. Deleting it helps, without any training."""
+    """A result that is valid JSON with another digit is refused, too; it is made again without any training."""
     run = tiny(world)
     accuracy = str(execute(run, tmp_path).accuracy)
     path = folder_of(run, tmp_path) / "result.json"

@@ -1,4 +1,4 @@
-"""A disk that is full: said with what to do, nothing lost, gone on with after space is made."""
+"""A full disk is reported with what to do, loses nothing, and the run goes on once there is space."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ def full(*_):
 
 
 def full_after(writes, monkeypatch):
-    """A disk that takes some more writes of files and is then full, for file contents and for links."""
+    """Let the disk take some more writes and then be full, for file contents and for links."""
     left, fsync = [writes], os.fsync
 
     def sync(descriptor):
@@ -38,7 +38,7 @@ def full_after(writes, monkeypatch):
 
 
 def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path, monkeypatch, undisturbed):
-    """Full from write 0, 1, 2, ... on; each time the message says so, and the next try goes further."""
+    """Fill the disk from write 0, 1, 2, ... on: each message says so, and the next attempt gets further."""
     run, said = tiny("linear"), []
     for writes in range(60):
         with monkeypatch.context() as patch:
@@ -76,7 +76,7 @@ def test_a_disk_that_is_full_when_states_are_shared_loses_nothing(tmp_path, monk
 
 
 def test_a_run_without_hard_links_keeps_no_second_checkpoint_and_ends_the_same(tmp_path, monkeypatch, undisturbed):
-    """As on some network file systems; beginnings are copied instead."""
+    """Beginnings are copied where there are no hard links, as on some network file systems."""
     monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
     run = tiny("linear")
     execute(run, tmp_path, share_before=SHARE)
@@ -86,7 +86,7 @@ def test_a_run_without_hard_links_keeps_no_second_checkpoint_and_ends_the_same(t
 
 
 def test_a_recovery_on_a_full_disk_says_so_and_loses_nothing(tmp_path, monkeypatch, undisturbed):
-    """The damaged checkpoint cannot be set aside in favour of the one before: not a bare OSError."""
+    """A damaged checkpoint that cannot be set aside raises an InputError, not a bare OSError."""
     run = tiny("linear")
     execute(run, tmp_path)
     folder = folder_of(run, tmp_path)
@@ -103,7 +103,7 @@ def test_a_recovery_on_a_full_disk_says_so_and_loses_nothing(tmp_path, monkeypat
 
 @pytest.fixture
 def small(tmp_path):
-    """A file system of 3 MiB, real."""
+    """Mount a real file system of 3 MiB."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("needs root on Linux to mount a small file system")
     folder = tmp_path / "small"
@@ -117,7 +117,7 @@ def small(tmp_path):
 
 @pytest.mark.parametrize(("world", "step"), [("linear", 4), ("digits", 64)])
 def test_a_really_full_file_system_is_reported_and_recovered_from(small, undisturbed, world, step):
-    """Every attempt finds `step` KiB more than the last one did, gets as far as that, and says why it stopped."""
+    """Every attempt has `step` KiB more than the one before; each says why it stopped, the first ones at once."""
     run, said = tiny(world), []
     for room in range(0, 100 * step, step):
         (small / "ballast").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Recipes: files based on one another, and those of the ImageNet worlds against the paper's tables."""
+"""Test recipes that are based on one another, and compare the ImageNet recipes with the paper's tables."""
 
 import re
 
@@ -35,7 +35,7 @@ def write(folder, **files):
 
 @pytest.fixture(scope="module")
 def runs():
-    """All runs of the ImageNet recipes by (file, line): none of their data or weights are here."""
+    """Make the runs of all ImageNet recipes by (file, line), without their data and weights."""
     keys = [*((name, "") for name in SINGLE), *LINES]
     return {(name, line): from_dict(recipes.read(EXPERIMENTS / f"{name}.toml", line).run) for name, line in keys}
 
@@ -152,7 +152,7 @@ def test_all_recipes_have_the_papers_settings(runs):
 
 
 def test_settings_are_those_of_the_tables(runs):
-    """All that the CSV files print of a line is in its recipe; 130,000 + 27 x 64,000 is run with 26 additions."""
+    """A recipe has all settings that the CSV file has for its line; 130,000 + 27 x 64,000 is run with 26 additions."""
     for key, line in LINES.items():
         run, printed = runs[key], dict(line.settings)
         growth, total = run.growth, run.growth.initial + run.growth.additions * run.growth.addition
@@ -184,7 +184,7 @@ def test_the_ablation_changes_one_thing_at_a_time(runs):
 
 
 def test_all_additions_fit(runs):
-    """Waiting as long as patience says, without an improvement, takes at most half of the time for additions."""
+    """Waiting out the patience of every addition takes at most half of the iterations before the cool-down."""
     for name, run in runs.items():
         growth = run.growth
         sizes = (growth.initial + k * growth.addition for k in range(growth.additions))

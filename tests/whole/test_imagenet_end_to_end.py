@@ -1,4 +1,4 @@
-"""The paper's own recipes, from the command line to the tables of test sets, on models and folders of toy size."""
+"""Run the paper's recipes from the command line to the tables of test sets, on toy models and folders."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ GROWTH = {  # N, P and k of the recipe, and when data are added, at toy size
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    """The world's settings: a tiny random Stable Diffusion, folders of single-coloured JPEGs."""
+    """Make a random toy Stable Diffusion and folders of one-coloured JPEGs; return the world's settings for them."""
     root = tmp_path_factory.mktemp("imagenet")
     models = {
         "generator": tiny_stable_diffusion.save(root / "model"),
@@ -40,12 +40,12 @@ def places(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    """The folder of all runs of one process: a run that two tests need is made once."""
+    """Make a folder for the runs of all tests: a run that two tests need is made once."""
     return tmp_path_factory.mktemp("out")
 
 
 def settings(recipe, places, **more):
-    """What makes a recipe of 32 GPUs one of seconds: its sizes; nothing of what is done."""
+    """Return sizes that bring a recipe of 32 GPUs down to seconds; they change nothing that it does."""
     return {
         **places,
         "world.size": 32,
@@ -113,7 +113,7 @@ def test_any_way_of_guidance_makes_other_images_of_the_same_noise(places, out, a
 
 
 def test_two_processes_do_the_run_that_one_does(places, out, tmp_path):
-    """The plain round bit for bit; later ones follow from a learner whose sums went in another order."""
+    """The plain round is equal bit for bit; later ones follow from a learner whose sums have another order."""
     run = run_of("practice", places)
     alone = execute(run, out / "runs")
     two(lambda ranks, device: execute(run, tmp_path, device, ranks=ranks), tmp_path)

@@ -1,4 +1,4 @@
-"""Rounds that were interrupted go on where they stopped; making a round takes no more memory than what it keeps."""
+"""Interrupted rounds go on where they stopped; making a round takes no more memory than the rows it keeps."""
 
 import ctypes
 import gc
@@ -21,7 +21,7 @@ from empirical.practice import add
 
 
 class Counting:
-    """A source that counts what it draws and gives up after some draws."""
+    """Draw from the run's sampler, record the draws, and raise KeyboardInterrupt after some of them."""
 
     def __init__(self, run, draws=10**9):
         self.sampler, self.left, self.drawn = Sampler(world_of(run), run.sampling), draws, []
@@ -35,7 +35,7 @@ class Counting:
 
 
 def begin(run, folder, rounds=0):
-    """A learner that is not quite ignorant, the pool as it is on disk, and a guide."""
+    """Make a learner with weights, open the pool on disk, and make a guide."""
     learner = new_learner(run, "cpu")
     if run.world.name == "linear":
         learner.w = torch.randn(16, generator=torch.Generator().manual_seed(0)).double() / 4
@@ -52,7 +52,7 @@ def files(folder):
 @pytest.mark.parametrize("rounds", [0, 1])
 @pytest.mark.parametrize(("size", "draws"), [(8, 2), (8, 4), (12, 3), (10**6, 3)])
 def test_an_interrupted_round_goes_on_where_its_files_end(tmp_path, monkeypatch, world, rounds, size, draws):
-    """Rows come in batches of 8: files of one or two batches, or a single one; only what is in none is drawn again."""
+    """Rows in batches of 8 fill files of one, two or all batches; only rows that are in no file are drawn again."""
     monkeypatch.setattr("empirical.pool.writer.ROWS", size)
     run = tiny(world, **{"sampling.batch": 8})
     count, first = 42, 0 if rounds == 0 else run.growth.initial
@@ -102,7 +102,7 @@ def test_a_complete_round_is_only_taken_into_use(tmp_path):
 
 @pytest.mark.parametrize("how", [{"acquire.ratio": 3}, {"acquire.reject": 0.4}])
 def test_an_interrupted_selection_is_made_whole(tmp_path, how):
-    """Files that another writer, or an attempt with more processes, has left are not mixed with those of this one."""
+    """Files left by another writer, or by an attempt with more processes, are not mixed with those of this one."""
     run = tiny("linear", **{"acquire.omega": 0.0, **how})
     judge = (lambda samples: (samples.images[:, 1] * 3).sigmoid()) if "acquire.reject" in how else None
     for name in ("whole", "cut"):
@@ -133,7 +133,7 @@ def test_an_interrupted_selection_is_made_whole(tmp_path, how):
 
 
 def peak_of(prepare, in_child, folder):
-    """How far a child's resident memory rises in the function that `prepare()` returns, in MiB."""
+    """Measure by how many MiB a child's resident memory rises in the function that `prepare()` returns."""
 
     def resident(what):
         (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what)]
@@ -154,7 +154,7 @@ def peak_of(prepare, in_child, folder):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 def test_oversampling_holds_no_more_than_it_keeps(tmp_path, monkeypatch):
-    """512 rows of 32 KiB kept of 1,024 or of 6,144 (192 MiB): the peak rises by less than 48 MiB.
+    """Keeping 512 rows of 32 KiB from 6,144 (192 MiB) takes less than 48 MiB more than from 1,024.
 
     A selection that gathers all candidates first rises by more than 100 MiB: this measure sees it.
     """

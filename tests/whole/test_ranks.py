@@ -1,4 +1,4 @@
-"""One run by two processes is the run by one: made together over gloo on the CPU, compared with what one makes."""
+"""A run by two processes, over gloo on the CPU, equals the run by one."""
 
 import fcntl
 import json
@@ -37,7 +37,7 @@ ROUNDS = {"plain": {"acquire.omega": 0.0}, "guided": {"acquire.omega": 0.05},
 
 
 def rows_of(pool):
-    """Everything that is known about the rows of a pool."""
+    """List all columns and records of a pool's rounds."""
     return [
         (round_.number, round_.omega, round_.step, round_.retired.tolist(), round_.labels.tolist(),
          round_.seeds.tolist(), round_.indices.tolist(), round_.entropy.tolist(),
@@ -48,13 +48,13 @@ def rows_of(pool):
 
 
 def untrained(run):
-    """A learner that every process makes the same."""
+    """Make a learner, the same in every process, and its guide."""
     learner = new_learner(run, "cpu")
     return learner, EntropyGuide(learner.logits, run.acquire.omega, "x0") if run.acquire.omega else Unguided()
 
 
 def two_rounds(run, folder, ranks):
-    """An initial pool and one addition."""
+    """Make an initial pool and one addition."""
     learner, guide = untrained(run)
     pool = Pool(folder, world_of(run).shape)
     around = setup_of(run, learner, pool, ranks=ranks)
@@ -64,7 +64,7 @@ def two_rounds(run, folder, ranks):
 
 
 class Tired:
-    """A source that gives up after some draws."""
+    """Draw from the run's sampler, and raise KeyboardInterrupt after some draws."""
 
     def __init__(self, run, draws):
         self.sampler, self.left = Sampler(world_of(run), run.sampling), draws
@@ -78,7 +78,7 @@ class Tired:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory):
-    """Everything that two processes do, in one go: a folder, and what each has noticed."""
+    """Let two processes do all the work of this module; return the folder, and what each of them has recorded."""
     root = tmp_path_factory.mktemp("together")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("empirical.loop.signals.HELD_OUT_IMAGES", 40)
@@ -140,7 +140,7 @@ def do_everything(tiny, root, ranks, device):
 
 
 def train(tiny, ranks):
-    """Twenty iterations on images all processes have, without mixing."""
+    """Train for twenty iterations on images that all processes have, without mixing."""
     run = tiny("digits", **{"training.batch": 16})
     learner = new_learner(run, "cpu")
     if ranks.count > 1:
@@ -164,7 +164,7 @@ def test_each_process_knows_its_place_and_what_the_others_have(together):
 
 @pytest.mark.parametrize("name", list(RUNS))
 def test_a_run_of_the_linear_world_is_the_same_by_two(together, tmp_path, monkeypatch, name):
-    """All of it, bit for bit: pool, retired rows, entropies, trajectory, accuracy, cost; the files may be others."""
+    """Pool, retired rows, entropies, trajectory, accuracy and cost are equal bit for bit; the files may differ."""
     monkeypatch.setattr("empirical.loop.signals.HELD_OUT_IMAGES", 40)
     monkeypatch.setattr("empirical.loop.judge.REFERENCE_IMAGES", 40)
     root, (first, second) = together
@@ -198,7 +198,7 @@ def test_rounds_of_digits_are_the_same_by_two_given_the_same_learner(together, t
 
 
 def test_a_round_that_two_have_begun_can_be_ended_by_one(together, tmp_path):
-    """Of five batches one had written two and the other one: two are left."""
+    """One process has written two of five batches, the other one: two are left to draw."""
     root, (first, second) = together
     assert first["interrupted"] == second["interrupted"] == 0
     run = tiny("digits", **ROUNDS["guided"])
@@ -228,7 +228,7 @@ def test_two_train_as_one_does_up_to_rounding(together):
 
 
 def test_two_reach_the_accuracy_of_one_within_noise(together, tmp_path):
-    """597 test images: 4 standard errors of the difference of two accuracies near .9 are .07."""
+    """The accuracies differ by less than .07: 4 standard errors of a difference near .9 on 597 test images."""
     _, (first, second) = together
     run = tiny("digits", **DIGITS)
     alone = execute(run, tmp_path)
@@ -239,7 +239,7 @@ def test_two_reach_the_accuracy_of_one_within_noise(together, tmp_path):
 
 
 def test_all_processes_end_with_the_result_that_is_written(together):
-    """Seconds included."""
+    """Both return the written result, seconds included."""
     for seen in together[1]:
         for name in RUNS:
             (path,) = (together[0] / name).rglob("result.json")
@@ -249,7 +249,7 @@ def test_all_processes_end_with_the_result_that_is_written(together):
 
 
 def test_one_and_two_share_their_plain_images(together, tmp_path):
-    """Those that one process has drawn, another run by two finds, and the other way round."""
+    """A run by two finds the plain images that one process has drawn, and the other way round."""
     root, _ = together
     execute(tiny("linear"), tmp_path)
     (alone,), found = (tmp_path / "linear").glob("plain-*"), (root / "guided" / "linear").glob("plain-*")
@@ -276,7 +276,7 @@ def test_more_processes_than_images_and_uneven_batches_are_refused(together):
 
 
 def test_two_recover_from_a_damaged_checkpoint_together(tmp_path, undisturbed, monkeypatch):
-    """It is set aside once, and said once; both go on from the one before."""
+    """The checkpoint is set aside and reported once; both processes go on from the one before."""
     run = tiny("linear")
     execute(run, tmp_path)
     folder = run_directory(run, tmp_path)
@@ -297,7 +297,7 @@ def test_two_recover_from_a_damaged_checkpoint_together(tmp_path, undisturbed, m
 
 
 def test_a_second_pair_on_a_run_directory_is_refused_and_ends(tmp_path):
-    """The first process says why; the other does not wait for ever."""
+    """The first process gives the reason; the other one does not wait for ever."""
     run = tiny("linear")
     folder = run_directory(run, tmp_path)
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The schedule and patience of Algorithm 1."""
+"""Test the learning-rate schedule and the patience of Algorithm 1."""
 
 import math
 
@@ -22,7 +22,7 @@ def test_the_learning_rate_warms_up_stays_and_ends_on_a_cosine():
 
 
 def test_the_cosine_falls_from_the_warm_up_to_the_end():
-    """(1 + cos(pi k / (n + 1))) / 2 for the n = 90 steps after the warm-up; data stop at the cool-down all the same."""
+    """The rate is (1 + cos(pi k / (n + 1))) / 2 for the n = 90 steps after the warm-up; additions stop as in "wsd"."""
     training = Training(iterations=100, warmup=0.1, cooldown=0.2, schedule="cosine")
     rates = [rate(step, training) for step in range(100)]
     assert rates[:10] == pytest.approx([k / 11 for k in range(1, 11)])

@@ -1,4 +1,4 @@
-"""What a run watches: which images, that none of them need be real, and what watching costs."""
+"""Test what a run watches: which images, signals without real images, and the cost of watching."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ def _few_images(monkeypatch):
 
 
 class Nothing:
-    """A source of nothing: for a watch that must not draw."""
+    """Refuse to draw: a source for a watch that needs no images."""
 
     def draw(self, *_):
         raise AssertionError("images were drawn")
@@ -42,7 +42,7 @@ def watch_of(run, source=None):
 
 
 def trained(run, step=6):
-    """A network that has begun to learn from real digits."""
+    """Train a network for some iterations on real digits."""
     learner = new_learner(run, "cpu")
     learner.fit(world_of(run).corpus_split(), 0, step)
     return learner
@@ -70,7 +70,7 @@ def test_a_share_of_the_real_images_is_the_same_at_every_evaluation():
 @given(st.integers(1, 1000), st.integers(1, 400))
 @example(70, 100)  # .07 * 100 = 7.000000000000001
 def test_the_share_is_rounded_up_and_never_empty(thousandths, total):
-    """ceil(share total) for the share as written, also where share * total is a little above a whole number."""
+    """The count is ceil(share total) for the share as written, also where floats exceed a whole number a little."""
     run = run_of("linear", growth__validation_share=thousandths / 1000, world__validation=total)
     assert len(watch_of(run, Nothing()).watched.labels) == math.ceil(Fraction(thousandths, 1000) * total)
 
@@ -114,7 +114,7 @@ def test_the_agreement_signal_is_how_often_both_weights_say_the_same():
 @pytest.mark.parametrize("world", ["linear", "digits"])
 @pytest.mark.parametrize("signal", ["synthetic", "agreement"])
 def test_the_signals_without_real_images_do_not_look_at_them(tmp_path, monkeypatch, world, signal):
-    """With random real labels the additions come at the same steps and are the same, down to the last bit."""
+    """With random real labels the same additions come at the same steps, bit for bit."""
     if (world, signal) == ("linear", "agreement"):
         pytest.skip("linear learners keep no average")
     run, results = tiny(world, **{"growth.signal": signal}), []
@@ -140,7 +140,7 @@ def test_the_signals_without_real_images_do_not_look_at_them(tmp_path, monkeypat
 
 
 def test_patience_obeys_the_signal_and_not_the_validation_accuracy(tmp_path):
-    """A signal that rises for ever: nothing is added, though the accuracy has its plateaus."""
+    """Nothing is added while the signal rises, though the accuracy has plateaus."""
     run, seen = tiny("linear"), iter(range(1000))
     rising = practise(run, tmp_path / "a", watch=lambda _: {"accuracy_validation": 0.5, "signal": float(next(seen))})
     assert len(rising[1].rounds) == 1
@@ -159,7 +159,7 @@ COSTS = {
 
 @pytest.mark.parametrize("name", list(COSTS))
 def test_watching_and_judging_are_paid_once_however_often_a_run_is_resumed(tmp_path, name):
-    """The result's cost is that of the rounds, the held-out images, the reference and its training."""
+    """The result's cost is the sum over the rounds, the held-out images, the reference and its training."""
     changes, drawn, steps = COSTS[name]
     run = tiny("linear", **changes)
     expected = outcome(run, tmp_path / "once")
@@ -187,7 +187,7 @@ def test_watching_and_judging_are_paid_once_however_often_a_run_is_resumed(tmp_p
 
 @pytest.mark.parametrize("world", ["linear", "digits"])
 def test_the_training_of_the_reference_is_counted_in_seconds_too(world):
-    """As its iterations are: a filter that costs twice the training must not look free."""
+    """The cost has CPU seconds as well as iterations: a filter that costs a second training must not look free."""
     run = tiny(world, **{"acquire.reject": 0.5, "training.iterations": 40})
     judge = Judge(run, Sampler(world_of(run), run.sampling), "cpu")
     assert judge.cost.learner_steps == 40

@@ -1,4 +1,4 @@
-"""Questions to a finished run: hindsight against a direct recomputation, fidelity against what is known."""
+"""Test examinations: hindsight against a direct recomputation, fidelity against known strengths of guidance."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def _few_images(monkeypatch):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A finished run and its root, by variant; each is made once, and `hindsight` is not asked yet."""
+    """Return a finished run and its root, by variant; each is made once, without its examination."""
     made = {}
 
     def get(world, changes):
@@ -49,7 +49,7 @@ def finished(tmp_path_factory):
 
 
 def retrained(run, folder):
-    """The learner at every evaluation and at every addition, from the pool and the steps of the result alone."""
+    """Yield the learner at every evaluation and addition, trained from the pool and the steps of the result alone."""
     result = read_result(folder / "result.json")
     steps, rounds = result.trajectory["step"], result.pool
     learner, at = new_learner(run, "cpu"), 0
@@ -64,7 +64,7 @@ def retrained(run, folder):
 
 @pytest.mark.parametrize(("world", "changes"), VARIANTS)
 def test_hindsight_is_what_a_direct_recomputation_gives(finished, world, changes):
-    """Every round at every evaluation, before it was made, too; what was wrong when it was added."""
+    """Errors agree of every round at every evaluation, also before it was made, and of rows misclassified at first."""
     run, root = finished(world, changes)
     result = execute(run, root)
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
@@ -95,7 +95,7 @@ def test_hindsight_is_what_a_direct_recomputation_gives(finished, world, changes
 
 @pytest.mark.parametrize(("world", "changes"), VARIANTS)
 def test_the_replay_ends_with_the_run_s_own_learner(finished, monkeypatch, world, changes):
-    """Bit for bit the state of the checkpoint: hindsight speaks of this very run."""
+    """The replayed learner equals the checkpoint bit for bit, so hindsight describes the run itself."""
     (run, root), replayed = finished(world, changes), []
     make = type(world_of(run)).learner
     monkeypatch.setattr(type(world_of(run)), "learner", lambda *a: replayed.append(make(*a)) or replayed[-1])
@@ -127,7 +127,7 @@ def test_a_round_that_was_all_right_has_no_errors_among_the_misclassified(tmp_pa
 
 @pytest.fixture(scope="module")
 def guided(tmp_path_factory):
-    """Digits under gentle and under violent guidance, plain control included, with what fidelity says of them."""
+    """Make digits without and with violent guidance, and examine the fidelity of both."""
     root = tmp_path_factory.mktemp("fidelity")
 
     def made(omega):
@@ -157,7 +157,7 @@ def test_fidelity_is_high_for_plain_images_and_low_for_violently_guided_ones(gui
 
 
 def test_fidelity_measures_distances_as_it_says(guided):
-    """Median distance to the corpus over the corpus's own; the share beyond 99 % of held-out images: by full tables."""
+    """Full tables of distances give the same median distance to the corpus, and the same share of far images."""
     (run, values), root = guided[0][0.5], guided[1]
     corpus, held_out = (
         world_of(run).corpus_split().images.flatten(1),
@@ -201,7 +201,7 @@ def test_an_examination_is_made_once_and_damage_is_refused(guided, monkeypatch):
 
 
 def test_what_is_not_asked_rightly_is_refused(tmp_path):
-    """Another question, and a run that is not finished: its pool must not be touched."""
+    """An unknown question is refused, and any question to an unfinished run, whose pool stays untouched."""
     run = tiny("linear")
     with complains("examine"):
         examine("foresight", run, tmp_path)

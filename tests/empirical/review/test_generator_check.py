@@ -1,4 +1,4 @@
-"""A generator made by command: the plan of its recipe, its weights, and the evidence that comes with them."""
+"""Test generators trained by command: the plan of a recipe, the weights, and the record of their quality."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_the_shipped_weights_say_where_they_come_from():
 @pytest.mark.parametrize("world", ["digits", "glyphs", "cifar10"])
 @pytest.mark.parametrize("preset", ["default", "quick"])
 def test_every_recipe_has_a_plan_for_its_generator(world, preset):
-    """As parsed from the file: without weights, for a network that fits the images."""
+    """A plan from the file has no weights and a network that fits the images."""
     run, settings = quality.plan(recipe(EXPERIMENTS, world), preset)
     assert world_of(run).weights == UNTRAINED
     network = generator.unet(**settings.network(world_of(run).shape, world_of(run).classes))
@@ -69,7 +69,7 @@ def test_a_command_stopped_at_the_check_does_not_train_again(tmp_path, monkeypat
 
 
 def test_a_generator_for_another_corpus_can_be_trained(tmp_path):
-    """The shipped weights do not fit such a recipe, which is why it is made without any."""
+    """The plan of such a recipe has no weights, since the shipped ones do not fit it."""
     values = settings_of("digits", **{"world.corpus": [0, 900], "training.iterations": 8})
     run, _ = quality.plan(Recipe(values, {}, {}), "default")
     with complains("world (digits).weights"):

@@ -1,4 +1,4 @@
-"""Portraits of finished runs: their pictures against the sampler's and the pool's own, options, bad input."""
+"""Test portraits of finished runs: pictures equal the sampler's and the pool's, options work, bad input is refused."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ def asked(kind):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run with additions of 24 guided digits, two and a half a class; its root and folder."""
+    """Make a run with additions of 24 guided digits; return it with its root and folder."""
     root = tmp_path_factory.mktemp("portraits")
     run = tiny("digits", **{"growth.initial": 24, "growth.addition": 24})
     execute(run, root)
@@ -46,14 +46,14 @@ def pixels(pictures, shape=(1, 8, 8)):
 
 
 def said(learner, pictures):
-    """Entropy and class, anew from the stored bytes."""
+    """Compute entropies and classes again from the stored bytes."""
     with torch.no_grad():
         logits = learner.logits(pixels(pictures))
     return entropy(logits).tolist(), logits.argmax(1).tolist()
 
 
 def close(images, others):
-    """Equal but for rounding: at most one of the 256 levels apart."""
+    """Tell whether images are equal but for rounding: at most one of the 256 levels apart."""
     return bool(((images - others).abs() <= 2 / 255 + 1e-6).all())
 
 
@@ -65,7 +65,7 @@ def column(pictures, name):
 
 
 def test_a_trail_ends_with_the_sampler_s_own_images(finished):
-    """Plain and guided, more classes than a batch holds, few; and x0_hat of the last step is the sample."""
+    """Samples equal the sampler's, plain and guided, for many classes and few; the last x0_hat is the sample."""
     run, _, folder = finished
     sampler, guide = Sampler(world_of(run), run.sampling), guide_of(run, folder, 1, "cpu")
     for steered in (None, guide):
@@ -120,7 +120,7 @@ def test_reverse_follows_x0_hat_to_the_samples(finished):
 
 
 def rows_of(pool, pictures):
-    """Numbers of the pool's rows that pictures are of, by their seeds."""
+    """Find the numbers of the pool's rows that pictures show, by their seeds."""
     seeds = torch.cat([round_.seeds for round_ in pool.rounds]).tolist()
     return [seeds.index(seed) for seed in column(pictures, "seed")]
 
@@ -178,7 +178,7 @@ def test_pruned_runs_keep_no_learners_and_show_rows_only(tmp_path):
 
 
 def test_a_latent_world_of_colours_shows_decoded_images(tmp_path):
-    """ImageNet-100 on a Stable Diffusion of toy size: decoded, in colour, called by name."""
+    """Pictures of ImageNet-100 on a toy Stable Diffusion are decoded, in colour, and called by class names."""
     places = {"data": image_folders.save(tmp_path / "real")["data"], **dict.fromkeys(("v2", "sketch", "r", "a"), "")}
     places |= {"generator": str(tiny_stable_diffusion.save(tmp_path / "model")), "size": 32}
     places["tiny"] = str(tiny_stable_diffusion.save_tiny(tmp_path / "tiny"))

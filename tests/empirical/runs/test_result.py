@@ -1,4 +1,4 @@
-"""The numbers of a finished run: stored and read whole, free of contradictions."""
+"""Test the numbers of a finished run: stored and read whole, free of contradictions."""
 
 import copy
 from types import SimpleNamespace

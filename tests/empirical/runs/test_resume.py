@@ -1,4 +1,4 @@
-"""Runs on disk: what they leave, what they share, and what they tell who watches."""
+"""Test runs on disk: the files they leave, the states they share, and the events they report."""
 
 import json
 
@@ -59,7 +59,7 @@ def test_a_finished_run_is_only_read(tmp_path):
 
 
 def test_a_run_goes_on_with_other_settings_that_have_no_effect(tmp_path):
-    """Its folder then has the latest configuration; a setting with an effect names another folder."""
+    """The folder then has the latest configuration; a setting with an effect names another folder."""
     plain = {"acquire.omega": 0.0, "growth.additions": 1}
     first, later = tiny("linear", **plain), tiny("linear", **plain, **{"acquire.through": "denoiser"})
     result = execute(first, tmp_path)
@@ -81,7 +81,7 @@ def test_equal_runs_are_equal_and_other_seeds_are_not(undisturbed, tmp_path, wor
 @pytest.mark.parametrize("world", ["linear", "digits"])
 @pytest.mark.parametrize("control", [{}, {"acquire.direction": "random"}, {"acquire.omega": 0.0, "acquire.ratio": 3}])
 def test_a_branch_of_a_shared_beginning_equals_the_run_from_scratch(undisturbed, tmp_path, world, control):
-    """A longer run keeps its states before both additions; shorter and different runs start from them."""
+    """Shorter and different runs start from the states that a longer run keeps before both additions."""
     longer = tiny(world, **control)
     execute(longer, tmp_path, share_before=frozenset({1, 2}))
     shared = [tmp_path / world / prefix_name(longer, additions) for additions in (0, 1)]
@@ -95,7 +95,7 @@ def test_a_branch_of_a_shared_beginning_equals_the_run_from_scratch(undisturbed,
 
 
 def test_a_branch_really_starts_late(tmp_path, monkeypatch):
-    """The state of before the first addition holds the initial pool: the branch trains only what follows."""
+    """A branch starts from the state before the first addition, and trains only the iterations that follow."""
     run = tiny("digits")
     execute(run, tmp_path, share_before=frozenset({1}))
     before = json.loads((tmp_path / "digits" / prefix_name(run, 0) / "metrics.jsonl").read_text().splitlines()[-1])[
@@ -123,7 +123,7 @@ def test_an_observer_sees_every_event_of_the_loop(tmp_path):
 
 
 def test_a_run_is_saved_every_so_many_evaluations_and_seconds(tmp_path, monkeypatch):
-    """The step of the checkpoint after each evaluation; data additions are off."""
+    """Compare the step of the checkpoint after each evaluation, without additions."""
 
     def steps(name, every, seconds):
         monkeypatch.setattr(run_module, "CHECKPOINT_EVERY", every)

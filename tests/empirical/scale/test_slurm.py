@@ -1,4 +1,4 @@
-"""Jobs of a cluster, with submitit's local executor: pre-empted, failing, how work is dealt out and waited for."""
+"""Test cluster jobs with submitit's local executor: pre-emption, failure, how work is dealt out and waited for."""
 
 import json
 import os
@@ -22,21 +22,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:R
 
 @pytest.fixture
 def cases():
-    """The cases of a small sweep: two seeds, three lengths each."""
+    """Make the cases of a small sweep: two seeds, three lengths each."""
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
     return cases_of(runs)
 
 
 @pytest.fixture
 def long_case():
-    """A case that takes seconds, so that there is time to interrupt it."""
+    """Make a case that takes seconds, so that there is time to interrupt it."""
     slow = {"training.iterations": 800, "world.dimension": 64, "growth.additions": 5}
     return cases_of([tiny("linear", **slow)])[0]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_preempted_job_is_queued_again_and_gives_the_same(long_case, tmp_path, monkeypatch):
-    """The signal that SLURM sends before it takes a node away, to the process of a job in mid-run."""
+    """Send a job in mid-run the signal that SLURM sends before it takes a node away."""
     monkeypatch.setattr(slurm, "POLL_SECONDS", 0.1)
     root = tmp_path / "runs"
     folder, cluster, hit = folder_of(long_case.run, root), Cluster(tmp_path / "slurm", root, "cpu", REHEARSAL), []
@@ -95,7 +95,7 @@ def test_work_is_the_same_again_after_a_checkpoint(cases, tmp_path):
 
 
 class Recorder:
-    """An executor that only remembers what it was given."""
+    """Remember the submitted works without starting them."""
 
     def __init__(self):
         self.works = []
@@ -110,7 +110,7 @@ class Recorder:
 
 @pytest.fixture
 def recorded(tmp_path):
-    """A cluster whose jobs never start."""
+    """Make clusters whose jobs never start."""
 
     def make(**asked):
         cluster = Cluster(tmp_path / "slurm", tmp_path / "runs", "cpu", Slurm(cluster="local", **asked))
@@ -136,7 +136,7 @@ def test_every_case_is_dealt_once_and_runs_that_begin_alike_stay_together(record
 
 
 def test_what_a_living_job_does_is_not_submitted_again(recorded, cases, monkeypatch):
-    """Jobs of an earlier call: one lives and is waited for, one is over without results and is replaced."""
+    """Of two jobs of an earlier call the living one is waited for; the one that ended without results is replaced."""
     first = recorded(jobs=2)
     first.submit(cases)
     living = {"1"}

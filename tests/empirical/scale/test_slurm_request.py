@@ -1,4 +1,4 @@
-"""What SLURM is asked for: its commands are stand-ins that run the script they are given."""
+"""Test the requests to SLURM, whose commands are replaced by programs that run the given script."""
 
 import os
 import stat
@@ -39,7 +39,7 @@ for task in range(8): print("4711_%d|RUNNING|here" % task)
 
 @pytest.fixture
 def commands(tmp_path, monkeypatch):
-    """`sbatch`, `srun` and `sacct`, found first."""
+    """Put stand-ins for `sbatch`, `srun` and `sacct` first on the PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name, text in (("sbatch", SBATCH), ("srun", SRUN), ("sacct", SACCT)):

@@ -1,4 +1,4 @@
-"""Series of runs: expanded, grouped by their beginnings, spread over processes."""
+"""Test series of runs: expanded, grouped by their beginnings, spread over processes."""
 
 import multiprocessing
 import pickle
@@ -64,7 +64,7 @@ def test_bad_series_are_refused(change, named):
 
 
 def test_groups_share_each_beginning_before_it_is_needed():
-    """Replayed: every run but the first of its group finds a state to start from, as far on as there is one."""
+    """In a replay of the plan every run but the first of its group finds the furthest state that it can start from."""
     plain = {"acquire.omega": 0.0}
     runs = [
         tiny("linear", seed=seed, **{"growth.additions": k}, **how)
@@ -89,7 +89,7 @@ def test_groups_share_each_beginning_before_it_is_needed():
 
 
 def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tmp_path):
-    """In another process, with shared beginnings; the second call finds everything done."""
+    """A sweep in another process, with shared beginnings, equals single runs; a second call finds everything done."""
     runs = [tiny("linear", seed=seed, **{"growth.additions": k}) for seed in (0, 1) for k in (0, 1, 3)]
     reports = []
     cases = [*cases_of(runs), *cases_of(runs[:1], "hindsight")]
@@ -110,7 +110,7 @@ def test_a_sweep_gives_what_single_runs_give_and_does_nothing_twice(tmp_path):
 
 
 def test_the_records_hold_what_the_runs_were_examined_for(tmp_path):
-    """Asked twice of one run and once of another that begins alike: each answer is made once, after its run."""
+    """A question asked twice of one run and once of another that begins alike is answered once each, after its run."""
     runs = [tiny("linear"), tiny("linear", **{"growth.additions": 1})]
     cases = [*cases_of([runs[0], runs[0], runs[1]], "hindsight"), *cases_of(runs)]
     jobs = sweep.work(cases, tmp_path)
@@ -140,7 +140,7 @@ def test_a_question_to_a_finished_run_is_still_to_be_answered(tmp_path):
 
 
 def test_reading_a_missing_result_is_refused_and_trains_nothing(tmp_path):
-    """Neither a run nor an examination is made when records are read."""
+    """Reading records makes neither a run nor an examination."""
     run = tiny("linear")
     with complains("result.json"):
         sweep.results(cases_of([run]), tmp_path)
@@ -153,7 +153,7 @@ def test_reading_a_missing_result_is_refused_and_trains_nothing(tmp_path):
 
 
 def test_the_work_of_the_first_figure_comes_first_and_in_each_figure_the_longest(tmp_path):
-    """A group that both figures need is work of the first."""
+    """A group of runs that both figures need is work of the first figure."""
     first = cases_of([tiny("linear", seed=seed, **{"growth.additions": seed}) for seed in (0, 1)], figure="first")
     longer = {"training.iterations": 99}
     runs = [tiny("linear", seed=2), tiny("linear", seed=3, **longer), tiny("linear", seed=0, **{"growth.additions": 3})]
@@ -177,7 +177,7 @@ def test_complaints_can_be_sent_between_processes():
 
 
 def test_a_killed_worker_is_reported(tmp_path):
-    """Killed from outside, as by the system when memory runs out."""
+    """A worker killed from outside, as by the system when memory runs out, is reported."""
     runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 4000}) for seed in range(2)]
 
     def kill_workers(*_):
@@ -190,7 +190,7 @@ def test_a_killed_worker_is_reported(tmp_path):
 
 @pytest.mark.parametrize("moment", ["submit", "report"])
 def test_interrupted_anywhere_it_ends_with_its_workers(tmp_path, monkeypatch, moment):
-    """Ctrl-C while a worker is being started, and while one is at work; the work would take minutes."""
+    """Ctrl-C during the start of a worker, or during work of minutes, ends the sweep and its workers."""
     runs = [tiny("linear", seed=seed, **{"world.dimension": 400, "training.iterations": 40000}) for seed in range(2)]
     reports, submit = [], workers.ProcessPoolExecutor.submit
 

@@ -1,4 +1,4 @@
-"""The CIFAR-10 world on a small folder in the real format, and what it says when there is none."""
+"""Test the CIFAR-10 world on a small folder of the real format, and its messages where there is none."""
 
 import hashlib
 import pickle
@@ -25,7 +25,7 @@ ROWS = {"corpus": (0, 30), "validation": (30, 50), "test_rows": (2, 10)}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """50 training and 10 test images as the real files hold them; torchvision is told the checksums of these files."""
+    """Write 50 training and 10 test images in the real format, and give torchvision the checksums of these files."""
     source = np.random.default_rng(0)
     base = tmp_path / "cifar" / CIFAR10.base_folder
     base.mkdir(parents=True)
@@ -54,7 +54,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def stored(folder, name):
-    """Images (n, 3, 32, 32) and labels of a batch file, read plainly."""
+    """Read images (n, 3, 32, 32) and labels of a batch file."""
     values = pickle.loads((folder / CIFAR10.base_folder / name).read_bytes())
     return torch.tensor(values["data"]).view(-1, 3, 32, 32), values["labels"]
 
@@ -141,7 +141,7 @@ def test_rows_that_are_not_there_are_refused(folder):
 
 
 def test_data_are_fetched_only_on_request(folder, tmp_path, monkeypatch):
-    """`prepare` leaves a whole folder alone, fetches a missing one, and says when that fails."""
+    """`prepare` leaves a whole folder alone, fetches a missing one, and reports a failed download."""
     fetched = []
     monkeypatch.setattr(
         "torchvision.datasets.cifar.download_and_extract_archive", lambda url, root, **_: fetched.append((url, root))
@@ -183,7 +183,7 @@ def test_without_weights_the_command_that_makes_them_is_named():
 
 
 def test_from_training_a_generator_to_deliberate_practice(folder, tmp_path):
-    """The whole way, small: train, check, then a run that adds guided photographs."""
+    """Train and check a tiny generator, then do a run that adds guided photographs."""
     small = {
         "world.data": str(folder), **{f"world.{name}": list(v) for name, v in ROWS.items()}, "learner.kind": "cnn",
         "training.iterations": 8, "training.batch": 8, "sampling.steps": 4, "sampling.batch": 10, "growth.initial": 10,

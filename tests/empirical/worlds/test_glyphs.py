@@ -1,4 +1,4 @@
-"""The glyphs world: its characters, its endless splits, what is done to an image, its generator's way to a run."""
+"""Test the glyphs world: characters, endless splits, distortions, and the way from its generator to a run."""
 
 import math
 import time
@@ -62,7 +62,7 @@ def test_an_image_is_a_function_of_split_seed_and_index(split):
 
 
 def test_splits_have_streams_of_their_own():
-    """The same fonts in another split give other images."""
+    """The same fonts give other images in another split."""
     swapped = GlyphsWorld(corpus=WORLD.validation, validation=WORLD.corpus, weights=UNTRAINED)
     assert not torch.equal(swapped.images("corpus", range(8)).images, WORLD.images("validation", range(8)).images)
 
@@ -98,7 +98,7 @@ PLAIN = [0.5, 0.5, *[math.log(1 / 0.8) / math.log(1.25 / 0.8)] * 2, 0.5, 0.5, 0.
 
 
 def shown(character="b", **changes):
-    """The ink (32, 32) in [0, 1] of a character of DejaVu Sans under chance `PLAIN`, with single numbers changed."""
+    """Draw a character of DejaVu Sans under chance `PLAIN` with some numbers changed: ink (32, 32) in [0, 1]."""
     uniform = np.array(PLAIN, np.float32)
     for name, value in changes.items():
         uniform[NAMES.index(name)] = value
@@ -108,7 +108,7 @@ def shown(character="b", **changes):
 
 
 def moments(ink):
-    """Centre (x, y) and covariance of the ink, in pixels."""
+    """Compute the centre (x, y) and the covariance of the ink, in pixels."""
     y, x = torch.meshgrid(torch.arange(SIZE).double(), torch.arange(SIZE).double(), indexing="ij")
     places = torch.stack([x.flatten(), y.flatten()])
     weights = ink.flatten() / ink.sum()
@@ -141,7 +141,7 @@ def test_shifts_are_fractions_of_half_the_image():
     ],
 )
 def test_the_ink_is_moved_by_the_matrix_of_the_distortion(changes, matrix):
-    """Its covariance C becomes A C A^T with A = rotation shear scale; pixels and smoothing cost some percent."""
+    """The covariance C of the ink becomes A C A^T with A = rotation shear scale, up to 2 % for pixels and smoothing."""
     if matrix is None:
         turn, shear, scale = (
             torch.tensor(m).double()
@@ -177,7 +177,7 @@ def test_noise_has_its_strength():
 
 
 def test_images_come_fast():
-    """Two thousand a second on one core would do; it makes over ten thousand."""
+    """More than 2,000 images are made in a CPU second; over 10,000 are usual."""
     stream = WORLD.material()
     stream(0, 256)
     start = time.process_time()
@@ -187,7 +187,7 @@ def test_images_come_fast():
 
 
 def test_the_classes_can_be_told_apart_from_pixels_and_better_in_fonts_that_were_seen():
-    """Ridge regression on 4,096 images; chance is 1/64."""
+    """Ridge regression on 4,096 images is far above chance, 1/64, and best in the fonts that it has seen."""
     data = WORLD.images("corpus", range(4096))
     x, y = data.images.flatten(1), torch.nn.functional.one_hot(data.labels, 64).float()
     w = torch.linalg.solve(x.T @ x + 300 * torch.eye(1024), x.T @ (y - 1 / 64))
@@ -248,7 +248,7 @@ TINY = {
 
 
 def test_from_training_a_generator_to_deliberate_practice(tmp_path):
-    """The whole way, small: train, check, then a run that adds guided glyphs."""
+    """Train and check a tiny generator, then do a run that adds guided glyphs."""
     recipe = settings_of("glyphs", **TINY)
     tiny = GeneratorTraining(base_channels=8, multipliers=(1, 2), patch=4, iterations=4, batch=8, checked=16)
     record = quality.train_generator(

@@ -1,4 +1,4 @@
-"""The ImageNet worlds: their classes, which folders they read, what a learner scores there, and latents as images."""
+"""Test the ImageNet worlds: classes, folders, scores of a learner on each set, and latents shown as images."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ SIZE = 16
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory):
-    """The world's options: image folders with more classes than the world has, and a tiny Stable Diffusion."""
+    """Write folders with more classes than the world has, and a toy Stable Diffusion; return the world's options."""
     root = tmp_path_factory.mktemp("imagenet")
     options = image_folders.save(root, more=3)
     return options | {"generator": str(tiny_stable_diffusion.save(root / "model"))}
@@ -42,7 +42,7 @@ def world(shared):
 
 @pytest.fixture
 def copied(shared, tmp_path):
-    """A world on image folders that may be changed."""
+    """Make a world on image folders that a test may change."""
     for name in ("data", "v2", "r"):
         shutil.copytree(shared[name], tmp_path / name)
     places = {name: str(tmp_path / name) for name in ("data", "v2", "r")}
@@ -50,7 +50,7 @@ def copied(shared, tmp_path):
 
 
 def settings(shared, **changes):
-    """A run that takes a second, as plain values."""
+    """Return the plain values of a run that takes a second."""
     return {
         "world": {"name": "imagenet100", "size": SIZE, **shared},
         "learner": {"kind": "test_vit"},
@@ -218,7 +218,7 @@ def test_previews_show_what_is_stored_but_for_the_rounding(world):
 
 
 def test_a_linear_preview_is_fitted_on_the_generators_own_samples(world):
-    """It is near the decoder there, by much of what the images vary by."""
+    """On those samples its squared error is below half of the variance of the decoded images."""
     from empirical.worlds.imagenet import _examples
 
     latents = _examples(world, "cpu")
@@ -256,7 +256,7 @@ def test_learners_follow_from_the_run_seed(shared):
 
 
 def test_data_and_weights_may_move_while_a_run_is_made(shared, tmp_path):
-    """A run is named after what its weights are, not after where; from the next start on it knows the new places."""
+    """A run is named after its weights, not after their places; from the next start on it keeps the new places."""
     here = {name: shared[name] for name in ("data", "r", "generator")}
     moved = {name: str(shutil.copytree(place, tmp_path / name)) for name, place in here.items()}
     runs = [from_dict(settings(places)) for places in (here, moved)]

@@ -1,4 +1,4 @@
-"""The digits in a latent space: the shipped weights, what they cost, and the training that makes them."""
+"""Test the digits in a latent space: the shipped weights, the cost of guidance, and the training of both parts."""
 
 import json
 
@@ -37,7 +37,7 @@ def space(world):
 
 @pytest.fixture(scope="module")
 def latents(world, space):
-    """Of digits of writers that neither the autoencoder nor the linear map has seen."""
+    """Encode digits of writers that neither the autoencoder nor the linear map has seen."""
     return space.encode(world.rows(world.test_rows).images[:200])
 
 
@@ -78,7 +78,7 @@ def test_latents_are_on_the_scale_of_noise_and_decode_to_their_digits(world, spa
 
 @pytest.mark.parametrize(("decode", "share"), [("full", 0.0), ("tiny", 0.25), ("linear", 0.55)])
 def test_every_preview_shows_about_what_the_decoder_makes(world, space, latents, decode, share):
-    """Errors in units of the images' standard deviation; a constant grey has 1."""
+    """Errors are below a share of the images' standard deviation; a constant grey has 1."""
     images = space.decode(latents)
     point = latents.clone().requires_grad_()
     shown = world.preview(decode, "cpu")(point)
@@ -97,7 +97,7 @@ def test_samples_are_decoded_and_on_the_levels_that_are_stored(world, space, lat
 
 
 def test_modes_cost_what_they_leave_out():
-    """In the order of Stable Diffusion's, whose decoder costs three passes of the UNet, a tiny one a fifth of one."""
+    """Costs have the order of Stable Diffusion's, whose decoder costs three passes of the UNet, a tiny one a fifth."""
     run = run_of("latent_digits", **{"sampling.batch": 2})
     sampler = Sampler(world_of(run), run.sampling)
     learner = new_learner(run, "cpu")

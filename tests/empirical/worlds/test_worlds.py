@@ -1,4 +1,4 @@
-"""The linear world against its own theory, and the real digits."""
+"""Compare the linear world with its theory, and test the world of real digits."""
 
 import math
 
@@ -24,7 +24,7 @@ TRAINING = Training(iterations=1)  # linear learners are fitted, not trained
 
 
 def log_density(x, a, y, w):
-    """log p_t(x | y) up to a constant: N(x; 0, I) 2 Phi(u) (THEORY: the noised half-space law)."""
+    """Return log p_t(x | y) up to a constant, the noised half-space law: N(x; 0, I) 2 Phi(u)."""
     u = y * math.sqrt(a / (1 - a)) * (x @ w)
     return -0.5 * x.square().sum(-1) + torch.special.log_ndtr(u)
 
@@ -32,7 +32,7 @@ def log_density(x, a, y, w):
 @pytest.mark.parametrize("t", [20, 300, 700, 980])
 @pytest.mark.parametrize("label", [0, 1, 2])
 def test_the_score_of_the_linear_world_is_the_gradient_of_its_log_density(t, label):
-    """eps = - sqrt(1 - a) grad log p_t, by central differences in float64; label 2 is unconditional."""
+    """eps equals - sqrt(1 - a) grad log p_t by central differences in float64; label 2 is unconditional."""
     world, h = LinearWorld(dimension=5), 1e-5
     a, y = float(world.scheduler().alphas_cumprod[t]), (-1, 1, 0)[label]
     x = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(t))
@@ -54,7 +54,7 @@ def test_the_score_is_finite_far_on_the_wrong_side():
 
 @pytest.fixture(scope="module")
 def plenty():
-    """2,048 samples of the linear world after 200 steps, without classifier-free guidance."""
+    """Draw 2,048 samples of the linear world in 200 steps, without classifier-free guidance."""
     run = run_of("linear", **{"world.dimension": 8, "sampling.steps": 200, "sampling.guidance_scale": 0.0})
     return Sampler(world_of(run), run.sampling).draw(0, 0, 2048)[0]
 
@@ -64,7 +64,7 @@ def test_samples_of_the_linear_world_respect_their_labels(plenty):
 
 
 def test_many_steps_give_the_half_space_law(plenty):
-    """Means and variances within 4 standard errors plus .03 for 200 steps; a half-normal first coordinate.
+    """Means and variances are within 4 standard errors plus .03, and the first coordinate is half-normal.
 
     The resolution is .13 for means of unit variance; plain normal noise would miss by .8.
     """
@@ -83,7 +83,7 @@ def test_many_steps_give_the_half_space_law(plenty):
 
 
 def test_fewer_steps_are_further_from_the_law(plenty):
-    """What the allowance of the test above is for: the error of the sampler falls with its steps."""
+    """The sampler's error falls with its steps, which the .03 of the test above allows for."""
     run = run_of("linear", **{"world.dimension": 8, "sampling.steps": 5, "sampling.guidance_scale": 0.0})
     coarse = Sampler(world_of(run), run.sampling).draw(0, 0, 2048)[0]
     gaps = [abs(s.images[:, 1:].double().var(0).mean() - 1) for s in (coarse, plenty)]
@@ -91,7 +91,7 @@ def test_fewer_steps_are_further_from_the_law(plenty):
 
 
 def test_rows_that_count_twice_are_fitted_as_if_they_were_there_twice():
-    """The weights of `everything`: one row of four doubled, against five rows."""
+    """A row of weight two in `everything` counts as much as two equal rows."""
 
     class Weighted(Split):
         def everything(self):
@@ -108,7 +108,7 @@ def test_rows_that_count_twice_are_fitted_as_if_they_were_there_twice():
 
 
 def linear_learner(kind, ridge=0.05, rows=60, dimension=7):
-    """A learner fitted on labelled noise, with its data."""
+    """Make an unfitted learner, its world, and labelled noise to fit it on."""
     source = torch.Generator().manual_seed(4)
     x = torch.randn(rows, dimension, generator=source)
     labels = (x[:, 0] + torch.randn(rows, generator=source) > 0).long()
@@ -120,7 +120,7 @@ def linear_learner(kind, ridge=0.05, rows=60, dimension=7):
 @pytest.mark.parametrize("kind", ["ridge", "logistic"])
 @pytest.mark.parametrize("ridge", [1e-3, 0.05, 2.0])
 def test_the_linear_learner_is_at_the_minimum_of_its_loss(kind, ridge, tmp_path):
-    """The gradient of (1/n) sum loss + ridge/2 ||w||^2 is zero there, and not at a point beside it."""
+    """The gradient of (1/n) sum loss + ridge/2 ||w||^2 is zero at the fitted weights, and not beside them."""
     _, learner, samples = linear_learner(kind, ridge)
     reported = learner.fit(pool_of(samples, tmp_path), 0, 1)
     x, y = samples.images.double(), 2.0 * samples.labels - 1
@@ -240,7 +240,7 @@ def test_generated_digits_are_on_the_levels_that_are_stored():
 
 
 def test_weights_that_were_replaced_are_read_anew(tmp_path):
-    """Training again leaves other weights under the same name."""
+    """After another training has replaced the file, the world uses the new weights."""
     path = tmp_path / "digits_generator.safetensors"
     settings = [GeneratorTraining(base_channels=8, iterations=1, batch=2, seed=seed) for seed in (0, 1)]
     world, found = DigitsWorld(weights=str(path)), []
