@@ -91,7 +91,7 @@ def _by_series(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]
 
 def added_at(record: Record) -> list[int]:
     """Return the iterations at which a run added data."""
-    return [entry["step"] for entry in record.result.pool if entry["round"] > 0]
+    return [int(entry["step"]) for entry in record.result.pool if entry["round"] > 0]
 
 
 def _first_additions(records: Sequence[Record], world: str) -> dict[int, int]:
