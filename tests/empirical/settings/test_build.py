@@ -48,5 +48,5 @@ def test_values_of_the_type_are_kept_or_converted(value, hint, expected):
     ],
 )
 def test_other_values_are_refused_with_their_place(value, hint, where):
-    with complains(f"{where}: got"):
+    with complains(where):
         checked(value, hint, "here")
