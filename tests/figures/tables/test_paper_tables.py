@@ -12,6 +12,7 @@ from support.records import NOTHING, invented
 import paper_repro
 from cli.recorded import OwnRuns, find
 from empirical.config import from_dict, to_dict
+from empirical.runs.manifest import manifest
 from empirical.scale.series import series_of
 from empirical.settings.recipes import load_toml, read
 from empirical.system.errors import InputError
@@ -154,11 +155,10 @@ def test_the_digits_run_are_lines_of_the_table(name, preset):
     known = {(line.method, line.settings["samples"]) for line in LINES[name]}
     seen = []
     for series in series_of(name, values):
-        varied = series["values"][preset] if isinstance(series["values"], dict) else series["values"]
-        for value in varied:
-            growth = {"growth.addition": 0, **series["set"], series["vary"]: value}
+        for value in series.points(preset, name):
+            growth = {"growth.addition": 0, **series.set, series.vary: value}
             total = growth["growth.initial"] + growth["growth.additions"] * growth["growth.addition"]
-            seen.append((series["name"], total * values["scale"]))
+            seen.append((series.name, total * values["scale"]))
     assert set(seen) <= known
     assert len(set(seen)) == len(seen)
 
@@ -172,7 +172,7 @@ def pretend(root, recipe, name, *, finished=True, started="2026-01-01", **change
     folder.mkdir(parents=True)
     seed = changes.pop("seed", 0)
     config = to_dict(from_dict({**recipe, "world": {**recipe["world"], **changes}, "seed": seed}))
-    write_json(folder / "manifest.json", {"started": started})
+    write_signed(folder / "manifest.json", {**manifest("cpu"), "started": f"{started}T00:00:00Z"})
     write_json(folder / "config.json", config)
     if finished:
         sets = {"validation": {"totals": [10], "hits": [len(name)], "raw_hits": [0]}}
