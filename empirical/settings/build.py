@@ -20,6 +20,7 @@ KINDS: dict[Any, str] = {
     dict: "a table",
     NoneType: "nothing",
 }
+PLAIN = {int, float, str, bool}
 
 
 def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
@@ -46,8 +47,9 @@ def checked(value: Any, hint: Any, where: str) -> Any:
     {'digits': 8}
     """
     for number in value if isinstance(value, list | tuple) else [value]:
-        size = type(number) is int and number.bit_length()
-        require(size <= 63, where, f"an integer of {size} bits", "integers of at most 63 bits")
+        if type(number) is int and number.bit_length() > 63:
+            got = f"an integer of {number.bit_length()} bits"
+            raise InputError(where, got, "integers of at most 63 bits", "correct the value")
     if hint is float and type(value) is int:
         return float(value)
     if hint in (tuple[int, int], tuple[float, float]):
@@ -60,7 +62,11 @@ def checked(value: Any, hint: Any, where: str) -> Any:
         return _one_of(value, get_args(hint), where)
     if get_origin(hint) is list:
         require(isinstance(value, list), where, value, "a list")
-        return [checked(item, get_args(hint)[0], f"{where}[{index}]") for index, item in enumerate(value)]
+        (item_hint,) = get_args(hint)
+        plain = set(map(type, value)) <= PLAIN.intersection(get_args(item_hint) or [item_hint])
+        if plain and all(type(item) is not float or math.isfinite(item) for item in value):
+            return value  # at once: a result has thousands of numbers
+        return [checked(item, item_hint, f"{where}[{index}]") for index, item in enumerate(value)]
     if get_origin(hint) is dict:
         require(isinstance(value, Mapping), where, value, "a table")
         return {key: checked(item, get_args(hint)[1], f"{where}.{key}") for key, item in value.items()}
