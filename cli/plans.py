@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.options import EXPERIMENTS, WITHOUT_DOWNLOADS, Options
 from empirical.config import from_dict
-from empirical.scale.series import Point, Series, expand, read_experiment, require_seeds
+from empirical.scale.series import ExperimentFile, Point, Series, expand, read_experiment, require_seeds
 from empirical.settings.build import build
 from empirical.settings.recipes import Recipe, lines, read
 from empirical.system.errors import require
@@ -32,6 +32,7 @@ class Experiment:
     seeds: dict[str, int]
     overrides: dict[str, dict[str, Any]]
     compute_s: float  # seconds of one core for the figure itself, training runs apart; measured
+    file: ExperimentFile  # with the settings of all presets
 
     def points(self, recipes: dict[str, Recipe], preset: str) -> list[Point]:
         """List the runs of the experiment as plain values; `recipes` are by world."""
@@ -82,7 +83,7 @@ def experiment(name: str, options: Options) -> Experiment:
         require_seeds(options.seeds, "--seeds")
         seeds = dict.fromkeys(seeds, options.seeds)
     overrides = {world: {"learner.kind": options.learner} for world in IMAGE_WORLDS} if options.learner else {}
-    return Experiment(name, settings, series, seeds, overrides, file.compute_s[preset])
+    return Experiment(name, settings, series, seeds, overrides, file.compute_s[preset], file)
 
 
 def plan(name: str, options: Options) -> Plan:
@@ -90,7 +91,8 @@ def plan(name: str, options: Options) -> Plan:
     from empirical.scale import sweep
 
     resolved, planned = experiment(name, options), figure(name)
-    build(planned.settings, resolved.settings, f"{name}.toml")
+    for settings in resolved.file.settings.values():
+        build(planned.settings, settings, f"{name}.toml")
     for table in resolved.settings.get("recipes", ()):
         path = options.experiments / f"{table}.toml"
         for line in lines(path):

@@ -137,7 +137,8 @@ def series_of(name: str, tables: Mapping[str, Any]) -> list[Series]:
             require(plain, f"{place}.set.{key}", value, "a value, with a dotted name as its key", do)
         series.append(dataclasses.replace(one, set=settings))
     worlds = dict.fromkeys(one.world for one in series)
-    require(set(common) <= set(worlds), f"{where}common", sorted(common), ", ".join(worlds), "name such a world")
+    allowed = ", ".join(worlds) or "none without series"
+    require(set(common) <= set(worlds), f"{where}common", sorted(common), allowed, "name the world of a series")
     return series
 
 

@@ -68,13 +68,14 @@ def series(table):
     keys |= {"examine": text, "values!": ([number], {"default": [number], "quick": [number]})}
     if not matches(table, keys):
         return False
-    lists = list(table["values"].values()) if isinstance(table["values"], dict) else [table["values"]]
+    by_preset = table["values"] if isinstance(table["values"], dict) else {"quick": table["values"]}
+    lists = [by_preset.get(preset, []) for preset in ("default", "quick")]
     return (
         table["panel"] in ("linear", "digits", "glyphs")
         and table["world"] in WORLDS
         and any(lists)
         and all(len(set(items)) == len(items) for items in lists)
-        and all(dotted({table["vary"]: item}) for items in lists for item in items)
+        and all(dotted({table["vary"]: item}) for item in lists[-1])  # of the preset "quick"
         and table.get("examine", "") in ("", "hindsight", "fidelity")
     )
 
