@@ -41,3 +41,15 @@ def rewrite(path, **changes):
         write_signed(path, values)
     else:
         path.write_text(json.dumps(values))
+
+
+def flip(path, place=-20):
+    """Flip one bit of a byte of a file."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def only(folder, pattern):
+    """Return the first file of a folder that matches a pattern."""
+    return next(iter(sorted(folder.glob(pattern))))
