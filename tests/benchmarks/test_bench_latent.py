@@ -61,16 +61,16 @@ def measured():
     wanted = [Acquire(), *(Acquire(omega=0.05, through=t, decode=d) for t in THROUGH for d in DECODE)]
     guides = [make_guide(learner, acquire, world.preview(acquire.decode, "cpu")) for acquire in wanted]
     works = {guide.mode: lambda guide=guide: sampler.draw(0, 0, BATCH, guide) for guide in guides}
-    found = rates(works, BATCH, SECONDS, time.process_time)
-    return works, found, {guide.mode: sampler.gflop_per_image(guide) for guide in guides}
+    speeds = rates(works, BATCH, SECONDS, time.process_time)
+    return works, speeds, {guide.mode: sampler.gflop_per_image(guide) for guide in guides}
 
 
 @pytest.mark.parametrize("kind", ["plain", *(t if d == "full" else f"{t}/{d}" for t in THROUGH for d in DECODE)])
 def test_images_per_second(benchmark, measured, kind):
     """Medians of at least three repeats."""
-    works, found, gflop = measured
-    ratio = found["plain"].median / found[kind].median
-    benchmark.extra_info.update(images_per_cpu_s=found[kind].median, guided_over_plain=ratio,
+    works, speeds, gflop = measured
+    ratio = speeds["plain"].median / speeds[kind].median
+    benchmark.extra_info.update(images_per_cpu_s=speeds[kind].median, guided_over_plain=ratio,
                                 operations_over_plain=gflop[kind] / gflop["plain"])  # fmt: skip
     benchmark.pedantic(works[kind], rounds=1)
     if kind == "x0/linear":

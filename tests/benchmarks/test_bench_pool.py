@@ -61,8 +61,8 @@ def filled(folder, count):
 
 def test_a_million_rows_are_sampled_in_little_memory(benchmark, tmp_path):
     folder = filled(tmp_path / "pool", 10**6)
-    said = subprocess.run([sys.executable, "-c", CHILD, folder], capture_output=True, text=True, check=True).stdout
-    count, resident, imports, opening, batch = map(float, said.split())
+    output = subprocess.run([sys.executable, "-c", CHILD, folder], capture_output=True, text=True, check=True).stdout
+    count, resident, imports, opening, batch = map(float, output.split())
     benchmark.extra_info.update(rows=count, resident_mib=resident, opening_s=opening, batch_ms=1e3 * batch)
     print(f"\n{count:.0f} rows: {resident:.0f} MiB at most on top of {imports:.0f} MiB of imports, ", end="")
     print(f"opened in {opening:.1f} s, {1e3 * batch:.2f} ms a batch")

@@ -36,8 +36,8 @@ def floor(n):
 def test_reduced_trials(benchmark, rule):
     """Ten trials at n = 5 * 10^4, d = 512."""
     problem = rmt.Problem(**PROBLEM, rule=rule)
-    found = benchmark(lambda: rmt.simulate(problem, 10, rng=np.random.default_rng(0)))
-    assert abs(found.mean - rmt.error_rate(problem)) < 0.02
+    estimate = benchmark(lambda: rmt.simulate(problem, 10, rng=np.random.default_rng(0)))
+    assert abs(estimate.mean - rmt.error_rate(problem)) < 0.02
 
 
 def test_reduced_is_300_times_faster_than_dense(benchmark):
@@ -81,6 +81,6 @@ def test_a_hundred_million_samples(benchmark):
 def test_logistic_law(benchmark, rule):
     """One error rate to 1e-6: at most 50 ms."""
     problem = rmt.Problem(n=10, d=1, ridge=1e-2, rule=rule, rho=0.9, loss="logistic")
-    found = benchmark(rmt.convex.solve, problem)
-    assert found.accuracy < 1e-6
+    solution = benchmark(rmt.convex.solve, problem)
+    assert solution.accuracy < 1e-6
     assert benchmark.stats.stats.median < 0.05

@@ -46,7 +46,7 @@ def test_a_recipe_is_a_file_or_the_name_of_one_of_the_projects_own(tmp_path, mon
 
 def test_dry_run_shows_everything_and_does_nothing(small, capsys):
     assert paper_repro.main([*COMMAND, "--dry-run", *small.places]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for expected in (
         "fig4",
         "deliberate practice",
@@ -59,16 +59,16 @@ def test_dry_run_shows_everything_and_does_nothing(small, capsys):
         "on disk",
         "'paper': False",  # the paper's panels stand beside all worlds only
     ):
-        assert expected in said
+        assert expected in output
     assert not small.out.exists()
 
 
 def test_list_names_every_figure_with_its_duration(capsys, tmp_path):
     assert paper_repro.main(["list", "--out", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in registry.FIGURES:
-        assert name in said
-    assert said.count(" min") >= 2 * len(registry.FIGURES)
+        assert name in output
+    assert output.count(" min") >= 2 * len(registry.FIGURES)
     assert not list(tmp_path.iterdir())
 
 
@@ -83,8 +83,8 @@ def test_dry_runs_of_the_real_figures_resolve_every_preset(capsys, tmp_path):
     for preset in ("default", "quick"):
         arguments = ["fig3", "fig4", "fig5", "--preset", preset, "--dry-run", "--out", str(tmp_path)]
         assert paper_repro.main(arguments) == 0
-        said = capsys.readouterr().out
-        assert all(f"{name}, preset {preset}" in said for name in ("fig3", "fig4", "fig5"))
+        output = capsys.readouterr().out
+        assert all(f"{name}, preset {preset}" in output for name in ("fig3", "fig4", "fig5"))
     assert not list(tmp_path.iterdir())
 
 
@@ -106,8 +106,8 @@ def test_help_describes_the_options_and_exits_with_0(command, expected, capsys):
     with pytest.raises(SystemExit) as done:
         paper_repro.main([*command, "--help"])
     assert done.value.code in (0, None)
-    said = capsys.readouterr().out
-    assert [name for name in expected if name not in said] == []
+    output = capsys.readouterr().out
+    assert [name for name in expected if name not in output] == []
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_unknown_flags_and_values_end_with_2(arguments, named, capsys):
     with pytest.raises(SystemExit) as refusal:
         paper_repro.main(arguments)
     assert refusal.value.code == 2
-    said = capsys.readouterr()
-    assert named in (said.err + said.out).lower()
-    assert "Traceback" not in said.err
+    output = capsys.readouterr()
+    assert named in (output.err + output.out).lower()
+    assert "Traceback" not in output.err
 
 
 def test_impossible_devices_workers_and_folders_are_refused(small, refused):
@@ -197,9 +197,9 @@ def test_an_unwritable_folder_is_refused(small, capsys, tmp_path, target, monkey
         (small.folder / "fig3.toml").write_text(empty)
     places = ["--experiments", str(small.folder), "--out", str(tmp_path / "file")]
     assert paper_repro.main([target, "--preset", "quick", *places]) == 2
-    said = capsys.readouterr().err
-    assert str(tmp_path / "file") in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert str(tmp_path / "file") in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(

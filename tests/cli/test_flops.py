@@ -19,12 +19,12 @@ def counted_small(monkeypatch):
 def test_the_table_is_shown_and_written(tmp_path, capsys):
     path = tmp_path / "docs" / "cost.md"
     assert paper_repro.main(["flops", "--markdown", str(path)]) == 0
-    said, page = capsys.readouterr().out, path.read_text()
+    output, page = capsys.readouterr().out, path.read_text()
     assert f"python paper_repro.py flops --markdown {path.as_posix()}" in page
     lines = [line for line in page.splitlines() if line.startswith("| ")]
     assert len(lines) == 1 + 1 + len(flops.PATHS) * len(flops.DECODERS) + 1  # heads, plain, modes, the paper's
     for line in lines[1:]:
-        assert line.split("|")[1].split(":")[0].strip() in said
+        assert line.split("|")[1].split(":")[0].strip() in output
 
 
 def test_rows_are_relative_to_plain_sampling():

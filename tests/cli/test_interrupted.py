@@ -44,8 +44,8 @@ def test_interrupted_it_stops_at_once_and_says_how_to_go_on(tmp_path, whom, what
     with start(*COMMAND, "--experiments", folder, "--out", out) as process:
         wait_for(lambda: list(out.rglob("config.json")) or process.poll() is not None, "the first run")
         whom(process.pid, what)
-        said = process.communicate(timeout=60)[1]
+        output = process.communicate(timeout=60)[1]
     assert process.returncode == code
-    assert "goes on from here" in said
-    assert "Traceback" not in said
+    assert "goes on from here" in output
+    assert "Traceback" not in output
     wait_for(lambda: not members(process.pid), "the workers to end", 10)

@@ -54,9 +54,9 @@ def test_a_second_call_only_redraws(undisturbed, capsys):
     assert paper_repro.main([*COMMAND, *undisturbed.places]) == 0
     assert files(out) == table
     assert before == {p: p.stat().st_mtime_ns for p in (out / "runs").rglob("*")}
-    said = capsys.readouterr().out
-    assert "10 of 10" in said
-    assert "fig4.png" in said.replace("\n", "")
+    output = capsys.readouterr().out
+    assert "10 of 10" in output
+    assert "fig4.png" in output.replace("\n", "")
 
 
 def test_a_damaged_result_is_named_and_the_rest_survives(undisturbed, refused):
@@ -111,10 +111,10 @@ def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, capsys):
     assert "generator.iterations = 20" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
     assert paper_repro.main(["generator", "digits", *places]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     weights = tmp_path / "out" / "generator" / "digits_generator.safetensors"
-    assert str(weights) in said.replace("\n", "")
-    assert "label agreement of generated: " in said
+    assert str(weights) in output.replace("\n", "")
+    assert "label agreement of generated: " in output
     settings = [f"world.weights='{weights}'", "growth.initial=16", "growth.additions=0", "training.iterations=8"]
     assert (
         paper_repro.main(["run", str(folder / "digits.toml"), "--set", *settings, "--out", str(tmp_path / "out")]) == 0

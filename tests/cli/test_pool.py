@@ -19,15 +19,15 @@ from figures.drawing import grids
 def runs(tmp_path_factory):
     """Make runs under one root: digits at two omegas, digits in random directions, linear with swaps and pruning."""
     root = tmp_path_factory.mktemp("pools") / "runs"
-    found = {
+    by_name = {
         "digits": tiny("digits"),
         "strong": tiny("digits", acquire__omega=0.2),
         "random": tiny("digits", acquire__direction="random"),
         "pruned": tiny("linear", acquire__ratio=3, acquire__retire=0.5, growth__additions=2),
     }
-    for run in found.values():
+    for run in by_name.values():
         execute(run, root)
-    return root, found
+    return root, by_name
 
 
 def call(root, *arguments):
@@ -35,27 +35,27 @@ def call(root, *arguments):
 
 
 def test_a_pool_is_shown_with_pictures_and_rows_made_again(runs, capsys):
-    root, found = runs
-    folder = folder_of(found["digits"], root)
+    root, by_name = runs
+    folder = folder_of(by_name["digits"], root)
     assert call(root, folder.name[:9]) == 0  # the beginning of its name is enough
-    said = capsys.readouterr().out
-    summary = open_pool(found["digits"], folder).summary()
-    rows = [line.split("│")[1:-1] for line in said.splitlines() if line.startswith("│")]
+    output = capsys.readouterr().out
+    summary = open_pool(by_name["digits"], folder).summary()
+    rows = [line.split("│")[1:-1] for line in output.splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in row[:5]] for row in rows] == [
         [str(s["round"]), str(s["added"]), "0", f"{s['omega']:g}", f"{s['entropy']:.3f}"] for s in summary
     ]
-    assert said.count("bit-identical") == 3
-    assert "NOT" not in said
+    assert output.count("bit-identical") == 3
+    assert "NOT" not in output
     for kind in ("rows", "seeds"):
         picture = root.parent / "pool" / folder.name / f"{kind}.png"
-        assert str(picture) in said.replace("\n", "")
+        assert str(picture) in output.replace("\n", "")
         with Image.open(picture) as image:
             assert image.size[0] > 100
 
 
 def test_runs_stand_side_by_side(runs, capsys):
-    root, found = runs
-    folders = [folder_of(found[name], root) for name in ("digits", "strong")]
+    root, by_name = runs
+    folders = [folder_of(by_name[name], root) for name in ("digits", "strong")]
     assert call(root, *folders) == 0
     assert capsys.readouterr().out.count("bit-identical") == 6
     name = "+".join(folder.name[:8] for folder in folders)
@@ -65,19 +65,19 @@ def test_runs_stand_side_by_side(runs, capsys):
 
 
 def test_vectors_have_no_pictures(runs, capsys):
-    root, found = runs
-    assert call(root, folder_of(found["pruned"], root), "--row", 30) == 0
-    said = capsys.readouterr().out
-    assert "no pictures" in said
-    assert "row 30 " in said
-    assert not (root.parent / "pool" / folder_of(found["pruned"], root).name).exists()
+    root, by_name = runs
+    assert call(root, folder_of(by_name["pruned"], root), "--row", 30) == 0
+    output = capsys.readouterr().out
+    assert "no pictures" in output
+    assert "row 30 " in output
+    assert not (root.parent / "pool" / folder_of(by_name["pruned"], root).name).exists()
 
 
 @pytest.mark.parametrize("name", ["digits", "strong", "random", "pruned"])
 def test_every_row_of_every_pool_can_be_made_again(runs, name):
     """Every row made alone equals the stored one bit for bit: guided, in a random direction, pruned or retired."""
-    root, found = runs
-    run, folder = found[name], folder_of(found[name], root)
+    root, by_name = runs
+    run, folder = by_name[name], folder_of(by_name[name], root)
     pool = open_pool(run, folder)
     total = sum(len(round_) for round_ in pool.rounds)
     again = remake(run, folder, pool, range(0, total, 3))
@@ -87,9 +87,9 @@ def test_every_row_of_every_pool_can_be_made_again(runs, name):
 
 def test_rows_made_with_the_wrong_learner_are_noticed(runs, tmp_path, capsys):
     """After the guides of two rounds have changed places, they make other images."""
-    root, found = runs
-    folder = tmp_path / "runs" / "digits" / folder_of(found["digits"], root).name
-    shutil.copytree(folder_of(found["digits"], root), folder)
+    root, by_name = runs
+    folder = tmp_path / "runs" / "digits" / folder_of(by_name["digits"], root).name
+    shutil.copytree(folder_of(by_name["digits"], root), folder)
     first, second = (folder / "guides" / f"round_000{number}.safetensors" for number in (1, 2))
     first.rename(folder / "other")
     second.rename(first)
@@ -111,12 +111,12 @@ def test_rows_made_with_the_wrong_learner_are_noticed(runs, tmp_path, capsys):
     ],
 )
 def test_what_cannot_be_shown_is_refused_by_name(runs, capsys, arguments, named):
-    root, found = runs
-    names = {"one": folder_of(found["digits"], root).name, "other": folder_of(found["pruned"], root).name}
+    root, by_name = runs
+    names = {"one": folder_of(by_name["digits"], root).name, "other": folder_of(by_name["pruned"], root).name}
     assert call(root, *(argument.format(**names) for argument in arguments)) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    assert named in said
+    output = capsys.readouterr().err
+    assert output.startswith("error: ")
+    assert named in output
 
 
 def test_ambiguous_beginnings_are_refused_with_the_names(tmp_path, capsys):
@@ -124,8 +124,8 @@ def test_ambiguous_beginnings_are_refused_with_the_names(tmp_path, capsys):
         (tmp_path / "runs" / "linear" / name).mkdir(parents=True)
         (tmp_path / "runs" / "linear" / name / "config.json").write_text("{}")
     assert call(tmp_path / "runs", "abc") == 2
-    said = capsys.readouterr().err
-    assert "abc1, abc2" in said
+    output = capsys.readouterr().err
+    assert "abc1, abc2" in output
 
 
 # What the pictures show
@@ -134,9 +134,9 @@ def test_ambiguous_beginnings_are_refused_with_the_names(tmp_path, capsys):
 def test_the_same_seeds_start_from_the_pools_own_first_rows(runs):
     from cli.pool import Opened
 
-    root, found = runs
-    folder = folder_of(found["digits"], root)
-    one = Opened(folder, open_run(folder), open_pool(found["digits"], folder))
+    root, by_name = runs
+    folder = folder_of(by_name["digits"], root)
+    one = Opened(folder, open_run(folder), open_pool(by_name["digits"], folder))
     plain = same_seeds(one, 0, 10, 1, "cpu")
     assert torch.equal(plain, stored(one, 0, 10, 1, "cpu"))  # round 0 holds these seeds
     guided = same_seeds(one, 1, 10, 1, "cpu")
@@ -147,9 +147,9 @@ def test_the_same_seeds_start_from_the_pools_own_first_rows(runs):
 def test_too_few_rows_of_a_class_leave_white_places(runs):
     from cli.pool import Opened
 
-    root, found = runs
-    folder = folder_of(found["digits"], root)
-    one = Opened(folder, found["digits"], open_pool(found["digits"], folder))  # 12 rows of 10 classes
+    root, by_name = runs
+    folder = folder_of(by_name["digits"], root)
+    one = Opened(folder, by_name["digits"], open_pool(by_name["digits"], folder))  # 12 rows of 10 classes
     images = stored(one, 0, 10, 2, "cpu")
     filled = (images != 1).flatten(2).any(2)
     assert filled[:, 0].all()
@@ -177,8 +177,8 @@ def test_many_rounds_are_spaced_evenly():
 
 
 def test_some_rows_are_of_different_rounds_and_always_the_same(runs):
-    root, found = runs
-    pool = open_pool(found["pruned"], folder_of(found["pruned"], root))
+    root, by_name = runs
+    pool = open_pool(by_name["pruned"], folder_of(by_name["pruned"], root))
     rows = some_rows(pool, 3)
     assert rows == some_rows(pool, 3)
     starts = np.cumsum([0, *(len(round_) for round_ in pool.rounds)])
@@ -186,8 +186,8 @@ def test_some_rows_are_of_different_rounds_and_always_the_same(runs):
 
 
 def test_an_unguided_round_needs_no_learner(runs):
-    root, found = runs
-    folder = folder_of(found["digits"], root)
-    assert guide_of(found["digits"], folder, 0, "cpu").mode == "plain"
-    assert guide_of(found["digits"], folder, 1, "cpu").mode == "x0"
-    assert guide_of(found["random"], folder_of(found["random"], root), 1, "cpu").mode == "random"
+    root, by_name = runs
+    folder = folder_of(by_name["digits"], root)
+    assert guide_of(by_name["digits"], folder, 0, "cpu").mode == "plain"
+    assert guide_of(by_name["digits"], folder, 1, "cpu").mode == "x0"
+    assert guide_of(by_name["random"], folder_of(by_name["random"], root), 1, "cpu").mode == "random"

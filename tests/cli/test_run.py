@@ -46,15 +46,15 @@ def call(*arguments):
 def test_a_run_is_what_its_configuration_says_wherever_it_is_made(recipe, tmp_path, capsys):
     settings = ["--set", "growth.additions=2", "acquire.through=denoiser", "--set", "seed=3"]
     assert call(recipe, *settings, "--out", tmp_path / "out") == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     run = run_of(recipe, growth__additions=2, acquire__through="denoiser", seed=3)
     folder = run_directory(run, tmp_path / "out" / "runs")
     assert outcome(run, tmp_path / "out" / "runs") == outcome(run, tmp_path / "elsewhere")
     result = json.loads((folder / "result.json").read_text())
-    assert str(folder) in said.replace("\n", "")
-    assert f"{result['accuracy']:.4f}" in said
-    assert "12 of 12" in said
-    assert said.count("16 added") == 2
+    assert str(folder) in output.replace("\n", "")
+    assert f"{result['accuracy']:.4f}" in output
+    assert "12 of 12" in output
+    assert output.count("16 added") == 2
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert call(recipe, *settings, "--out", tmp_path / "out") == 0  # again: it is only read
     assert "finished before" in capsys.readouterr().out
@@ -63,14 +63,14 @@ def test_a_run_is_what_its_configuration_says_wherever_it_is_made(recipe, tmp_pa
 
 def test_dry_run_shows_the_resolved_configuration_and_does_nothing(recipe, tmp_path, capsys):
     assert call(recipe, "--set", "growth.additions=2", "--dry-run", "--out", tmp_path / "out") == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for expected in (
         "growth.additions = 2",
         "training.schedule = wsd",
         "48 images, 384 denoiser calls, 12 iterations",
         run_directory(run_of(recipe, growth__additions=2), Path()).name,
     ):
-        assert expected in said
+        assert expected in output
     assert not (tmp_path / "out").exists()
 
 
@@ -89,9 +89,9 @@ def test_dry_run_shows_the_resolved_configuration_and_does_nothing(recipe, tmp_p
 )
 def test_what_cannot_be_is_refused_by_name(recipe, tmp_path, capsys, arguments, named):
     assert call(recipe, *arguments, "--out", tmp_path / "out") == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {named}")
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith(f"error: {named}")
+    assert output.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -104,14 +104,14 @@ def scalars(folder):
     """Count the values written for each (tag, step), and return the last of each."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-    found = Counter()
+    counts = Counter()
     values = {}
     for path in (folder / "tensorboard").glob("events*"):
         for event in EventFileLoader(str(path)).Load():
             for value in event.summary.value:
-                found[value.tag, event.step] += 1
+                counts[value.tag, event.step] += 1
                 values[value.tag, event.step] = value.tensor.float_val[0]
-    return found, values
+    return counts, values
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -138,8 +138,8 @@ def test_scalars_of_a_run_killed_and_gone_on_with_are_written_once(recipe, tmp_p
         assert not (folder / "result.json").exists()
     assert call(*arguments) == 0
     result = json.loads((folder / "result.json").read_text())
-    found, values = scalars(folder)
-    assert set(found.values()) == {1}
+    counts, values = scalars(folder)
+    assert set(counts.values()) == {1}
     for tag, column in (("loss", "loss"), ("accuracy/validation", "accuracy_validation"), ("pool/size", "pool")):
         for step, value in zip(result["trajectory"]["step"], result["trajectory"][column], strict=True):
             assert values[tag, step] == pytest.approx(value, rel=1e-6)
@@ -149,15 +149,15 @@ def test_scalars_of_a_run_killed_and_gone_on_with_are_written_once(recipe, tmp_p
     images = {step: value for (tag, step), value in values.items() if tag == "pool/images generated"}
     assert images == {0: 16} | {round_["step"]: 16 * (round_["round"] + 1) for round_ in rounds}
     assert call(*arguments) == 0  # finished: nothing is added
-    assert scalars(folder)[0] == found
+    assert scalars(folder)[0] == counts
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_scalars_asked_for_late_start_at_the_beginning(recipe, tmp_path):
     assert call(recipe, "--out", tmp_path) == 0
     assert call(recipe, "--tensorboard", "--out", tmp_path) == 0
-    found, _ = scalars(run_directory(run_of(recipe), tmp_path / "runs"))
-    assert {step for tag, step in found if tag == "loss"} == set(range(1, 13))
+    counts, _ = scalars(run_directory(run_of(recipe), tmp_path / "runs"))
+    assert {step for tag, step in counts if tag == "loss"} == set(range(1, 13))
 
 
 def test_without_tensorboard_the_extra_is_named(recipe, tmp_path, capsys, monkeypatch):

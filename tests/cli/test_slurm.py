@@ -51,9 +51,9 @@ def test_interrupted_the_jobs_go_on_and_are_picked_up(places):
         wait_for(lambda: list(places.out.rglob("config.json")) or process.poll() is not None, "the first run", 120)
         before = submitted(places.out / "slurm")
         os.kill(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        output = process.communicate(timeout=60)[1]
         assert process.returncode == 130
-        assert "goes on from here" in said
+        assert "goes on from here" in output
         with start(*arguments) as again:
             out, err = again.communicate(timeout=300)
         assert again.returncode == 0, err
@@ -92,9 +92,9 @@ def test_a_bad_file_is_refused_by_name(places, capsys, tmp_path, text, named):
 @pytest.mark.skipif(shutil.which("srun") is not None, reason="this machine has SLURM")
 def test_without_slurm_it_says_where_to_go(places, capsys):
     assert paper_repro.main([*FIGURE, *places.experiments, "--slurm", "gpu", "--out", str(places.out)]) == 2
-    said = capsys.readouterr().err
-    assert "srun" in said
-    assert "login node" in said
+    output = capsys.readouterr().err
+    assert "srun" in output
+    assert "login node" in output
 
 
 def test_without_submitit_the_extra_is_named(places, capsys, monkeypatch):

@@ -12,7 +12,7 @@ from empirical.worlds import GlyphsWorld
 
 
 @pytest.fixture
-def said(monkeypatch, capsys):
+def printed(monkeypatch, capsys):
     monkeypatch.setattr("cli.run.console.width", 120)
 
     def get(run, sets):
@@ -25,30 +25,30 @@ def said(monkeypatch, capsys):
     return get
 
 
-def test_every_set_is_told_with_its_interval_beside_the_raw_model(said):
+def test_every_set_is_told_with_its_interval_beside_the_raw_model(printed):
     test, validation = SetScore([10] * 10, [8] * 10, [7] * 10), SetScore([1000] * 10, [900] * 10, [950] * 10)
-    text = said(run_of("digits"), {"test": test, "validation": validation})
+    text = printed(run_of("digits"), {"test": test, "validation": validation})
     lines = {line.split()[1]: line for line in text.splitlines() if "to" in line}
     assert all(part in lines["test"] for part in ("100", "0.8000", "0.7112 to 0.8666", "0.7000"))
     assert all(part in lines["validation"] for part in ("10,000", "0.9000", "0.9500"))
     assert "worst" not in text  # of ten classes all are few
 
 
-def test_of_many_classes_the_worst_five_are_named(said, monkeypatch):
+def test_of_many_classes_the_worst_five_are_named(printed, monkeypatch):
     monkeypatch.setattr(GlyphsWorld, "check", lambda *_: None)  # its generator is not shipped
     run = run_of("glyphs")
     names = world_of(run).class_names
     hits = [4] * 64
     hits[7], hits[20], hits[33] = 0, 1, 3
     counts = SetScore([4] * 60 + [0] * 4, [*hits[:60], 0, 0, 0, 0], [0] * 64)
-    text = said(run, {"test": counts})
+    text = printed(run, {"test": counts})
     assert f"worst classes (test): {names[7]} 0.00, {names[20]} 0.25, {names[33]} 0.75" in text
     assert text.splitlines()[-1].count(",") == 4
     assert not any(f"{name} 0.00" in text for name in names[60:])  # classes without images
 
 
-def test_a_world_without_images_has_its_exact_accuracy(said):
-    text = said(run_of("linear"), {})
+def test_a_world_without_images_has_its_exact_accuracy(printed):
+    text = printed(run_of("linear"), {})
     assert "0.5000" in text
     assert "0.2500" in text
     assert "real images" not in text

@@ -65,10 +65,10 @@ def test_what_is_measured_is_what_the_dry_run_uses(recipe, capsys):
         "not measured: images (digits, plain), images (digits, x0), iterations (digits, cnn)" in capsys.readouterr().out
     )
     assert measure(recipe) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     (path,) = (recipe.parent / "throughput").iterdir()
     assert path.name == "digits-cnn-cpu.toml"
-    assert path.name in said
+    assert path.name in output
     file = tomllib.loads(path.read_text())
     table = file["throughput"]
     assert {name: set(table[name]) for name in ("images", "evaluations", "iterations")} == {
@@ -129,10 +129,10 @@ def test_a_rate_is_the_median_of_repeats_in_turns():
 
         return go
 
-    found = rates({name: work(name) for name in "ab"}, 8, 0.0, lambda: time[0])
+    measured = rates({name: work(name) for name in "ab"}, 8, 0.0, lambda: time[0])
     assert "".join(order) == "abababab"
-    assert found["a"] == throughput.Rate(4.0, 2.0, 8.0, 3)
-    assert found["b"] == throughput.Rate(8.0, 8.0, 8.0, 3)
+    assert measured["a"] == throughput.Rate(4.0, 2.0, 8.0, 3)
+    assert measured["b"] == throughput.Rate(8.0, 8.0, 8.0, 3)
     order.clear()
     assert rates({"a": work("a")}, 8, 11.0, lambda: time[0])["a"].repeats == 6  # two seconds each
 
@@ -147,9 +147,12 @@ def test_the_share_of_the_peak_follows_from_operations():
 def test_counted_operations_are_the_samplers_own():
     run = tiny("digits")
     learner = new_learner(run, "cpu")
-    found = throughput.image_rates(run, world_of(run), learner, modes(run, world_of(run), every=False), 1, 1e-6)
-    assert found["plain"].gflop == pytest.approx(Sampler(world_of(run), run.sampling).draw(0, 0, 1)[1].sampling_gflop)
-    assert found["x0"].gflop > found["plain"].gflop
+    world = world_of(run)
+    measured = throughput.image_rates(run, world, learner, modes(run, world, every=False), 1, 1e-6)
+    assert measured["plain"].gflop == pytest.approx(
+        Sampler(world_of(run), run.sampling).draw(0, 0, 1)[1].sampling_gflop
+    )
+    assert measured["x0"].gflop > measured["plain"].gflop
 
 
 def test_modes_are_guided_at_every_step():
@@ -192,10 +195,10 @@ def test_out_of_memory_says_which_settings_help(monkeypatch):
         return denoiser(x, t, labels)
 
     monkeypatch.setattr(type(world_of(run)), "denoiser", lambda *_: limited)
-    with complains("sampling") as said:
+    with complains("sampling") as caught:
         Sampler(world_of(run), run.sampling).draw(0, 0, 8)
     for knob in ("sampling.batch", "acquire.decode", "acquire.checkpointed"):
-        assert knob in str(said.value)
-    assert "Tried to allocate 1.00 GiB" in str(said.value)
+        assert knob in str(caught.value)
+    assert "Tried to allocate 1.00 GiB" in str(caught.value)
     learner = new_learner(run, "cpu")
     assert largest_batch(throughput.sampling_fits(run, world_of(run), learner, run.acquire)) == 4

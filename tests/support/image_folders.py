@@ -50,8 +50,8 @@ class Sighted:
 
     def _logits(self, images, shift):
         labels = self._labels(images)
-        said = (labels + shift[labels]) % len(self.colours)
-        distance = (torch.arange(len(self.colours)) - said.unsqueeze(1)).abs()
+        answers = (labels + shift[labels]) % len(self.colours)
+        distance = (torch.arange(len(self.colours)) - answers.unsqueeze(1)).abs()
         return -distance.float()
 
     def logits(self, images):

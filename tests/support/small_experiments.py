@@ -75,15 +75,15 @@ def start(*arguments, **changes):
 
 def members(group):
     """List the processes of a process group that still run."""
-    found = []
+    running = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:  # it has just ended
             continue
         if int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
+            running.append(int(stat.parent.name))
+    return running
 
 
 def wait_for(condition, what, seconds=60):

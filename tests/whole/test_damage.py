@@ -208,9 +208,9 @@ def test_a_changed_configuration_is_refused_and_the_difference_shown(half_done, 
     path.write_text(json.dumps(values))
     with complains(path) as caught:
         execute(run, tmp_path)
-    said = str(caught.value)
-    assert "acquire.omega = 0.5, not 0.01, growth.patience = 7, not 1, training.ema_decay = None, not 0.99" in said
-    assert f"delete {folder} and rerun" in said
+    message = str(caught.value)
+    assert "acquire.omega = 0.5, not 0.01, growth.patience = 7, not 1, training.ema_decay = None, not 0.99" in message
+    assert f"delete {folder} and rerun" in message
 
 
 @pytest.mark.parametrize(("world", "damage"), [("digits", "digit"), *itertools.product(["linear"], [*DAMAGE, "digit"])])

@@ -39,7 +39,7 @@ def full_after(writes, monkeypatch):
 
 def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path, monkeypatch, undisturbed):
     """Fill the disk from write 0, 1, 2, ... on: each message says so, and the next attempt gets further."""
-    run, said = tiny("linear"), []
+    run, messages = tiny("linear"), []
     for writes in range(60):
         with monkeypatch.context() as patch:
             full_after(writes, patch)
@@ -47,11 +47,11 @@ def test_a_disk_that_fills_up_at_any_write_loses_nothing(tmp_path, monkeypatch, 
                 execute(run, tmp_path, share_before=SHARE)
                 break
             except InputError as error:
-                said.append(str(error))
+                messages.append(str(error))
     else:
         pytest.fail("the run never ended")
-    assert len(said) == writes > 4
-    assert all(f"{SAID} with free space; free space" in text for text in said)
+    assert len(messages) == writes > 4
+    assert all(f"{SAID} with free space; free space" in text for text in messages)
     assert not [path for path in tmp_path.rglob(".*.[0-9]*") if path.name != ".lock"]
     assert outcome(run, tmp_path) == undisturbed("linear")
 
@@ -118,7 +118,7 @@ def small(tmp_path):
 @pytest.mark.parametrize(("world", "step"), [("linear", 4), ("digits", 64)])
 def test_a_really_full_file_system_is_reported_and_recovered_from(small, undisturbed, world, step):
     """Every attempt has `step` KiB more than the one before; each says why it stopped, the first ones at once."""
-    run, said = tiny(world), []
+    run, messages = tiny(world), []
     for room in range(0, 100 * step, step):
         (small / "ballast").unlink(missing_ok=True)
         free = shutil.disk_usage(small).free
@@ -127,13 +127,13 @@ def test_a_really_full_file_system_is_reported_and_recovered_from(small, undistu
             execute(run, small, share_before=SHARE)
             break
         except InputError as error:
-            said.append(str(error))
-    early = [text for text in said if "GB that are free" in text]  # refused before anything is made
+            messages.append(str(error))
+    early = [text for text in messages if "GB that are free" in text]  # refused before anything is made
     assert 1 <= len(early) <= 3
-    assert said[: len(early)] == early
-    assert len(said) - len(early) > 3
-    assert len(said) > 5
-    assert all(SAID in text for text in said[len(early) :])
+    assert messages[: len(early)] == early
+    assert len(messages) - len(early) > 3
+    assert len(messages) > 5
+    assert all(SAID in text for text in messages[len(early) :])
     (small / "ballast").unlink()
     assert outcome(run, small) == undisturbed(world)
     assert not [path for path in small.rglob(".*.[0-9]*")]

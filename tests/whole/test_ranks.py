@@ -191,10 +191,10 @@ def test_rounds_of_digits_are_the_same_by_two_given_the_same_learner(together, t
     root, _ = together
     run = tiny("digits", **ROUNDS[name])
     alone = two_rounds(run, tmp_path / "rounds", ALONE)
-    found = Pool(root / "rounds" / name, world_of(run).shape, 2)
-    assert rows_of(found) == rows_of(alone)
-    assert len(list(found.directory.glob("round_0001-*.parquet"))) == 2
-    assert (len(found.rounds[1]), found.rounds[1].cost.images) == (25, 75 if name == "oversampled" else 25)
+    pool = Pool(root / "rounds" / name, world_of(run).shape, 2)
+    assert rows_of(pool) == rows_of(alone)
+    assert len(list(pool.directory.glob("round_0001-*.parquet"))) == 2
+    assert (len(pool.rounds[1]), pool.rounds[1].cost.images) == (25, 75 if name == "oversampled" else 25)
 
 
 def test_a_round_that_two_have_begun_can_be_ended_by_one(together, tmp_path):
@@ -218,13 +218,13 @@ def test_a_round_that_two_have_begun_can_be_ended_by_one(together, tmp_path):
 
 def test_two_train_as_one_does_up_to_rounding(together):
     root, _ = together
-    alone, found = train(tiny, ALONE).state(), torch.load(root / "trained.pt", weights_only=True)
+    alone, shared = train(tiny, ALONE).state(), torch.load(root / "trained.pt", weights_only=True)
     start = new_learner(tiny("digits"), "cpu").state()
-    assert alone.keys() == found.keys()
+    assert alone.keys() == shared.keys()
     for name in alone:
         if name.startswith(("model.", "averaged.")):
             moved = (alone[name] - start[name]).norm()
-            assert (alone[name] - found[name]).norm() < 0.02 * moved, name
+            assert (alone[name] - shared[name]).norm() < 0.02 * moved, name
 
 
 def test_two_reach_the_accuracy_of_one_within_noise(together, tmp_path):
@@ -252,8 +252,8 @@ def test_one_and_two_share_their_plain_images(together, tmp_path):
     """A run by two finds the plain images that one process has drawn, and the other way round."""
     root, _ = together
     execute(tiny("linear"), tmp_path)
-    (alone,), found = (tmp_path / "linear").glob("plain-*"), (root / "guided" / "linear").glob("plain-*")
-    assert [path.name for path in found] == [alone.name]
+    (alone,), folders = (tmp_path / "linear").glob("plain-*"), (root / "guided" / "linear").glob("plain-*")
+    assert [path.name for path in folders] == [alone.name]
 
 
 def test_what_is_written_once_is_written_by_the_first(together):
@@ -269,8 +269,8 @@ def test_what_is_written_once_is_written_by_the_first(together):
 
 def test_more_processes_than_images_and_uneven_batches_are_refused(together):
     for seen in together[1]:
-        for said, images in zip(seen["refused"], (1, 1), strict=False):
-            assert said == f"processes: got 2; allowed at most the {images} images of a round; start fewer"
+        for message, images in zip(seen["refused"], (1, 1), strict=False):
+            assert message == f"processes: got 2; allowed at most the {images} images of a round; start fewer"
         assert "training.batch: got 6; allowed a multiple of 2 x 2 processes" in seen["refused"][2]
         assert len(seen["refused"]) == 3
 

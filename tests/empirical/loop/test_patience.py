@@ -30,8 +30,8 @@ def test_the_cosine_falls_from_the_warm_up_to_the_end():
     assert 0 < rates[-1] < 0.001
     assert rates[54] == pytest.approx(0.5, abs=0.02)
     growth = Growth(initial=100, addition=10, additions=9)
-    found = [step for step in range(100) if due(growth, training, step, Plateau(0.5, 99), 100)]
-    assert found == list(range(80))
+    when = [step for step in range(100) if due(growth, training, step, Plateau(0.5, 99), 100)]
+    assert when == list(range(80))
     wsd = Training(iterations=100, warmup=0.1, cooldown=0.9)
     assert rates == [rate(step, wsd) for step in range(100)]  # a cool-down that begins at once is the same
 
@@ -80,7 +80,7 @@ def test_data_are_due_after_patience_and_never_in_the_cool_down():
 
 def test_an_addition_at_a_fixed_iteration_ignores_the_plateau():
     growth = Growth(initial=100, addition=10, additions=1, evaluate_every=10, add_at=40)
-    found = [step for step in range(0, 101, 10) if due(growth, TRAINING, step, Plateau(0.5, 99), 100)]
-    assert found == [40]
+    when = [step for step in range(0, 101, 10) if due(growth, TRAINING, step, Plateau(0.5, 99), 100)]
+    assert when == [40]
     late = Growth(initial=100, addition=10, additions=1, evaluate_every=10, add_at=90)
     assert not any(due(late, TRAINING, step, Plateau(0.5, 99), 100) for step in range(0, 101, 10))

@@ -68,8 +68,8 @@ def test_hindsight_is_what_a_direct_recomputation_gives(finished, world, changes
     run, root = finished(world, changes)
     result = execute(run, root)
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    found = examine("hindsight", run, root)
-    assert found["step"] == result.trajectory["step"]
+    answer = examine("hindsight", run, root)
+    assert answer["step"] == result.trajectory["step"]
     folder = folder_of(run, root)
     whole = Pool(folder / "pool", world_of(run).shape, len(result.pool))
     assert len(whole.rounds) > 1
@@ -81,7 +81,7 @@ def test_hindsight_is_what_a_direct_recomputation_gives(finished, world, changes
                 wrong[number].append(missed)
             if step == round_.step:
                 added[number] = missed
-    for number, entry in enumerate(found["rounds"]):
+    for number, entry in enumerate(answer["rounds"]):
         assert (entry["round"], entry["added_at"]) == (number, result.pool[number]["step"])
         assert (entry["rows"], entry["misclassified"]) == (len(added[number]), int(added[number].sum()))
         table = torch.stack(wrong[number]).double()
@@ -141,16 +141,16 @@ def guided(tmp_path_factory):
 
 
 def test_fidelity_is_high_for_plain_images_and_low_for_violently_guided_ones(guided):
-    found = {omega: values for omega, (_, values) in guided[0].items()}
-    for omega, values in found.items():
+    answer = {omega: values for omega, (_, values) in guided[0].items()}
+    for omega, values in answer.items():
         assert [(entry["round"], entry["omega"], entry["rows"]) for entry in values["rounds"]] == [
             (0, 0.0, 64),
             (1, omega, 64),
         ]
         assert all(0 <= entry[name] <= 1 for entry in values["rounds"] for name in ("agreement", "far"))
         assert values["real"]["agreement"] > 0.6  # the reference is worth asking
-    plain, violent = found[0.0]["rounds"][1], found[0.5]["rounds"][1]
-    assert found[0.0]["rounds"][0] == found[0.5]["rounds"][0]  # the common beginning
+    plain, violent = answer[0.0]["rounds"][1], answer[0.5]["rounds"][1]
+    assert answer[0.0]["rounds"][0] == answer[0.5]["rounds"][0]  # the common beginning
     assert violent["agreement"] < plain["agreement"] - 0.2
     assert violent["distance"] > 1.2 * plain["distance"]
     assert violent["far"] > plain["far"] + 0.2

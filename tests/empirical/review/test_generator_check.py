@@ -63,7 +63,7 @@ def test_a_command_stopped_at_the_check_does_not_train_again(tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         quality.train_generator(run, settings, tmp_path, lambda *_: None)
     monkeypatch.undo()
-    quality.train_generator(run, settings, tmp_path, lambda *said: reports.append(said))
+    quality.train_generator(run, settings, tmp_path, lambda *report: reports.append(report))
     assert reports == [(4, 4, "checking 16 images")]
     assert not list(tmp_path.glob("*checkpoint*"))
 

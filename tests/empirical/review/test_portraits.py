@@ -45,7 +45,7 @@ def pixels(pictures, shape=(1, 8, 8)):
     return decode([base64.b64decode(picture["png"]) for picture in pictures], shape)
 
 
-def said(learner, pictures):
+def judged(learner, pictures):
     """Compute entropies and classes again from the stored bytes."""
     with torch.no_grad():
         logits = learner.logits(pixels(pictures))
@@ -69,31 +69,31 @@ def test_a_trail_ends_with_the_sampler_s_own_images(finished):
     run, _, folder = finished
     sampler, guide = Sampler(world_of(run), run.sampling), guide_of(run, folder, 1, "cpu")
     for steered in (None, guide):
-        wanted, _ = sampler.draw(run.seed, 0, 10, steered)
-        found = trail(sampler, run.seed, list(range(10)), steered or guide_of(run, folder, 0, "cpu"))
-        assert close(found.samples, wanted.images)
-        assert found.seeds == wanted.seeds.tolist()
-        assert found.x0.shape == (run.sampling.steps, 10, 1, 8, 8)
-        assert close(world_of(run).finish(found.x0[-1]), wanted.images)
+        drawn, _ = sampler.draw(run.seed, 0, 10, steered)
+        pictures = trail(sampler, run.seed, list(range(10)), steered or guide_of(run, folder, 0, "cpu"))
+        assert close(pictures.samples, drawn.images)
+        assert pictures.seeds == drawn.seeds.tolist()
+        assert pictures.x0.shape == (run.sampling.steps, 10, 1, 8, 8)
+        assert close(world_of(run).finish(pictures.x0[-1]), drawn.images)
     few = trail(sampler, run.seed, [2, 7], guide)
-    assert close(few.samples, wanted.images[[2, 7]])
-    assert not close(few.samples, wanted.images[[7, 2]])
+    assert close(few.samples, drawn.images[[2, 7]])
+    assert not close(few.samples, drawn.images[[7, 2]])
 
 
 def test_omegas_are_the_same_noise_under_the_learners_of_the_rounds(finished):
     run, root, folder = finished
-    found = examine(asked("omegas"), run, root)
-    images, labels = found["images"], [0, 3, 6, 9]
+    answer = examine(asked("omegas"), run, root)
+    images, labels = answer["images"], [0, 3, 6, 9]
     cells = [(n, omega, label) for n in (1, 2) for omega in (0.0, 0.05) for label in labels]
     assert [(p["round"], p["omega"], p["label"]) for p in images] == cells
     assert all(p["seed"] == image_seed(run.seed, p["label"], 0) for p in images)
-    assert {str(label) for label in labels} <= set(found["names"])
-    assert all(found["names"][str(p["class"])] for p in images)
-    assert found["iterations"] == [round_.step for round_ in open_pool(run, folder).rounds]
+    assert {str(label) for label in labels} <= set(answer["names"])
+    assert all(answer["names"][str(p["class"])] for p in images)
+    assert answer["iterations"] == [round_.step for round_ in open_pool(run, folder).rounds]
     plain = Sampler(world_of(run), run.sampling).draw(run.seed, 0, 10)[0].images
     for number in (1, 2):
         own = [p for p in images if p["round"] == number]
-        uncertainty, guess = said(learner_of(run, folder, number, "cpu"), own)
+        uncertainty, guess = judged(learner_of(run, folder, number, "cpu"), own)
         assert column(own, "entropy") == pytest.approx(uncertainty, abs=1e-6)
         assert column(own, "class") == guess
         assert close(pixels(own[:4]), plain[labels])
@@ -104,19 +104,19 @@ def test_omegas_are_the_same_noise_under_the_learners_of_the_rounds(finished):
 
 def test_reverse_follows_x0_hat_to_the_samples(finished):
     run, root, folder = finished
-    found = examine(asked("reverse"), run, root)["images"]
-    assert [(p["omega"], p["step"], p["label"]) for p in found] == [
+    shown = examine(asked("reverse"), run, root)["images"]
+    assert [(p["omega"], p["step"], p["label"]) for p in shown] == [
         (omega, step, label) for omega in (0.0, 0.1) for step in (1, 3, 4) for label in (0, 4, 9)
     ]
-    levels = [p["level"] for p in found[:9:3]]
+    levels = [p["level"] for p in shown[:9:3]]
     assert levels == sorted(levels, reverse=True)
     assert 0 <= levels[-1] < levels[0] < 1
-    uncertainty, guess = said(learner_of(run, folder, 1, "cpu"), found)
-    assert column(found, "entropy") == pytest.approx(uncertainty, abs=1e-6)
-    assert column(found, "class") == guess
+    uncertainty, guess = judged(learner_of(run, folder, 1, "cpu"), shown)
+    assert column(shown, "entropy") == pytest.approx(uncertainty, abs=1e-6)
+    assert column(shown, "class") == guess
     plain = Sampler(world_of(run), run.sampling).draw(run.seed, 0, 10)[0].images[[0, 4, 9]]
-    assert close(pixels(found[6:9]), plain)
-    assert not close(pixels(found[:3]), pixels(found[6:9]))
+    assert close(pixels(shown[6:9]), plain)
+    assert not close(pixels(shown[:3]), pixels(shown[6:9]))
 
 
 def rows_of(pool, pictures):
@@ -127,24 +127,24 @@ def rows_of(pool, pictures):
 
 def test_rows_are_those_of_the_pool_with_their_entropy_when_added(finished):
     run, root, folder = finished
-    found, pool = examine(asked("rows"), run, root)["images"], open_pool(run, folder)
-    assert [(p["round"], p["label"]) for p in found] == [(n, c) for n in (1, 2) for c in (0, 3, 6, 9) for _ in range(2)]
-    rows = torch.tensor(rows_of(pool, found))
+    shown, pool = examine(asked("rows"), run, root)["images"], open_pool(run, folder)
+    assert [(p["round"], p["label"]) for p in shown] == [(n, c) for n in (1, 2) for c in (0, 3, 6, 9) for _ in range(2)]
+    rows = torch.tensor(rows_of(pool, shown))
     taken = pool.take(rows)
-    assert torch.equal(pixels(found), taken.images)
-    assert column(found, "label") == taken.labels.tolist()
+    assert torch.equal(pixels(shown), taken.images)
+    assert column(shown, "label") == taken.labels.tolist()
     added = torch.cat([round_.entropy for round_ in pool.rounds])[rows]
-    assert column(found, "before") == pytest.approx(added.tolist(), abs=1e-7)
-    uncertainty, guess = said(finished_learner(run, folder, "cpu"), found)
-    assert column(found, "entropy") == pytest.approx(uncertainty, abs=1e-6)
-    assert column(found, "class") == guess
-    assert {p["omega"] for p in found} == {0.05}
+    assert column(shown, "before") == pytest.approx(added.tolist(), abs=1e-7)
+    uncertainty, guess = judged(finished_learner(run, folder, "cpu"), shown)
+    assert column(shown, "entropy") == pytest.approx(uncertainty, abs=1e-6)
+    assert column(shown, "class") == guess
+    assert {p["omega"] for p in shown} == {0.05}
 
 
 def test_pools_are_those_in_use_at_the_start_and_at_the_end(finished):
     run, root, folder = finished
-    found, pool = examine(asked("pools"), run, root)["images"], open_pool(run, folder)
-    first, last = ([p for p in found if p["pool"] == name] for name in ("first", "last"))
+    shown, pool = examine(asked("pools"), run, root)["images"], open_pool(run, folder)
+    first, last = ([p for p in shown if p["pool"] == name] for name in ("first", "last"))
     assert {p["round"] for p in first} == {0}
     assert {p["round"] for p in last} == {0, 1, 2}
     assert {(p["round"] > 0, p["omega"]) for p in last} == {(False, 0.0), (True, 0.05)}
@@ -154,16 +154,16 @@ def test_pools_are_those_in_use_at_the_start_and_at_the_end(finished):
         for label in (0, 3, 6, 9):
             of_class = [row for row, p in zip(rows, own, strict=True) if p["label"] == label]
             assert of_class == sorted(of_class)  # the oldest first
-    assert column(found, "before") == pytest.approx(said(learner_of(run, folder, 1, "cpu"), found)[0], abs=1e-6)
-    assert column(found, "entropy") == pytest.approx(said(finished_learner(run, folder, "cpu"), found)[0], abs=1e-6)
+    assert column(shown, "before") == pytest.approx(judged(learner_of(run, folder, 1, "cpu"), shown)[0], abs=1e-6)
+    assert column(shown, "entropy") == pytest.approx(judged(finished_learner(run, folder, "cpu"), shown)[0], abs=1e-6)
 
 
 def test_retired_rows_are_not_in_the_last_pool(tmp_path):
     run = tiny("digits", **{"acquire.retire": 1.0, "growth.additions": 1})
     execute(run, tmp_path)
-    found = examine(asked("pools"), run, tmp_path)["images"]
-    assert {p["round"] for p in found if p["pool"] == "last"} == {1}
-    assert {p["round"] for p in found if p["pool"] == "first"} == {0}
+    shown = examine(asked("pools"), run, tmp_path)["images"]
+    assert {p["round"] for p in shown if p["pool"] == "last"} == {1}
+    assert {p["round"] for p in shown if p["pool"] == "first"} == {0}
 
 
 def test_pruned_runs_keep_no_learners_and_show_rows_only(tmp_path):
@@ -173,8 +173,8 @@ def test_pruned_runs_keep_no_learners_and_show_rows_only(tmp_path):
             asked(kind).check(run)
     asked("rows").check(run)
     execute(run, tmp_path)
-    found = examine(asked("rows"), run, tmp_path)["images"]
-    assert {(p["round"], p["omega"]) for p in found} == {(1, 0.0), (2, 0.0)}
+    shown = examine(asked("rows"), run, tmp_path)["images"]
+    assert {(p["round"], p["omega"]) for p in shown} == {(1, 0.0), (2, 0.0)}
 
 
 def test_a_latent_world_of_colours_shows_decoded_images(tmp_path):
@@ -190,16 +190,16 @@ def test_a_latent_world_of_colours_shows_decoded_images(tmp_path):
     run = run_of("imagenet100", **changes)
     execute(run, tmp_path)
     for kind, count in (("omegas", 1 * 2 * 4), ("reverse", 2 * 3 * 3)):
-        found = examine(asked(kind), run, tmp_path)
-        assert len(found["images"]) == count
-        shown = pixels(found["images"], (3, 32, 32))
+        answer = examine(asked(kind), run, tmp_path)
+        assert len(answer["images"]) == count
+        shown = pixels(answer["images"], (3, 32, 32))
         assert shown.std() > 0.01
-        assert all(0 <= p["entropy"] <= math.log(100) + 1e-4 for p in found["images"])
-        assert found["names"]["0"] == world_of(run).class_names[0]
-        last = [p for p in found["images"] if p["omega"] == 0.0][-1]
+        assert all(0 <= p["entropy"] <= math.log(100) + 1e-4 for p in answer["images"])
+        assert answer["names"]["0"] == world_of(run).class_names[0]
+        last = [p for p in answer["images"] if p["omega"] == 0.0][-1]
         sampler = Sampler(world_of(run), run.sampling)
-        wanted = sampler.draw(run.seed, last["label"], 1)[0].images
-        assert (pixels([last], (3, 32, 32)) - wanted).abs().max() < 0.1
+        drawn = sampler.draw(run.seed, last["label"], 1)[0].images
+        assert (pixels([last], (3, 32, 32)) - drawn).abs().max() < 0.1
 
 
 # What is kept

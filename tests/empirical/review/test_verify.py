@@ -52,10 +52,10 @@ def sign_metrics(folder, change):
 
 def test_an_intact_run_passes_and_says_what_is_only_signed(folder):
     assert off(folder) == []
-    said = messages(folder)
-    assert said["trajectory"].endswith("losses: signed, not checked")
-    assert said["manifest"].endswith(": signed, not checked")
-    assert "GFLOP of guided images, skipped steps and CPU seconds: signed, not checked" in said["growth"]
+    text = messages(folder)
+    assert text["trajectory"].endswith("losses: signed, not checked")
+    assert text["manifest"].endswith(": signed, not checked")
+    assert "GFLOP of guided images, skipped steps and CPU seconds: signed, not checked" in text["growth"]
 
 
 SHAPES = [[], 3, None, {}, "text", [{}], {"versions": 3, "hardware": []}]
@@ -119,7 +119,7 @@ def test_a_changed_manifest_does_not_match_its_digest(folder):
     assert "contents that do not match their digest" in messages(folder)["manifest"]
 
 
-def test_files_of_before_digests_and_identities_pass(folder):
+def test_files_written_before_digests_and_identities_pass(folder):
     rewrite(folder / "result.json", identity=lambda _: "")
     path = folder / "manifest.json"
     values = json.loads(path.read_text())
@@ -175,6 +175,31 @@ def test_other_costs_and_steps_of_a_round_are_named(folder, change, checks):
         rewrite(path, pool__2__step=lambda _: record["step"], pool__2__gflop=lambda _: rounds[2])
         rewrite(path, cost__sampling_gflop=lambda _: sum(rounds))
     assert off(folder) == checks
+
+
+def test_a_step_forged_in_all_records_contradicts_the_patience_rule(folder):
+    rewrite(folder / "pool" / "round_0002.json", step=lambda s: s + 1)
+    rewrite(folder / "result.json", pool__2__step=lambda s: s + 1)
+
+    def forge(events):
+        next(event for event in events if event.get("round") == 2)["step"] += 1
+
+    sign_metrics(folder, forge)
+    assert "rounds" in off(folder)
+    assert "step of an addition" in messages(folder)["rounds"]
+
+
+def test_a_forged_signal_contradicts_the_additions(folder):
+    def forge(events):
+        best = 2.0  # a signal that improves at every evaluation lets the run wait for ever
+        for event in events:
+            if event["event"] == "evaluated":
+                event["signal"] = best = best + 1
+
+    sign_metrics(folder, forge)
+    rewrite(folder / "result.json", trajectory__signal=lambda values: [3.0 + i for i in range(len(values))])
+    assert off(folder) == ["rounds"]
+    assert "data added at iteration" in messages(folder)["rounds"]
 
 
 def test_forged_gflop_in_all_records_is_named_where_images_are_made_again(folder):

@@ -23,7 +23,7 @@ def test_a_result_has_the_sets_and_its_accuracy_follows_from_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda r: r.sets["test"]["hits"].pop(), "sets.test: counts of [2, 1, 2] classes"),
         (lambda r: r.sets["b"]["raw_hits"].__setitem__(0, 3), "sets.b.raw_hits: more"),
@@ -32,10 +32,10 @@ def test_a_result_has_the_sets_and_its_accuracy_follows_from_them(tmp_path):
         (lambda r: setattr(r, "correct", "1100"), "sets.test: 2 of 5 right, not 2 of 4"),
     ],
 )
-def test_counts_that_contradict_each_other_are_noticed(change, said):
+def test_counts_that_contradict_each_other_are_noticed(change, message):
     sets = {"test": SetScore([2, 3], [1, 1], [2, 0])._asdict(), "b": SetScore([2, 0], [1, 0], [2, 0])._asdict()}
     result = {"accuracy": 0.4, "correct": "10100", "sets": sets}
     assert contradiction(SimpleNamespace(**copy.deepcopy(result)), 2) == ""
     damaged = SimpleNamespace(**result)
     change(damaged)
-    assert said in contradiction(damaged, 2)
+    assert message in contradiction(damaged, 2)

@@ -128,14 +128,14 @@ def test_a_run_is_saved_every_so_many_evaluations_and_seconds(tmp_path, monkeypa
     def steps(name, every, seconds):
         monkeypatch.setattr(run_module, "CHECKPOINT_EVERY", every)
         monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", seconds)
-        run, found = tiny("linear", **{"growth.additions": 0, "training.iterations": 7}), []
+        run, saved = tiny("linear", **{"growth.additions": 0, "training.iterations": 7}), []
 
         def observe(event):
             if event.kind == "evaluated":
-                found.append(read_checkpoint(folder_of(run, tmp_path / name)).values["step"])
+                saved.append(read_checkpoint(folder_of(run, tmp_path / name)).values["step"])
 
         execute(run, tmp_path / name, observe=observe)
-        return found, read_checkpoint(folder_of(run, tmp_path / name)).values["step"]
+        return saved, read_checkpoint(folder_of(run, tmp_path / name)).values["step"]
 
     assert steps("seldom", 100, 1e9) == ([0] * 7, 7)
     assert steps("third", 3, 1e9) == ([0, 0, 3, 3, 3, 6, 6], 7)

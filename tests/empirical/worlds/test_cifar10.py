@@ -87,8 +87,8 @@ def test_the_splits_are_as_configured(folder):
             """Right for the first five images of the test rows, wrong for the others; on validation it has no say."""
             if len(images) != 8:
                 return torch.zeros(len(images), 10)
-            found = (((images + 1) * 127.5).round() == test[2:10]).flatten(1).all(1)
-            assert found.all()
+            equal = (((images + 1) * 127.5).round() == test[2:10]).flatten(1).all(1)
+            assert equal.all()
             right = torch.nn.functional.one_hot(torch.tensor(labels[2:10]), 10)
             return torch.where(torch.arange(8).view(-1, 1) < 5, right, -right).float()
 

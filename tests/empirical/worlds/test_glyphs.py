@@ -51,14 +51,14 @@ def test_no_font_is_in_two_splits_and_a_family_is_held_out():
 @pytest.mark.parametrize("split", FONTS)
 def test_an_image_is_a_function_of_split_seed_and_index(split):
     indices = [3, 70_000, 64, 3]
-    found = WORLD.images(split, indices)
+    drawn = WORLD.images(split, indices)
     for row, index in enumerate(indices):
         alone = WORLD.images(split, [index])
-        assert torch.equal(found.images[row], alone.images[0])
-        assert found.labels[row] == alone.labels[0] == index % 64
-    assert not torch.equal(found.images[0], found.images[2])
+        assert torch.equal(drawn.images[row], alone.images[0])
+        assert drawn.labels[row] == alone.labels[0] == index % 64
+    assert not torch.equal(drawn.images[0], drawn.images[2])
     other = GlyphsWorld(data_seed=1, weights=UNTRAINED).images(split, indices)
-    assert not torch.equal(found.images, other.images)
+    assert not torch.equal(drawn.images, other.images)
 
 
 def test_splits_have_streams_of_their_own():

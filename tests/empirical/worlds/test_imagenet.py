@@ -135,9 +135,9 @@ def test_sets_without_a_folder_are_left_out(world):
 def test_two_processes_share_the_scoring(world, tmp_path):
     def work(ranks, device):  # noqa: ARG001
         learner = Sighted(wrong=(3,))
-        found = world.test(learner, ranks)
-        assert (found.accuracy, found.sets) == (alone.accuracy, alone.sets)
-        assert torch.equal(found.correct, alone.correct)
+        score = world.test(learner, ranks)
+        assert (score.accuracy, score.sets) == (alone.accuracy, alone.sets)
+        assert torch.equal(score.correct, alone.correct)
         assert sum(learner.seen) == 4 * 50 + (10 + 8 if ranks.first else 9 + 7)  # halves of 100, 19 and 15
 
     alone = world.test(Sighted(wrong=(3,)))

@@ -139,26 +139,26 @@ def test_weights_that_do_not_fit_or_are_not_there_are_refused(options):
 
 
 def test_the_training_is_the_same_again_and_reports(world, tmp_path):
-    said, images = [], world.corpus_split().images
+    reports, images = [], world.corpus_split().images
     paths = [tmp_path / f"{number}.safetensors" for number in range(2)]
     for path in paths:
-        autoencoder_training.train(images, FEW, path, {"corpus": [0, 1000]}, lambda *a: said.append(a))
+        autoencoder_training.train(images, FEW, path, {"corpus": [0, 1000]}, lambda *a: reports.append(a))
     (first, values), (_, again) = map(autoencoder_training.load, paths)
     assert values == again  # the digest of the weights among them
     assert values["training"]["iterations"] == 6
     assert first.vae.config.scaling_factor == values["vae"]["scaling_factor"] != 1
-    assert said[5][0] == 6
-    assert said[5][1].startswith("autoencoder")
-    assert said[-1][1].startswith("tiny decoder")
+    assert reports[5][0] == 6
+    assert reports[5][1].startswith("autoencoder")
+    assert reports[-1][1].startswith("tiny decoder")
 
 
 def test_training_lowers_the_loss(world, tmp_path):
-    said, settings = [], AutoencoderTraining(channels=(8, 8), iterations=60, tiny_iterations=60, batch=16)
+    reports, settings = [], AutoencoderTraining(channels=(8, 8), iterations=60, tiny_iterations=60, batch=16)
     autoencoder_training.train(
-        world.corpus_split().images, settings, tmp_path / AUTOENCODER, {}, lambda _, what: said.append(what)
+        world.corpus_split().images, settings, tmp_path / AUTOENCODER, {}, lambda _, what: reports.append(what)
     )
     for part in ("autoencoder", "tiny decoder"):
-        losses = [float(what.rpartition(" ")[2]) for what in said if what.startswith(part)]
+        losses = [float(what.rpartition(" ")[2]) for what in reports if what.startswith(part)]
         assert losses[-1] < 0.6 * losses[0]
 
 
@@ -177,7 +177,7 @@ def test_training_by_command_makes_both_parts_and_goes_on_with_the_autoencoder_t
     with pytest.raises(KeyboardInterrupt):
         quality.train_generator(run, SMALL, tmp_path, lambda *_: None)
     monkeypatch.setattr(quality, "check", check)
-    record = quality.train_generator(run, SMALL, tmp_path, lambda *said: seen.append(said))
+    record = quality.train_generator(run, SMALL, tmp_path, lambda *reports: seen.append(reports))
     assert seen == [(3, 3, "checking 16 images")]  # nothing was trained twice
     places = {"world.weights": "latent_digits_generator.safetensors", "world.autoencoder": AUTOENCODER}
     world = world_of(tiny("latent_digits", **{key: str(tmp_path / name) for key, name in places.items()}))

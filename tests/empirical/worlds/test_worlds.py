@@ -41,8 +41,8 @@ def test_the_score_of_the_linear_world_is_the_gradient_of_its_log_density(t, lab
         (log_density(x + h * e, a, y, w) - log_density(x - h * e, a, y, w)) / (2 * h) for e in torch.eye(5).double()
     ]
     expected = -math.sqrt(1 - a) * torch.stack(columns, dim=1)
-    found = world.denoiser("cpu")(x.float(), t, torch.full((6,), label)).double()
-    assert torch.allclose(found, expected, rtol=2e-4, atol=2e-5)
+    eps = world.denoiser("cpu")(x.float(), t, torch.full((6,), label)).double()
+    assert torch.allclose(eps, expected, rtol=2e-4, atol=2e-5)
 
 
 def test_the_score_is_finite_far_on_the_wrong_side():
@@ -243,10 +243,10 @@ def test_weights_that_were_replaced_are_read_anew(tmp_path):
     """After another training has replaced the file, the world uses the new weights."""
     path = tmp_path / "digits_generator.safetensors"
     settings = [GeneratorTraining(base_channels=8, iterations=1, batch=2, seed=seed) for seed in (0, 1)]
-    world, found = DigitsWorld(weights=str(path)), []
+    world, states = DigitsWorld(weights=str(path)), []
     for one in settings:
         model = train(world.corpus_split(), world.shape, 10, one, lambda *_: None)
         unet_training.save(path, model, one, world.shape, 10, {"corpus": [0, 1000]})
-        found.append((world.identity(), world.denoiser("cpu")(torch.ones(1, 1, 8, 8), 5, torch.tensor([1]))))
-    assert found[0][0] != found[1][0]
-    assert not torch.equal(found[0][1], found[1][1])
+        states.append((world.identity(), world.denoiser("cpu")(torch.ones(1, 1, 8, 8), 5, torch.tensor([1]))))
+    assert states[0][0] != states[1][0]
+    assert not torch.equal(states[0][1], states[1][1])
