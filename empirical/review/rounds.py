@@ -10,6 +10,7 @@ from empirical.config import Run, world_of
 from empirical.diffusion.guidance import When
 from empirical.diffusion.sampler import image_seed
 from empirical.loop.budget import expected
+from empirical.loop.patience import Plateau, due
 from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
 from empirical.review.checks import MismatchError, agree
@@ -93,4 +94,19 @@ def check_events(run: Run, pool: Pool, events: Sequence[dict[str, Any]], rounds:
     for line, event in zip(lines[1:], added, strict=True):
         size += line["added"] - line["retired"]
         agree(f"round {line['round']}", {"event": "added", "pool": size, **line}, event)
-    return f"{rounds} rounds, as in the metrics"
+    _check_patience(run, events)
+    return f"{rounds} rounds, as in the metrics; their steps follow from the watched signal"
+
+
+def _check_patience(run: Run, events: Sequence[dict[str, Any]]) -> None:
+    """Go through the loop of `practice` again: data are added where the recorded signal has stopped improving."""
+    plateau, step, additions, size, asked = Plateau(), 0, 0, run.growth.initial, True
+    for event in events[1:]:
+        wanted = asked and additions < run.growth.additions and due(run.growth, run.training, step, plateau, size)
+        if wanted != (event["event"] == "added"):
+            raise MismatchError(f"metrics.jsonl: data {'missing' if wanted else 'added'} at iteration {step}")
+        if wanted:
+            agree("metrics.jsonl: step of an addition", event["step"], step)
+            plateau, additions, size, asked = plateau.reset(), additions + 1, event["pool"], False
+        else:
+            plateau, step, asked = plateau.after(event["signal"]), event["step"], True
