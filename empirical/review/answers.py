@@ -1,4 +1,4 @@
-"""Read the stored answers of `examine`: digest, keys and types are checked."""
+"""Read the answers that `examine` has stored, and check their digests, keys and types."""
 
 from __future__ import annotations
 

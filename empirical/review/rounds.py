@@ -99,7 +99,7 @@ def check_events(run: Run, pool: Pool, events: Sequence[dict[str, Any]], rounds:
 
 
 def _check_patience(run: Run, events: Sequence[dict[str, Any]]) -> None:
-    """Go through the loop of `practice` again: data are added where the recorded signal has stopped improving."""
+    """Repeat the decisions of `practice` on the recorded signal: data are added where it has stopped improving."""
     plateau, step, additions, size, asked = Plateau(), 0, 0, run.growth.initial, True
     for event in events[1:]:
         wanted = asked and additions < run.growth.additions and due(run.growth, run.training, step, plateau, size)

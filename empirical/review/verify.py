@@ -125,7 +125,7 @@ class _Records:
         return f"{len(read_journal(self.folder))} lines whole; not signed, not checked"
 
     def _check_identity(self, where: str, stored: str) -> None:
-        """Compare the digest of the generator's weights; it is "" in files of before it was stored."""
+        """Compare the digest of the generator's weights; files of older versions lack it ("")."""
         if stored:
             agree(f"{where}: identity", stored, world_of(self.run).identity())
 

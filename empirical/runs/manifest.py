@@ -35,7 +35,7 @@ class Hardware:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Hold a run's manifest.json. identity, sha256: "" where the manifest was written before they were stored.
+    """Hold a run's manifest.json; identity and sha256 are "" in the manifest of an older version, which lacks them.
 
     identity: digest of the generator's weights. sha256: digest of the other entries, see `write_signed`.
     """
@@ -110,7 +110,7 @@ def _is_time(text: str) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of the run in a folder; InputError names a damaged one. Manifests of before have no digest."""
+    """Read the manifest of the run in a folder; InputError names a damaged one. One of an older version has no digest."""
     path = folder / "manifest.json"
     values = checked(read_json(path), dict[str, Any], str(path))
     if "sha256" in values:
