@@ -110,7 +110,7 @@ def _is_time(text: str) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of the run in a folder; InputError names a damaged one. One of an older version has no digest."""
+    """Read the manifest of the run in a folder; InputError names a damaged one. Older versions stored no digest."""
     path = folder / "manifest.json"
     values = checked(read_json(path), dict[str, Any], str(path))
     if "sha256" in values:
