@@ -99,10 +99,10 @@ def test_the_picture_is_legible_and_needs_runs(rows):
 def test_every_line_of_the_file_is_a_mode_that_its_name_says(preset):
     lines = {}
     for series in series_of("modes", load_toml(EXPERIMENTS / "modes.toml")):
-        values = series["values"][preset] if isinstance(series["values"], dict) else series["values"]
+        values = series.points(preset, "modes")
         assert len(values) <= 1
         if values:
-            lines[series["name"]] = values[0], series["set"]
+            lines[series.name] = values[0], series.set
     assert set(lines) <= set(modes.LINES)
     assert preset == "quick" or set(lines) == set(modes.LINES)
     assert {modes.COSTLIEST, modes.PLAIN, CHEAP} <= set(lines)

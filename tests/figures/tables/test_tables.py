@@ -81,11 +81,11 @@ def test_summary_has_changes_from_the_first_line_only():
 def test_all_lines_of_table3_end_alike():
     ends = {}
     for series in series_of("table3", load_toml(EXPERIMENTS / "table3.toml")):
-        growth = {key: value for key, value in series["set"].items() if key.startswith("growth.")}
-        (value,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
-        growth[series["vary"]] = value
+        growth = {key: value for key, value in series.set.items() if key.startswith("growth.")}
+        (value,) = series.points("default", "table3")
+        growth[series.vary] = value
         end = growth["growth.initial"] + growth["growth.additions"] * growth.get("growth.addition", 0)
-        ends.setdefault((series["panel"], "four times" in series["name"]), set()).add(end)
+        ends.setdefault((series.panel, "four times" in series.name), set()).add(end)
     assert ends == {
         ("linear", False): {1024},
         ("linear", True): {4096},
@@ -132,9 +132,9 @@ def test_the_precursors_figure_and_table_agree():
 
 def test_the_workshops_pool_keeps_its_size():
     for series in series_of("workshop", load_toml(EXPERIMENTS / "workshop.toml")):
-        if series["vary"] == "acquire.retire":
-            (share,) = series["values"] if isinstance(series["values"], list) else series["values"]["default"]
-            assert series["set"]["growth.addition"] == share * series["set"]["growth.initial"]
+        if series.vary == "acquire.retire":
+            (share,) = series.points("default", "workshop")
+            assert series.set["growth.addition"] == share * series.set["growth.initial"]
 
 
 # all of them, outliers too
