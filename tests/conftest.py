@@ -1,6 +1,9 @@
 """Fixtures of all tests; plain helpers are in tests/support."""
 
+import gc
+import gc
 import signal
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +23,13 @@ def _hear_ctrl_c():
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def _garbage_collected():
+    """Delete submitit's jobs at the end of a test that ignores their warnings, not in whichever test comes next."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +69,16 @@ def refused(capsys):
         return message
 
     return call
+
+
+@pytest.fixture
+def ended_processes():
+    """Wait for the processes that a test leaves, jobs of a cluster say: a later test would be blamed for them."""
+    yield
+    left = [thing for thing in gc.get_objects() if type(thing) is subprocess.Popen and thing.poll() is None]
+    for process in left:
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

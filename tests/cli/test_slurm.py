@@ -14,7 +14,13 @@ import paper_repro
 FIGURE = COMMAND[:-2]  # without --workers
 LOCAL = '[slurm]\ncluster = "local"\njobs = 2\nminutes = 30\n'
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.usefixtures("_garbage_collected"),
+]
+
+
+pytestmark = pytest.mark.usefixtures("ended_processes")
 
 
 @pytest.fixture

@@ -17,7 +17,13 @@ from empirical.scale.slurm import Cluster, Slurm, Work
 
 REHEARSAL = Slurm(cluster="local", jobs=1)
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.usefixtures("_garbage_collected"),
+]
+
+
+pytestmark = pytest.mark.usefixtures("ended_processes")
 
 
 @pytest.fixture
