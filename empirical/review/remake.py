@@ -15,6 +15,7 @@ from empirical.diffusion.guidance import Guide, Unguided, make_guide
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.learner import Learner
 from empirical.pool.pool import Pool
+from empirical.runs.feasible import require_batch_fits
 from empirical.runs.folder import guide_path
 from empirical.system.errors import InputError, require
 from empirical.system.files import read_json
@@ -107,6 +108,7 @@ def remake(run: Run, folder: Path, pool: Pool, rows: Sequence[int], device: str 
 
     They are equal bit for bit on the kind of device that made them; CPUs and GPUs round differently.
     """
+    require_batch_fits(run)
     total = sum(len(round_) for round_ in pool.rounds)
     for row in rows:
         require(0 <= row < total, "row", row, f"0 to {total - 1}, the rows of this pool", "name another row")

@@ -22,7 +22,7 @@ def require_feasible(run: Run, root: Path) -> None:
 
     The estimates are lower bounds: whatever passes may still be too much, whatever is refused cannot work.
     """
-    counts, world, batch = expected(run), world_of(run), run.sampling.batch
+    counts, world = expected(run), world_of(run)
     do = "lower growth.initial, growth.addition, growth.additions or acquire.ratio"
     least = f"a run of at most {MOST_IMAGES:.0e} images"
     require(counts.images <= MOST_IMAGES, "run", f"{counts.images:.3g} images to generate", least, do)
@@ -36,15 +36,32 @@ def require_feasible(run: Run, root: Path) -> None:
     )
 
     values = math.prod(world.shape)
-    memory = world.memory(counts.rows) + FLOAT * batch * (2 * math.prod(world.latent_shape) + values)
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    got, allowed = f"at least {memory / 1e9:.3g} GB of memory", f"the {there / 1e9:.3g} GB of this machine"
-    require(memory <= there, "run", got, allowed, f"{do}, or sampling.batch, or the size of the world's samples")
+    _require_memory(
+        world.memory(counts.rows) + _batch_bytes(run), f"{do}, or sampling.batch, or the size of the world's samples"
+    )
 
     stored = FLOAT * values if len(world.shape) == 1 else SMALLEST_IMAGE
     disk, free = counts.rows * (stored + ROW_BYTES), _free(root)
     got, allowed = f"at least {disk / 1e9:.3g} GB of disk", f"the {free / 1e9:.3g} GB that are free under {root}"
     require(disk <= free, "run", got, allowed, f"{do}, or choose another --out")
+
+
+def require_batch_fits(run: Run) -> None:
+    """Refuse a run whose sampling batch needs more memory than there can be, before its images are made again."""
+    _require_memory(_batch_bytes(run), "restore config.json, or take a machine with more memory")
+
+
+def _batch_bytes(run: Run) -> int:
+    """Return the bytes of a sampling batch and of two arrays of its latents, at least."""
+    world = world_of(run)
+    return FLOAT * run.sampling.batch * (2 * math.prod(world.latent_shape) + math.prod(world.shape))
+
+
+def _require_memory(memory: float, do: str) -> None:
+    """Refuse to use more bytes of memory than this machine has."""
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    got, allowed = f"at least {memory / 1e9:.3g} GB of memory", f"the {there / 1e9:.3g} GB of this machine"
+    require(memory <= there, "run", got, allowed, do)
 
 
 def _free(root: Path) -> float:
