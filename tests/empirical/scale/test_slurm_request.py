@@ -9,7 +9,10 @@ from support.runs import cases_of, tiny
 
 from empirical.scale.slurm import Cluster, Slurm, cluster_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.usefixtures("_garbage_collected"),
+]
 SBATCH = """#!{python}
 import os, re, subprocess, sys
 script = sys.argv[1]
