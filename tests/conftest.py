@@ -1,9 +1,7 @@
 """Fixtures of all tests; plain helpers are in tests/support."""
 
 import gc
-import gc
 import signal
-import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -69,16 +67,3 @@ def refused(capsys):
         return message
 
     return call
-
-
-@pytest.fixture
-def ended_processes():
-    """Wait for the processes that a test leaves, jobs of a cluster say: a later test would be blamed for them."""
-    yield
-    left = [thing for thing in gc.get_objects() if type(thing) is subprocess.Popen and thing.poll() is None]
-    for process in left:
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -20,9 +20,6 @@ pytestmark = [
 ]
 
 
-pytestmark = pytest.mark.usefixtures("ended_processes")
-
-
 @pytest.fixture
 def places(tmp_path):
     """Write small experiments and a --slurm file for the local executor; return folders and arguments."""

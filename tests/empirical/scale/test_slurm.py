@@ -23,9 +23,6 @@ pytestmark = [
 ]
 
 
-pytestmark = pytest.mark.usefixtures("ended_processes")
-
-
 @pytest.fixture
 def cases():
     """Make the cases of a small sweep: two seeds, three lengths each."""
