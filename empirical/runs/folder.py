@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from empirical.config import Run, to_dict
-from empirical.settings.build import build
+from empirical.settings.build import build, checked
 from empirical.settings.sections import Acquire
 from empirical.settings.values import values_digest
 from empirical.system.errors import InputError
@@ -44,9 +44,10 @@ def deciding(config: Mapping[str, Any], places: Sequence[str]) -> dict[str, Any]
 
     Data and weights may move, and runs that differ only in settings without effect are the same run.
     """
-    world = {name: value for name, value in config.get("world", {}).items() if name not in places}
-    acquire = build(Acquire, config.get("acquire", {}), "acquire").effective()
-    return {**config, "world": world, "acquire": dataclasses.asdict(acquire)}
+    world, acquire = (checked(config.get(name, {}), dict[str, Any], name) for name in ("world", "acquire"))
+    deciding_options = {name: value for name, value in world.items() if name not in places}
+    effective = dataclasses.asdict(build(Acquire, acquire, "acquire").effective())
+    return {**config, "world": deciding_options, "acquire": effective}
 
 
 @lru_cache(maxsize=4096)
