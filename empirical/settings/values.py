@@ -11,14 +11,15 @@ from empirical.system.errors import require
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested settings to dotted names.
+    """Flatten nested settings to dotted names; an empty table stays, so that two settings never look the same.
 
-    >>> flat({"growth": {"initial": 8}, "seed": 1})
-    {'growth.initial': 8, 'seed': 1}
+    >>> flat({"growth": {"initial": 8}, "seed": 1, "acquire": {}})
+    {'growth.initial': 8, 'seed': 1, 'acquire': {}}
     """
     result: dict[str, Any] = {}
     for key, value in values.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        nested = isinstance(value, Mapping) and bool(value)
+        result |= flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
     return result
 
 
