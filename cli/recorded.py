@@ -46,14 +46,14 @@ class RecipeLine:
         except InputError:
             return None
 
-    def fits(self, run: Run, identity: str) -> bool:
+    def fits(self, settings: str, models: list[Any], identity: str) -> bool:
         """Tell whether a run is one of this recipe, at any seed: equal settings, and the same generator.
 
         A generator is the same if it is named alike, or if its weights are equal, wherever they are now.
         """
-        if _settings(run) != self.settings:
+        if settings != self.settings:
             return False
-        return _models(run) == self.models or (identity != "" and identity == self.identity)
+        return models == self.models or (identity != "" and identity == self.identity)
 
 
 def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
@@ -69,7 +69,8 @@ def find(tables: Sequence[str], experiments: Path, root: Path) -> OwnRuns:
     for directory in sorted(path.parent for world in worlds for path in (root / world).glob("*/config.json")):
         try:
             run, made_by = from_dict(read_json(directory / "config.json")), read_manifest(directory)
-            keys = [line.key for line in lines if line.fits(run, made_by.identity)]
+            settings, models = _settings(run), _models(run)
+            keys = [line.key for line in lines if line.fits(settings, models, made_by.identity)]
         except InputError as error:  # damaged, or made by another version, which had other settings
             _warn(f"{directory} is left out: {error}")
             continue

@@ -16,7 +16,7 @@ from torch import Tensor
 
 
 def is_image(shape: Sequence[int]) -> bool:
-    """Whether a sample of this shape is an image, (C, H, W) with 1 or 3 channels, rather than a vector."""
+    """Tell whether a sample of this shape is an image, (C, H, W) with 1 or 3 channels, rather than a vector."""
     return len(shape) == 3 and shape[0] in (1, 3)
 
 

@@ -80,7 +80,7 @@ class Data(Protocol):
 
     @property
     def in_memory(self) -> bool:
-        """Whether a batch is made without reading files."""
+        """Tell whether a batch is made without reading files."""
         ...
 
     def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:

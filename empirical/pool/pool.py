@@ -147,7 +147,7 @@ class Pool:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the active rows are in memory; if not, they are read from files onto the CPU."""
+        """Tell whether the active rows are in memory; if not, they are read from files onto the CPU."""
         return self._rows is not None
 
     def in_use(self, places: Tensor) -> Split:

@@ -1,4 +1,4 @@
-"""How a run was made: the manifest (versions, revision, hardware) and the journal of its starts."""
+"""Record how a run was made: the manifest (versions, revision, hardware) and the journal of its starts."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ COUNTS = ("totals", "hits", "raw_hits")  # of every evaluation set, by class
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a finished run leaves in result.json.
+    """Hold the numbers that a finished run leaves in result.json.
 
     accuracy, accuracy_validation: fractions of the test and of the validation images (linear world: exact accuracy).
     correct: one "0" or "1" a test image; None where there are no test images.

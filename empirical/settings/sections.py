@@ -194,7 +194,7 @@ class Acquire:
 
     @property
     def steered(self) -> bool:
-        """Whether the learner's entropy guides the samples, so that the guiding learners are kept."""
+        """Tell whether the learner's entropy guides the samples, so that the guiding learners are kept."""
         return self.omega > 0 and self.direction == "entropy"
 
     @property

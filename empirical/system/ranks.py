@@ -23,7 +23,7 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes the files that only one process may write."""
+        """Tell whether this process writes the files that only one process may write."""
         return self.index == 0
 
     def mine(self, items: int) -> range:

@@ -34,7 +34,7 @@ class World(Generator, Protocol):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Those of `places` that hold the generator's weights."""
+        """Name the options among `places` that hold the generator's weights."""
         ...
 
     @property

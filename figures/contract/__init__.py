@@ -1,1 +1,1 @@
-"""What every figure keeps to: the type of a figure, the tidy table, and averages over seeds."""
+"""Define the contract of every figure: the type of a figure, the tidy table, and averages over seeds."""

@@ -47,7 +47,7 @@ class PrintedLine:
 
     @property
     def ours(self) -> bool:
-        """Whether runs of this project can fill the line: real photographs and other people's work are no runs."""
+        """Tell whether runs of this project can fill the line: real photographs and other people's work are no runs."""
         return self.method in (STATIC, DP)
 
 
