@@ -65,7 +65,7 @@ def estimate(
     footprint: by world and learner, as "world/learner"; without it no disk is estimated.
     replayed: runs that are trained once more to be examined.
     """
-    distinct = list(dict.fromkeys(dataclasses.replace(run, acquire=run.acquire.effective()) for run in runs))
+    distinct = list(dict.fromkeys(run.effective() for run in runs))
     alike: dict[Run, int] = defaultdict(int)
     plain: dict[tuple[WorldChoice, Sampling, int], tuple[Run, dict[str, int]]] = {}
     total = Estimate(runs=len(distinct))
@@ -116,7 +116,7 @@ def _disk(run: Run, counts: Expected, foot: Footprint) -> float:
 
 def _beginning(run: Run) -> Run:
     """Return the same run without its additions: equal for runs that share their first state."""
-    growth = dataclasses.replace(run.growth, additions=0, addition=0)
+    growth = dataclasses.replace(run.growth, additions=0, addition=0).effective()
     return dataclasses.replace(run, growth=growth, acquire=Acquire())
 
 

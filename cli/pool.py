@@ -97,7 +97,7 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
     shown = min(world.classes, CLASSES)
     classes = list(world.class_names[:shown])
     some = f" (the first {shown} of {world.classes} classes)" if shown < world.classes else ""
-    distinct = len({one.run.acquire.omega for one in opened}) == len(opened)
+    distinct = len(set(map(strength, opened))) == len(opened)
     for kind, pick, caption in (
         ("rows", stored, "Samples of the pool by class and round, as trained on"),
         ("seeds", same_seeds, "The same seeds by class and round, guided by the learner of the round"),
@@ -111,10 +111,16 @@ def show_pictures(opened: list[Opened], options: PoolOptions) -> None:
             images = [pick(one, number, shown, columns, options.device) for number in rounds]  # (classes, columns, ...)
             word = "round " if columns > 1 else ""
             titles = [title for number in rounds for title in (f"{word}{number}", *[""] * (columns - 1))]
-            title = f"omega = {one.run.acquire.omega:g}" + ("" if distinct else f", {one.folder.name[:6]}")
+            title = f"omega = {strength(one)}" + ("" if distinct else f", {one.folder.name[:6]}")
             blocks.append(grids.Block(title, titles, torch.cat(images, 1).numpy()))
         path = style.save(grids.draw(blocks, classes, caption + some), options.out / "pool" / name / kind)[0]
         console.print(str(path), markup=False)
+
+
+def strength(one: Opened) -> str:
+    """Write the guidance strength of a run's additions: one number, or those of the first and of the last."""
+    ends = (1, max(len(one.pool.rounds) - 1, 1))
+    return " to ".join(dict.fromkeys(f"{one.run.acquire.of(addition).omega:g}" for addition in ends))
 
 
 def stored(one: Opened, number: int, classes: int, columns: int, device: str) -> Tensor:  # noqa: ARG001

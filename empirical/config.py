@@ -45,6 +45,15 @@ class Run:
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**31, "seed", self.seed, "an integer >= 0 and < 2^31")
+        forgets = self.growth.memory > 0  # then the age of rows decides which of them leave the pool
+        require(
+            not forgets or self.acquire.retire == 0, "acquire.retire", self.acquire.retire, "0 with growth.memory > 0"
+        )
+
+    def effective(self) -> Run:
+        """Return the run with those settings that change none of its numbers at their defaults."""
+        acquire = self.acquire.effective(self.growth.additions)
+        return dataclasses.replace(self, growth=self.growth.effective(), acquire=acquire)
 
     @property
     def network(self) -> tuple[str, bool]:
@@ -77,7 +86,7 @@ def to_dict(run: Run) -> dict[str, Any]:
 def world_of(run: Run) -> World:
     """Open the world of a run and refuse settings that do not fit it, by name; real data need not be there yet."""
     world = open_world(run.world)
-    world.check(run.learner, run.growth, run.acquire.effective())
+    world.check(run.learner, run.growth, run.effective().acquire)
     return world
 
 

@@ -6,6 +6,9 @@ dynamic, omega = 0          acquire.omega = 0
 random-direction control    acquire.direction = "random"
 oversample-then-prune       acquire.ratio > 1
 swaps in a fixed pool       acquire.retire > 0, growth.addition = retire * growth.initial
+forgetting                  growth.memory > 0
+omega grows with the pool   acquire.schedule = [1.0, 2.0, ...]
+last steps unguided         acquire.interval = [0.2, 1.0]
 outlier filter              acquire.reject > 0
 """
 
@@ -67,7 +70,7 @@ class Setup:
 
     def guide(self) -> Guide:
         """Make the guide of the next addition: it follows the learner as it is now."""
-        acquire = self.run.acquire.effective()
+        acquire = self.run.acquire.of(len(self.pool.rounds))
         preview = world_of(self.run).preview(acquire.decode, str(self.learner.device))
         return make_guide(self.learner.logits, acquire, preview, self.run.network)
 
@@ -107,13 +110,14 @@ def add(setup: Setup, step: int, count: int, guide: Guide) -> None:
     An interrupted round is completed; a complete one on disk is only taken into use.
     """
     acquire, pool, ranks = setup.run.acquire, setup.pool, setup.ranks
-    omega = 0.0 if isinstance(guide, Unguided) else acquire.omega
+    omega = 0.0 if isinstance(guide, Unguided) else acquire.of(len(pool.rounds)).omega
     if not pool.committed():
         selective = bool(pool.rounds) and acquire.candidates(count) > count
         write = _write_best if selective else _write_all
         cost = write(setup, pool.writer(omega, step), count, guide)
         cost = Cost(**{name: type(value)(ranks.total(value)) for name, value in vars(cost).items()})
-        retired = least_uncertain(acquire, setup.learner, pool) if pool.rounds else torch.empty(0, dtype=torch.long)
+        memory = setup.run.growth.memory
+        retired = pool.outdated(memory) if memory else least_uncertain(acquire, setup.learner, pool)
         if ranks.first:
             pool.commit(omega, step, cost, retired)
         ranks.barrier()

@@ -109,6 +109,12 @@ class Pool:
                 added, rest = self._loaded(numbers), (before.images[kept], before.labels[kept])
                 self._rows = Split(*(torch.cat(columns) for columns in zip(rest, added, strict=True)))
 
+    def outdated(self, memory: int) -> Tensor:
+        """Return the numbers of the active rows that are too old once the next round is one of the latest `memory`."""
+        starts = [*self._starts, sum(len(round_) for round_ in self.rounds)]
+        oldest = max(len(self.rounds) + 1 - memory, 0)  # number of the oldest round that stays
+        return self.active[self.active < starts[oldest]]
+
     def _paths(self, number: int) -> Iterator[Path]:
         return self.directory.glob(f"round_{number:04d}-*.parquet")
 

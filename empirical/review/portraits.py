@@ -230,7 +230,7 @@ def spaced(count: int, most: int) -> list[int]:
 
 def _guide(run: Run, learner: Learner, omega: float) -> Guide:
     """Make the run's guide with this learner and strength."""
-    acquire = replace(run.acquire, omega=omega)
+    acquire = replace(run.acquire.of(1), omega=omega)
     preview = world_of(run).preview(acquire.decode, str(learner.device))
     return make_guide(learner.logits, acquire, preview, run.network)
 

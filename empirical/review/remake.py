@@ -72,7 +72,7 @@ def guide_of(run: Run, folder: Path, number: int, device: str) -> Guide:
     if number == 0 or run.acquire.omega == 0:
         return Unguided()
     learner = learner_of(run, folder, number, device) if run.acquire.steered else new_learner(run, device)
-    acquire = run.acquire.effective()
+    acquire = run.acquire.of(number)
     return make_guide(learner.logits, acquire, world_of(run).preview(acquire.decode, device), run.network)
 
 

@@ -41,13 +41,18 @@ def check_seeds(run: Run, pool: Pool) -> str:
 def check_growth(run: Run, pool: Pool) -> str:
     """Compare sizes, guidance strengths, retired rows and costs of the rounds with the configuration."""
     growth, acquire, active = run.growth, run.acquire, 0
+    sizes: list[int] = []
     for round_ in pool.rounds:
         later, where = round_.number > 0, f"round {round_.number}"
         size = growth.addition if later else growth.initial
         agree(f"{where}: rows", len(round_), size)
         agree(f"{where}: images", round_.cost.images, acquire.candidates(size) if later else size)
-        agree(f"{where}: omega", round_.omega, acquire.omega if later else 0.0)
-        agree(f"{where}: retired rows", len(round_.retired), round(acquire.retire * active) if later else 0)
+        agree(f"{where}: omega", round_.omega, acquire.of(round_.number).omega if later else 0.0)
+        if growth.memory:
+            agree(f"{where}: retired rows", round_.retired.tolist(), _forgotten(growth.memory, sizes))
+        else:
+            agree(f"{where}: retired rows", len(round_.retired), round(acquire.retire * active))
+        sizes.append(size)
         _check_cost(run, round_, gflop_per_image(pool.rounds[0]))
         active += size - len(round_.retired)
     agree("rows in use", len(pool), active)
@@ -56,6 +61,13 @@ def check_growth(run: Run, pool: Pool) -> str:
     guided = " of guided images" if growth.additions and acquire.omega else ""
     unchecked = f"GFLOP{guided}, skipped steps and CPU seconds: signed, not checked"
     return f"{len(pool.rounds) - 1} additions, {active:,} rows in use; {unchecked}"
+
+
+def _forgotten(memory: int, sizes: Sequence[int]) -> list[int]:
+    """List the rows of the round that the next one pushes out of the latest `memory`; sizes: of all rounds so far."""
+    number = len(sizes) - memory
+    first = sum(sizes[: max(number, 0)])
+    return list(range(first, first + sizes[number])) if number >= 0 else []
 
 
 def _check_cost(run: Run, round_: Round, plain: float) -> None:

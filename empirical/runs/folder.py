@@ -26,7 +26,7 @@ from typing import Any
 
 from empirical.config import Run, to_dict
 from empirical.settings.build import build, checked
-from empirical.settings.sections import Acquire
+from empirical.settings.sections import Acquire, Growth
 from empirical.settings.values import values_digest
 from empirical.system.errors import InputError
 from empirical.worlds import open_world
@@ -44,10 +44,11 @@ def deciding(config: Mapping[str, Any], places: Sequence[str]) -> dict[str, Any]
 
     Data and weights may move, and runs that differ only in settings without effect are the same run.
     """
-    world, acquire = (checked(config.get(name, {}), dict[str, Any], name) for name in ("world", "acquire"))
-    deciding_options = {name: value for name, value in world.items() if name not in places}
-    effective = dataclasses.asdict(build(Acquire, acquire, "acquire").effective())
-    return {**config, "world": deciding_options, "acquire": effective}
+    tables = {name: checked(config.get(name, {}), dict[str, Any], name) for name in ("world", "growth", "acquire")}
+    world = {name: value for name, value in tables["world"].items() if name not in places}
+    growth, acquire = build(Growth, tables["growth"], "growth"), build(Acquire, tables["acquire"], "acquire")
+    sections = {"growth": growth.effective(), "acquire": acquire.effective(growth.additions)}
+    return {**config, "world": world} | {name: dataclasses.asdict(section) for name, section in sections.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -74,7 +75,8 @@ def guide_path(directory: Path, round_: int) -> Path:
 
 def prefix_name(run: Run, additions: int) -> str:
     """Name the state just before addition `additions + 1`, which all runs share that agree up to there."""
-    values = deciding_settings(run)
+    growth = dataclasses.replace(run.growth, additions=additions)
+    values = deciding_settings(dataclasses.replace(run, growth=growth))
     del values["growth"]["additions"]
     if additions == 0:  # settings of the first addition do not matter yet
         del values["acquire"], values["growth"]["addition"], values["growth"]["newest_weight"]

@@ -94,7 +94,7 @@ def modes(run: Run, world: World, *, every: bool) -> list[Acquire]:
     own, omega = run.acquire, run.acquire.omega or 0.05
     kinds = [
         Acquire(),
-        dataclasses.replace(own.effective(), every=1, interval=(0.0, 1.0), ratio=1, reject=0.0, retire=0.0),
+        dataclasses.replace(own.of(1), every=1, interval=(0.0, 1.0), ratio=1, reject=0.0, retire=0.0),
     ]
     if every:
         kinds.append(Acquire(omega=omega, direction="random"))

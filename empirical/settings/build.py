@@ -41,7 +41,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def checked(value: Any, hint: Any, where: str) -> Any:
-    """Check a value against its type hint; integers become floats and lists become pairs where the hint asks so.
+    """Check a value against its type hint; integers become floats and lists become tuples where the hint asks so.
 
     >>> checked({"digits": 8}, dict[str, int], "fig4.toml: presets.quick.seeds")
     {'digits': 8}
@@ -58,6 +58,9 @@ def checked(value: Any, hint: Any, where: str) -> Any:
         require(pair and all(type(v) in {int, number} for v in value), where, value, f"a pair, each {KINDS[number]}")
         require(all(map(math.isfinite, value)), where, value, "finite numbers")
         return tuple(map(number, value))
+    if hint == tuple[float, ...]:
+        require(isinstance(value, list | tuple), where, value, "a list of numbers")
+        return tuple(checked(number, float, f"{where}[{index}]") for index, number in enumerate(value))
     if isinstance(hint, UnionType):
         return _one_of(value, get_args(hint), where)
     if get_origin(hint) is list:

@@ -111,6 +111,7 @@ class Growth:
     incremental: bool = False  # T_max grows in proportion to the pool
     add_at: int | None = None  # add once at this iteration instead of on a plateau
     newest_weight: int = 1  # a row of the latest addition is this many times as likely to be drawn as an older one
+    memory: int = 0  # train on the latest so many rounds, of which the initial pool is the first; 0: on all of them
     signal: str = (
         "validation"  # what must improve: accuracy on real images, or a signal without any (see `loop.signals`)
     )
@@ -134,6 +135,9 @@ class Growth:
             )
             require(self.additions <= 1, "growth.additions", self.additions, "0 or 1 with growth.add_at")
         require(self.newest_weight >= 1, "growth.newest_weight", self.newest_weight, "an integer >= 1")
+        require_non_negative("growth", memory=self.memory)
+        alone = self.memory == 1  # then the latest addition is the whole pool
+        require(not alone or self.newest_weight == 1, "growth.newest_weight", self.newest_weight, "1 with memory = 1")
         require(self.signal in SIGNALS, "growth.signal", self.signal, f"one of {', '.join(SIGNALS)}")
         share = self.validation_share
         require(0 < share <= 1, "growth.validation_share", share, "a number in (0, 1]")
@@ -144,12 +148,17 @@ class Growth:
             f"1 with growth.signal = {self.signal!r}, which sees no real images",
         )
 
+    def effective(self) -> Growth:
+        """Return the settings without a memory of more rounds than there can be: equal runs get equal names."""
+        return self if self.memory <= self.additions else dataclasses.replace(self, memory=0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Acquire:
     """Set how an addition is made: candidates are sampled, guided with strength `omega`, and some of them are kept."""
 
     omega: float = 0.0
+    schedule: tuple[float, ...] = (1.0,)  # factors of omega, one per addition; the last one holds for all further ones
     through: str = "x0"  # path of the gradient, see `diffusion.guidance`: "denoiser", "conditional" or "x0"
     decode: str = "full"  # latent worlds: show x0_hat to the learner by the decoder, a "tiny" decoder or a "linear" map
     every: int = 1  # guide at every so-many-th step
@@ -164,6 +173,8 @@ class Acquire:
 
     def __post_init__(self) -> None:
         require_non_negative("acquire", omega=self.omega)
+        positive = len(self.schedule) > 0 and all(0 < factor < math.inf for factor in self.schedule)
+        require(positive, "acquire.schedule", list(self.schedule), "a list of numbers > 0, at least one")
         require(self.ratio >= 1, "acquire.ratio", self.ratio, "an integer >= 1")
         require(0 <= self.reject < 1, "acquire.reject", self.reject, "a number in [0, 1)")
         require(self.reject == 0 or self.ratio == 1, "acquire.ratio", self.ratio, "1 with acquire.reject > 0")
@@ -179,18 +190,33 @@ class Acquire:
         """Return how many samples are made for an addition of `count` rows; the others are pruned or rejected."""
         return math.ceil(round(self.ratio * count / (1 - self.reject), 6))
 
-    def effective(self) -> Acquire:
+    def of(self, addition: int) -> Acquire:
+        """Return the effective settings of one addition (1: the first), whose omega is its own, without a schedule.
+
+        >>> Acquire(omega=0.05, schedule=(1.0, 2.0)).of(3).omega
+        0.1
+        """
+        factor = self.schedule[min(addition, len(self.schedule)) - 1]
+        return dataclasses.replace(self, schedule=(factor,)).effective(1)
+
+    def effective(self, additions: int) -> Acquire:
         """Return the settings with those that change no number at their defaults: equal runs get equal names.
 
-        Plain sampling (omega = 0) ignores all settings of guidance; random directions ignore the gradient's.
+        Plain sampling (omega = 0) ignores all settings of guidance; random directions ignore the gradient's. Factors of
+        the schedule matter up to the number of `additions`; equal ones are a part of omega.
         """
         unused: tuple[str, ...] = ()
         if self.omega == 0:
-            unused = ("through", "decode", "every", "interval", "checkpointed", "direction")
+            unused = ("schedule", "through", "decode", "every", "interval", "checkpointed", "direction")
         elif self.direction == "random":
             unused = ("through", "decode", "checkpointed")
         defaults: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(self)}
-        return dataclasses.replace(self, **{name: defaults[name] for name in unused})
+        used = dataclasses.replace(self, **{name: defaults[name] for name in unused})
+        factors = list(used.schedule[: max(additions, 1)])
+        while factors[1:] and factors[-1] == factors[-2]:
+            factors.pop()
+        constant = {"omega": used.omega * factors[0], "schedule": (1.0,)}
+        return dataclasses.replace(used, **({"schedule": tuple(factors)} if factors[1:] else constant))
 
     @property
     def steered(self) -> bool:

@@ -26,6 +26,7 @@ KINDS = [
     ("digits", {"acquire.through": "denoiser"}),
     ("digits", {"growth.additions": 0}),
     ("digits", {"acquire.retire": 0.5}),
+    ("linear", {"growth.memory": 1, "acquire.schedule": (1.0, 2.0)}),
     ("linear", {"acquire.ratio": 3, "acquire.omega": 0.0}),
     ("linear", {"acquire.reject": 0.3}),
     ("linear", {"growth.signal": "synthetic"}),

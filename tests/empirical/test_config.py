@@ -45,10 +45,12 @@ WRONG = [
     ("linear", "growth.incremental", (1, "yes")),
     ("linear", "growth.add_at", (0, -2, 2.0)),
     ("linear", "growth.newest_weight", (0, -1, 1.5, True)),
+    ("linear", "growth.memory", (-1, 1.5, True, "all")),
     ("linear", "growth.signal", ("loss", "", 1, "agreement")),  # linear learners keep no average to agree with
     ("linear", "growth.validation_share", (0.0, -0.5, 1.1, float("nan"), "all")),
     ("linear", "growth.pace", (1,)),
     ("linear", "acquire.omega", (-0.1, float("nan"), float("inf"), "big")),
+    ("linear", "acquire.schedule", ([], [0.0], [1.0, -1.0], [float("nan")], [float("inf")], [1.0, "b"], 2.0, "up")),
     ("linear", "acquire.through", ("unet", "")),
     ("linear", "acquire.direction", ("up",)),
     ("linear", "acquire.ratio", (0, -1, 1.5)),
@@ -85,6 +87,8 @@ def test_a_wrong_value_is_refused_by_name(world, setting, value):
         ({"growth.signal": "synthetic", "growth.validation_share": 0.5}, "growth.validation_share"),
         ({"growth.signal": "agreement", "growth.validation_share": 0.5}, "growth.validation_share"),
         ({"acquire.reject": 0.2, "acquire.ratio": 2}, "acquire.ratio"),
+        ({"acquire.retire": 0.2, "growth.memory": 2}, "acquire.retire"),
+        ({"growth.newest_weight": 2, "growth.memory": 1}, "growth.newest_weight"),
         ({"world.validation": [900, 1200]}, "validation"),
         ({"world.validation": [1000, 1000]}, "validation"),
         ({"world.test_rows": [1199, 1797]}, "test_rows"),
@@ -111,7 +115,7 @@ def test_missing_keys_are_named():
 def test_an_unknown_key_lists_the_known_ones():
     with complains("growth.size") as caught:
         from_dict(settings_of("linear", growth__size=1))
-    known = "initial, addition, additions, evaluate_every, patience, incremental, add_at, newest_weight, signal"
+    known = "initial, addition, additions, evaluate_every, patience, incremental, add_at, newest_weight, memory"
     assert known in str(caught.value)
 
 
@@ -124,6 +128,7 @@ def test_an_unknown_key_lists_the_known_ones():
         {"acquire.reject": 0.2, "acquire.retire": 0.5},
         {"acquire.ratio": 4, "acquire.retire": 1.0},
         {"training.schedule": "cosine", "growth.newest_weight": 2},
+        {"growth.memory": 2, "growth.newest_weight": 2, "acquire.schedule": (1.0, 2.0), "acquire.ratio": 2},
     ],
 )
 def test_settings_that_go_together_are_taken(change):
@@ -136,10 +141,10 @@ def test_unguided_runs_are_equal_however_they_would_be_guided():
     plain = run_of("linear", acquire__omega=0.0)
     other = run_of("linear", acquire__omega=0.0, acquire__through="denoiser", acquire__direction="random")
     assert run_name(other) == run_name(plain)
-    assert other.acquire.effective() == plain.acquire == Acquire(omega=0.0)
+    assert other.effective().acquire == plain.acquire == Acquire(omega=0.0)
     assert other.acquire.through == "denoiser"
     random = run_of("linear", acquire__omega=0.1, acquire__direction="random")
-    assert random.acquire.effective().direction == "random"
+    assert random.effective().acquire.direction == "random"
     assert run_name(random) != run_name(run_of("linear", acquire__omega=0.1))
 
 
@@ -148,12 +153,49 @@ def test_unguided_runs_are_equal_however_they_would_be_guided():
     [
         ({"decode": "tiny", "every": 5, "interval": (0.2, 0.8), "checkpointed": True}, {"omega": 0.0, "ratio": 3}),
         ({"through": "denoiser", "direction": "random"}, {"omega": 0.0, "reject": 0.2, "retire": 0.5}),
+        ({"schedule": (2.0, 1.0)}, {"omega": 0.0}),
         ({"through": "denoiser", "decode": "tiny"}, {"omega": 0.1, "direction": "random", "every": 2}),
         ({}, {"omega": 0.1, "through": "denoiser", "decode": "tiny", "every": 2, "interval": (0.2, 0.8)}),
     ],
 )
 def test_settings_without_effect_are_dropped_and_no_others(unused, used):
-    assert Acquire(**unused, **used).effective() == Acquire(**used).effective() == Acquire(**used)
+    assert Acquire(**unused, **used).effective(2) == Acquire(**used).effective(2) == Acquire(**used)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"growth.memory": 4}, {}),  # there are never more than four rounds
+        ({"acquire.schedule": [2.0]}, {"acquire.omega": 0.02}),
+        ({"acquire.schedule": [2.0, 2.0, 2.0, 5.0]}, {"acquire.omega": 0.02}),  # there is no fourth addition
+        ({"acquire.schedule": [1.0, 3.0, 3.0]}, {"acquire.schedule": [1.0, 3.0]}),  # the last factor repeats
+    ],
+)
+def test_forgetting_and_schedules_that_do_the_same_have_one_name(one, other):
+    base = {"growth__additions": 3, "acquire__omega": 0.01}
+    names = [run_name(from_dict(merged(settings_of("linear", **base), change))) for change in (one, other)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"growth.memory": 3},
+        {"growth.memory": 1},
+        {"acquire.schedule": [1.0, 2.0]},
+        {"acquire.schedule": [1.0, 1.0, 2.0]},
+    ],
+)
+def test_forgetting_and_schedules_that_matter_have_names_of_their_own(change):
+    plain = settings_of("linear", growth__additions=3)
+    assert run_name(from_dict(merged(plain, change))) != run_name(from_dict(plain))
+
+
+def test_every_addition_has_its_own_omega():
+    acquire = Acquire(omega=0.5, schedule=(1.0, 0.25, 3.0))
+    assert [acquire.of(addition).omega for addition in (1, 2, 3, 4, 99)] == [0.5, 0.125, 1.5, 1.5, 1.5]
+    assert {acquire.of(addition).schedule for addition in (1, 2, 3)} == {(1.0,)}
+    assert acquire.of(2).interval == acquire.interval
 
 
 def test_differences_are_said_by_name():

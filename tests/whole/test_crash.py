@@ -16,6 +16,7 @@ VARIANTS = {
     "guided": {"acquire.through": "denoiser"},
     "oversampling": {"acquire.omega": 0.0, "acquire.ratio": 3},
     "swaps": {"acquire.retire": 0.5, "growth.newest_weight": 2},
+    "forgetting": {"growth.memory": 1, "acquire.schedule": (1.0, 2.0), "acquire.interval": (0.2, 1.0)},
 }
 SPAN = {"linear": 0.1, "digits": 0.5}  # seconds of the random moments
 
@@ -84,7 +85,10 @@ def dying_at(write, run, root):
     return work
 
 
-@pytest.mark.parametrize(("world", "variant"), [("linear", "guided"), ("linear", "swaps"), ("digits", "oversampling")])
+@pytest.mark.parametrize(
+    ("world", "variant"),
+    [("linear", "guided"), ("linear", "swaps"), ("linear", "forgetting"), ("digits", "oversampling")],
+)
 def test_a_run_killed_at_every_write_ends_the_same(untouched, tmp_path, world, variant):
     """Kill a run at its first write, its continuation at the second write, and so on through all kinds of files."""
     run, codes = of(tiny, world, variant), []

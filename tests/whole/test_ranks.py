@@ -28,6 +28,7 @@ RUNS = {
     "guided": ("linear", {}),
     "oversampling": ("linear", {"acquire.omega": 0.0, "acquire.ratio": 4}),
     "swaps": ("linear", {"acquire.retire": 0.5, "growth.newest_weight": 2}),
+    "forgetting": ("linear", {"growth.memory": 2, "acquire.schedule": (1.0, 2.0)}),
     "filter": ("linear", {"acquire.reject": 0.3, "growth.signal": "synthetic"}),
 }
 DIGITS = {"training.iterations": 300, "training.batch": 32, "sampling.steps": 8, "sampling.batch": 16,

@@ -18,6 +18,7 @@ VALUES = list[int | float] | dict[str, list[int | float]]
         (3.0, int | float, 3.0),
         (None, int | None, None),
         ([1, 2], tuple[float, float], (1.0, 2.0)),
+        ([1, 2.5, 3], tuple[float, ...], (1.0, 2.5, 3.0)),
         ({"a": 1}, dict[str, float], {"a": 1.0}),
         ([1, 0.5], VALUES, [1, 0.5]),
         ({"quick": []}, VALUES, {"quick": []}),
@@ -45,6 +46,8 @@ def test_values_of_the_type_are_kept_or_converted(value, hint, expected):
         ([], dict[str, int], "here"),
         ({"a": {"b": "c"}}, dict[str, dict[str, int]], "here.a.b"),
         ([1, 2, 3], tuple[int, int], "here"),
+        (1.0, tuple[float, ...], "here"),
+        ([1.0, math.inf], tuple[float, ...], "here[1]"),
     ],
 )
 def test_other_values_are_refused_with_their_place(value, hint, where):
