@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from empirical.diffusion.denoiser import ClassifierFree, Predictor, predict_x0, unchanged
-from empirical.learning.entropy import entropy
+from empirical.learning.entropy import ascent
 from empirical.settings.sections import Acquire
 
 
@@ -115,8 +115,8 @@ class EntropyGuide:
                 point = x.detach().requires_grad_().view_as(x)  # not a leaf: torch's FLOP counter fails on leaves
                 if self.through != "x0":
                     eps = estimate(point, t, labels)
-                uncertainty = entropy(self.logits(predict_x0(point, eps, alphas[t])))
-                (gradient,) = torch.autograd.grad(uncertainty.sum(), point)
+                logits = self.logits(predict_x0(point, eps, alphas[t]))
+                (gradient,) = torch.autograd.grad(logits, point, ascent(logits))
             eps = eps.detach()
             if self.through == "conditional":
                 eps = denoiser.complete(eps, x, t, labels)

@@ -12,7 +12,7 @@ from empirical.runs.folder import deciding, deciding_settings, prefix_name
 from empirical.runs.manifest import manifest
 from empirical.runs.state import State
 from empirical.settings.values import differences
-from empirical.system.errors import require
+from empirical.system.errors import InputError, require
 from empirical.system.files import link_tree, read_json, write_bytes, write_json, write_signed
 
 
@@ -20,10 +20,14 @@ def begin(run: Run, base: Path, directory: Path, device: str) -> None:
     """Make the folder of a new run, from the furthest state shared under `base`; check an old folder."""
     config, world = to_dict(run), world_of(run)
     if (directory / "config.json").exists():
-        stored = read_json(directory / "config.json")
-        other = differences(deciding(stored, world.places), deciding_settings(run))
+        stored, where = read_json(directory / "config.json"), str(directory / "config.json")
+        try:
+            other = differences(deciding(stored, world.places), deciding_settings(run))
+        except InputError as error:
+            place, *rest = error.arguments
+            raise InputError(f"{where}: {place}", *rest) from None
         do = f"delete {directory} and rerun"
-        require(not other, str(directory / "config.json"), other, "the configuration this folder is named after", do)
+        require(not other, where, other, "the configuration this folder is named after", do)
         if differences(stored, config):  # files have moved, or settings without effect have changed
             write_json(directory / "config.json", config)
         return

@@ -3,6 +3,7 @@
 import math
 from types import SimpleNamespace
 
+import mpmath
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from empirical.diffusion.denoiser import ClassifierFree, predict_x0
 from empirical.diffusion.guidance import EntropyGuide, RandomGuide, Unguided, When, make_guide
-from empirical.learning.entropy import entropy
+from empirical.learning.entropy import ascent, entropy
 from empirical.settings.sections import Acquire
 
 ALPHAS = torch.linspace(0.95, 0.05, 10, dtype=torch.float64)
@@ -50,6 +51,44 @@ def test_entropy_is_bounded_and_blind_to_shifts(values, shift):
     row = torch.tensor([values], dtype=torch.float64)
     assert -1e-12 <= entropy(row).item() <= math.log(len(values)) + 1e-12
     assert entropy(row + shift).item() == pytest.approx(entropy(row).item(), abs=1e-9)
+
+
+def exact_gradient(z):
+    """Return -p_i (log p_i + H) in units of its norm, computed with 500 digits."""
+    with mpmath.workdps(500):
+        weights = [mpmath.exp(value) for value in z]
+        p = [weight / mpmath.fsum(weights) for weight in weights]
+        log_p = [mpmath.log(share) for share in p]
+        total = -mpmath.fsum(share * log for share, log in zip(p, log_p, strict=True))
+        gradient = [-share * (log + total) for share, log in zip(p, log_p, strict=True)]
+        return [float(g / mpmath.norm(gradient)) for g in gradient]
+
+
+@pytest.mark.parametrize("lead", [1.0, 8.0, 13.0, 15.0, 18.0, 40.0, 150.0, 400.0])
+@pytest.mark.parametrize("classes", [2, 10])
+def test_the_entropy_rises_however_sure_the_learner_is(lead, classes):
+    """`ascent` in float32 has the direction of the exact gradient to 1 %; autograd's own is spoilt from 18 nats on."""
+    z = torch.randn(8, classes, generator=torch.Generator().manual_seed(3))
+    z[:, -1] += lead
+    exact = torch.tensor([exact_gradient(row) for row in z.tolist()])
+    assert (torch.nn.functional.normalize(ascent(z)) - exact).norm(dim=1).max() < 0.01
+    row = z.clone().requires_grad_()
+    entropy(row).sum().backward()
+    spoilt = (torch.nn.functional.normalize(row.grad) - exact).norm(dim=1).max() > 0.01
+    assert spoilt == (lead >= 18)
+
+
+def test_a_learner_that_is_sure_of_everything_guides_to_its_boundary():
+    """Weights a thousand times as large change no direction, and leave no sample in its place."""
+    x, axis = noisy(4, 64), torch.eye(5, dtype=torch.float64)[0]
+    moved = []
+    for scale in (1.0, 1000.0):
+        guide = EntropyGuide(lambda x0, scale=scale: torch.stack([0 * x0[:, 0], scale * (x0 @ axis)], 1), 0.1, "x0")
+        labels = torch.zeros(64, dtype=torch.long)
+        moved.append(step(guide, x, labels=labels, seeds=range(64), model=lambda x, *_: 0 * x)[0] - x)
+        assert guide.skipped == 0
+    assert torch.allclose(moved[0], moved[1], atol=1e-6)
+    assert (moved[1][:, 0] * x[:, 0] < 0).all()
 
 
 def test_entropy_works_in_float32_on_half_precision_and_keeps_a_finite_gradient():
