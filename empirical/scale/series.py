@@ -15,6 +15,7 @@ world = "digits"                        # recipe: experiments/worlds/digits.toml
 vary = "growth.additions"               # dotted setting, the x axis or its parameter
 values = [1, 3]                         # or { default = [1, 3, 5], quick = [1] }
 set = { "acquire.omega" = 0.05 }        # dotted settings on top of the recipe and of [common.digits]; optional
+seeds = [100, 101]                      # a series at seeds of its own, whatever the preset and --seeds; optional
 common = false                          # a series without the settings of [common.digits]; optional
 examine = "hindsight"                   # question to the finished runs, see `empirical.review.examine`; optional
 """
@@ -48,6 +49,7 @@ class Series:
     vary: str
     values: list[int | float] | dict[str, list[int | float]]  # of all presets, or by preset
     set: dict[str, Any] = dataclasses.field(default_factory=dict)
+    seeds: list[int] | None = None  # where they are not the preset's
     examine: str | dict[str, Any] = ""
 
     def points(self, preset: str, where: str) -> list[int | float]:
@@ -131,6 +133,8 @@ def series_of(name: str, tables: Mapping[str, Any]) -> list[Series]:
         one: Series = build(Series, entry, place)
         require(one.world in WORLDS, f"{place}.world", one.world, f"one of {', '.join(WORLDS)}")
         _check_values(one, f"{place}.values")
+        own = [0, 1] if one.seeds is None else one.seeds
+        require(len(set(own)) == len(own) >= 2, f"{place}.seeds", own, "at least two different seeds, or none")
         settings = {**(common.get(one.world, {}) if shared else {}), **one.set}
         for key, value in settings.items():
             plain, do = not isinstance(value, Mapping), 'write "section.setting" = value'
@@ -160,7 +164,7 @@ def expand(
     seeds: Mapping[str, int],
     overrides: Mapping[str, Mapping[str, Any]],
 ) -> list[Point]:
-    """List the points of a figure's series: every value of `vary`, at seeds 0 ... seeds[world] - 1.
+    """List the points of a figure's series: every value of `vary`, at its own seeds or at 0 ... seeds[world] - 1.
 
     recipes: by world. overrides: by world, settings of the command line, applied last.
     """
@@ -176,7 +180,7 @@ def expand(
             except InputError as error:
                 place, *rest = error.arguments
                 raise InputError(f"{where}: {place}", *rest) from None
-            for seed in range(seeds[world]):
+            for seed in one.seeds or range(seeds[world]):
                 seeded = dataclasses.replace(run, seed=seed)
                 points.append(Point(figure, one.panel, one.name, value, seeded, one.examine))
     return points

@@ -37,6 +37,13 @@ def test_series_expand_to_every_value_and_seed():
     assert {c.examine for c in cases_in([{**SERIES, "examine": "hindsight"}])} == {"hindsight"}
 
 
+def test_a_series_may_have_seeds_of_its_own():
+    cases = cases_in([{**SERIES, "seeds": [103, 101]}, {**SERIES, "name": "t"}])
+    assert [(c.series, c.value, c.run.seed) for c in cases] == [
+        (name, value, seed) for name, seeds in (("s", (103, 101)), ("t", (0, 1))) for value in (1, 3) for seed in seeds
+    ]
+
+
 def test_values_per_preset_and_overrides_per_world():
     series = [{**SERIES, "values": {"default": [1, 2, 3], "quick": [2]}}]
     assert [c.value for c in cases_in(series, "quick", seeds=1, linear={"sampling.steps": 7})] == [2]
@@ -54,6 +61,11 @@ def test_values_per_preset_and_overrides_per_world():
         ({"vary": "world.name.first"}, "world.name.first"),
         ({"set": {"acquire.omega": -1.0}}, "acquire.omega"),
         ({"examine": "foresight"}, "examine"),
+        ({"seeds": []}, "seeds"),
+        ({"seeds": [7]}, "seeds"),
+        ({"seeds": [7, 7]}, "seeds"),
+        ({"seeds": [-1, 7]}, "seed"),
+        ({"seeds": 2}, "seeds"),
     ],
 )
 def test_bad_series_are_refused(change, named):
