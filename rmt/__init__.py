@@ -47,7 +47,7 @@ Notation, used in every formula of the package:
     A, U, M   kept rows [g h y], A'A = U'U triangular, a normal matrix         reduced
 """
 
-from rmt import convex, covariance, limits
+from rmt import convex, covariance, limits, practice
 from rmt.generalization import error_rate, margin_moments
 from rmt.losses import Loss, smoothed_hinge
 from rmt.monte_carlo import Estimate, simulate
@@ -71,6 +71,7 @@ __all__ = [
     "error_rate",
     "limits",
     "margin_moments",
+    "practice",
     "simulate",
     "smoothed_hinge",
 ]

@@ -1,0 +1,142 @@
+"""Learning curves of deliberate practice: exact limits of ridge classifiers on a pool that grows by chosen rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rmt._check import Array
+from rmt.practice.additions import Addition, PlaneMoments, plane_moments
+from rmt.practice.plan import Plan, Weights, plan
+from rmt.practice.recursion import Rounds, add_fit, no_fits
+
+__all__ = ["Curve", "direction", "learning_curve", "solve"]
+
+_LEAST_SINE = 3e-8  # sin of a direction whose 1 - cos is lost to rounding
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The limits of all fits of a practice.
+
+    Args:
+        rows: rows per dimension of each round, shape (K,).
+        alignment: cos(w_k, w_0) of each fit, shape (K,).
+        error_rate: arccos(alignment)/pi, computed without cancellation, shape (K,).
+        overlaps: <w_j, w_k>, shape (K + 1, K + 1), with the truth, |w_0| = 1, at index 0.
+        memory: chi_kj, the response of fit k to a field on fit j, shape (K, K), lower triangular.
+        quadrature_error: largest estimated error of the entries of S and b over all rounds; 0 without guidance.
+    """
+
+    rows: Array
+    alignment: Array
+    error_rate: Array
+    overlaps: Array
+    memory: Array
+    quadrature_error: float
+
+    @property
+    def accuracy(self) -> Array:
+        """1 - error_rate, the test accuracy of each fit, shape (K,)."""
+        return 1 - self.error_rate
+
+
+def learning_curve(
+    rows: Sequence[float] | Array,
+    ridge: float,
+    additions: Addition | Sequence[Addition],
+    weights: Weights = "accumulate",
+    *,
+    first: Addition | None = None,
+) -> Curve:
+    """Compute accuracy = 1 - arccos(R_0k/sqrt(R_kk))/pi of every fit k = 1 ... K on a growing pool, as d -> infinity.
+
+    Round 0 is plain. Classifier w_k is the ridge regression on the rounds before it, its penalty relative to the sum of
+    their weights; round k is made along w_k: pruned (fresh N(0, I) rows, of which the rule keeps those near or far from
+    the boundary of w_k), or guided (DDIM with the exact class-conditional score, moved along the entropy gradient of
+    w_k). The equations are in `rmt.practice.recursion`, and derived in docs/theory_of_practice.md.
+
+    Args:
+        rows: n_r = P_r/d, rows per dimension that round r adds, (K,), > 0. A pruned round counts kept rows.
+        ridge: lam > 0, penalty per row of the pool: (X'VX/N_k + lam I) w = X'Vy/N_k with N_k = d sum_r v_kr n_r.
+        additions: the mechanism of rounds 1 to K - 1, or a list of K - 1 of them: any keep rule of `rmt`, `Guided`,
+            `Plain`.
+        weights: v[k-1, r] of round r's rows in fit k: "accumulate", 1 for all r < k; "replace", 1 for r = k - 1; or
+            numbers >= 0, a (K, K) array or a list of K rows, row k of at least k numbers, 0 where r >= k.
+        first: the plain first round; by default N(0, I) rows where additions are pruned, and plain rows of the same
+            sampler where the first guided addition has one.
+
+    Returns:
+        `Curve`, with one entry per fit.
+
+    Limits: "replace" is `rmt.adaptive.recursion`; plain additions with all weights equal are `rmt.error_rate` of the
+    whole pool. Accuracy: rounding, 1e-12, where rows are plain or pruned; with guidance the quadrature's error, see
+    `Guided.tolerance`. Practice at finite d differs by O(1/d): .0001 to .001 at d = 128, more where a pool has about d
+    rows and the ridge is small. Range: checked by simulation for ridge 1e-6 to .1, pools of .5 d to 64 d rows, kappa up
+    to .8; kappa = omega sqrt(d) and all n_r are fixed as d grows.
+
+    Raises:
+        ValueError: rows or ridge not positive, a first round that is not plain, lists of the wrong length, weights that
+            are negative, see later rounds or leave a fit without rows, or a classifier whose angle to the truth is lost
+            to rounding (below 3e-8) and is no direction for a further round.
+
+    >>> import rmt
+    >>> curve = learning_curve(rows=(2, 2, 2), ridge=1e-2, additions=rmt.KeepHard(0.5))
+    >>> curve.accuracy.round(6).tolist()
+    [0.796854, 0.88939, 0.924081]
+    >>> learning_curve(rows=(2, 2), ridge=1e-2, additions=rmt.practice.Guided(0.3, steps=20)).accuracy.round(4).tolist()
+    [0.8028, 0.9002]
+    """
+    return solve(plan("rmt.practice.learning_curve", rows, ridge, additions, weights, first), "rmt.practice")
+
+
+def solve(practice: Plan, where: str) -> Curve:
+    """Solve the equations of a checked practice, fit by fit."""
+    fits = no_fits(np)
+    moments: list[PlaneMoments] = []
+    inverse, cotangent = np.zeros(len(practice.rows)), np.zeros(len(practice.rows))
+    errors = []
+    for k, addition in enumerate(practice.additions):
+        cos, sin = 1.0, 0.0
+        if k:
+            cos, sin, length = direction(fits.R)
+            if not sin > _LEAST_SINE:
+                raise ValueError(
+                    f"{where}: got an angle of {sin:.2g} between the truth and fit {k}; allowed at least "
+                    f"{_LEAST_SINE:g}, as it is lost to rounding below; do end the practice with this fit"
+                )
+            inverse[k], cotangent[k] = 1 / (length * sin), cos / sin
+        moments.append(plane_moments(addition, cos, sin))
+        fits = add_fit(
+            np, fits, rounds(moments, practice, inverse, cotangent), practice.weights[: k + 1, : k + 1], practice.ridge
+        )
+        errors.append(_error_rate(fits.R, where))
+    alignment = np.cos(np.pi * np.array(errors))
+    error = max(part.error for part in moments)
+    return Curve(practice.rows, alignment, np.array(errors), fits.R, fits.chi, error)
+
+
+def rounds(moments: list[PlaneMoments], practice: Plan, inverse: Array, cotangent: Array) -> Rounds:
+    """Stack what the rounds so far contribute."""
+    k = len(moments)
+    S, b = np.stack([part.S for part in moments]), np.stack([part.b for part in moments])
+    c2 = np.array([part.c**2 for part in moments])
+    return Rounds(practice.rows[:k], S, b, c2, inverse[:k], cotangent[:k])
+
+
+def direction(R: Array) -> tuple[float, float, float]:
+    """Return cos, sin and length of the latest classifier, from the overlaps."""
+    along, across = R[0, -1], np.sqrt(max(R[-1, -1] - R[0, -1] ** 2, 0.0))
+    length = float(np.hypot(along, across))
+    return float(along / length), float(across / length), length
+
+
+def _error_rate(R: Array, where: str) -> float:
+    """Return the error rate of the latest fit; ValueError where the overlaps have left double precision."""
+    if not (np.isfinite(R).all() and R[-1, -1] > 0):
+        raise ValueError(
+            f"{where}: got rows, ridge or weights so extreme that fit {len(R) - 1} leaves the range of double "
+            "precision; allowed ridge 1e-12 to 1e6, rows per dimension 1e-3 to 1e6; do stay nearer it"
+        )
+    cos, sin, _ = direction(R)
+    return float(np.arctan2(sin, cos) / np.pi)
