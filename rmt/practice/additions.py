@@ -16,7 +16,7 @@ from rmt.practice import ddim, quadrature
 from rmt.pruning import Rule
 from rmt.quadrature import PDF0
 
-__all__ = ["Addition", "Guided", "Plain", "PlaneMoments", "plain_rows", "plane_moments", "sampler"]
+__all__ = ["Addition", "Guided", "Plain", "PlaneMoments", "plain_rows", "plane_moments", "pruned", "sampler"]
 
 _HARD = 1e4  # largest kappa: a step that moves every sample a hundred times its length, at d = 10,000
 
@@ -128,9 +128,8 @@ def plain_rows(addition: Addition) -> Plain:
 def plane_moments(addition: Addition, cos: float, sin: float) -> PlaneMoments:
     """Return S, b and c of rows made along a classifier with alignment `cos`, sin = sqrt(1 - cos^2) > 0.
 
-    Pruning: with u = (cos, sin), v = (sin, -cos) and Theorem 1's moments at rho = cos,
-    S = (gamma/p) u u' + v v', b = (beta_t/p) u + (beta/p) v, c = 1, exact to rounding. Guidance: by the quadrature of
-    `rmt.practice.quadrature`, cached.
+    Pruning: `pruned` with Theorem 1's moments at rho = cos, and c = 1, exact to rounding. Guidance: by the quadrature
+    of `rmt.practice.quadrature`, cached.
 
     >>> from rmt import KeepAll
     >>> plane_moments(KeepAll(), 0.8, 0.6).S.round(12).tolist()
@@ -142,10 +141,18 @@ def plane_moments(addition: Addition, cos: float, sin: float) -> PlaneMoments:
         return _guided(addition, cos, sin)
     if isinstance(addition, Plain):
         return _plain(addition.steps)
-    p, gamma, beta, beta_t = (float(value) for value in addition.moments(cos))
-    along, across = np.array([cos, sin]), np.array([sin, -cos])
-    S = gamma / p * np.outer(along, along) + np.outer(across, across)
-    return PlaneMoments(S, beta_t / p * along + beta / p * across, 1.0, 0.0)
+    S, b = pruned(np, *addition.moments(cos), cos, sin)
+    return PlaneMoments(S, b, 1.0, 0.0)
+
+
+def pruned(xp: Any, p: Any, gamma: Any, beta: Any, beta_t: Any, cos: Any, sin: Any) -> tuple[Any, Any]:
+    """Return S and b of pruned rows from the moments of the rule, in the array library `xp`.
+
+    With u = (cos, sin), v = (sin, -cos): S = (gamma/p) u u' + v v', b = (beta_t/p) u + (beta/p) v.
+    """
+    along, across = xp.stack([cos, sin]), xp.stack([sin, -cos])
+    S = gamma / p * xp.outer(along, along) + xp.outer(across, across)
+    return S, beta_t / p * along + beta / p * across
 
 
 @lru_cache(maxsize=64)

@@ -24,10 +24,13 @@ The module is written for any array library with NumPy's functions (`xp`): `rmt.
 `rmt.sweep` in JAX. Cavity method: not a proof, but the limits agree with simulations of the finite process.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Values = Any  # an array of the library `xp`
-_NEWTON = 60  # steps of Newton's method for (7), which doubles the digits, or the logarithm, of chi_kk
+Function = Callable[[Values], Values]
+Root = Callable[[Function, Function, Values], Values]  # (function, its slope, start) -> a root of the function
+NEWTON = 60  # steps of Newton's method for (7), which doubles the digits, or the logarithm, of chi_kk
 
 
 class Rounds(NamedTuple):
@@ -56,13 +59,23 @@ def no_fits(xp: Any) -> Fits:
     return Fits(xp.ones((1, 1)), xp.zeros((0, 0)))
 
 
-def add_fit(xp: Any, fits: Fits, rounds: Rounds, weights: Values, ridge: Values) -> Fits:
-    """Solve for one more fit, number k, of `rounds` 0 to k - 1 with weights v (k, k): rows are fits, columns rounds."""
+def newton(function: Function, slope: Function, start: Values) -> Values:
+    """Find a root of `function` by Newton's method."""
+    for _ in range(NEWTON):
+        start = start - function(start) / slope(start)
+    return start
+
+
+def add_fit(xp: Any, fits: Fits, rounds: Rounds, weights: Values, ridge: Values, root: Root = newton) -> Fits:
+    """Solve for one more fit, number k, of `rounds` 0 to k - 1 with weights v (k, k): rows are fits, columns rounds.
+
+    `root` finds roots by Newton's method, in the way of the library `xp`.
+    """
     n, S, b, c2, inverse, cotangent = rounds
     k, R, chi = len(n), fits.R, fits.chi
     new, old = weights[-1], weights[:-1]  # (k,), (k-1, k)
     rows = xp.sum(new * n)
-    chi_kk = _marchenko_pastur(xp, ridge * rows, n, new * c2)
+    chi_kk = marchenko_pastur(xp, ridge * rows, n, new * c2, root)
     l_kk = new / (1 + c2 * new * chi_kk)  # (k,): L^r_kk
     h_kk = ridge * rows + xp.sum(n * c2 * l_kk)
 
@@ -107,14 +120,20 @@ def _off_truth(R_r: Values, R_0: Values, inverse: Values, cotangent: Values) -> 
     return inverse[:, None] * R_r - cotangent[:, None] * R_0
 
 
-def _marchenko_pastur(xp: Any, penalty: Values, n: Values, v: Values) -> Values:
+def marchenko_pastur(xp: Any, penalty: Values, n: Values, v: Values, root: Root = newton) -> Values:
     """Solve penalty chi + sum_r n_r v_r chi/(1 + v_r chi) = 1 for chi > 0, (7), by Newton's method.
 
     The left side is concave and rises from 0: Newton's method from chi = 0 rises to the root and never passes it.
     """
-    chi = 0 * penalty
-    for _ in range(_NEWTON):
-        shrunk = 1 / (1 + v * chi)
-        gap = 1 - penalty * chi - xp.sum(n * v * chi * shrunk)
-        chi = chi + gap / (penalty + xp.sum(n * v * shrunk**2))
-    return chi
+    return root(
+        lambda chi: penalty * chi + xp.sum(n * v * chi / (1 + v * chi)) - 1,
+        lambda chi: penalty + xp.sum(n * v / (1 + v * chi) ** 2),
+        0 * penalty,
+    )
+
+
+def direction(xp: Any, R: Values) -> tuple[Values, Values, Values]:
+    """Return cos and sin of the latest classifier's angle to the truth, and its length, from the overlaps."""
+    along, across = R[0, -1], xp.sqrt(xp.maximum(R[-1, -1] - R[0, -1] ** 2, 0.0))
+    length = xp.hypot(along, across)
+    return along / length, across / length, length
