@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmt._check import Array
-from rmt.practice.additions import Addition, PlaneMoments, plane_moments
+from rmt.practice.additions import Addition, PlaneMoments, plain_rows, plane_moments
 from rmt.practice.plan import Plan, Weights, plan
-from rmt.practice.recursion import Rounds, add_fit, no_fits
+from rmt.practice.recursion import Fits, Rounds, add_fit, no_fits
+from rmt.practice.retirement import Retire, SampledRound, add_sampled_fit, retire
+from rmt.practice.rows import draw
 
 __all__ = ["Curve", "direction", "learning_curve", "solve"]
 
@@ -23,6 +25,7 @@ class Curve:
         rows: rows per dimension of each round, shape (K,).
         alignment: cos(w_k, w_0) of each fit, shape (K,).
         error_rate: arccos(alignment)/pi, computed without cancellation, shape (K,).
+        stderr: standard error of `error_rate`, shape (K,): 0, unless rows retire and expectations are sampled.
         overlaps: <w_j, w_k>, shape (K + 1, K + 1), with the truth, |w_0| = 1, at index 0.
         memory: chi_kj, the response of fit k to a field on fit j, shape (K, K), lower triangular.
         quadrature_error: largest estimated error of the entries of S and b over all rounds; 0 without guidance.
@@ -31,6 +34,7 @@ class Curve:
     rows: Array
     alignment: Array
     error_rate: Array
+    stderr: Array
     overlaps: Array
     memory: Array
     quadrature_error: float
@@ -62,7 +66,8 @@ def learning_curve(
         additions: the mechanism of rounds 1 to K - 1, or a list of K - 1 of them: any keep rule of `rmt`, `Guided`,
             `Plain`.
         weights: v[k-1, r] of round r's rows in fit k: "accumulate", 1 for all r < k; "replace", 1 for r = k - 1; or
-            numbers >= 0, a (K, K) array or a list of K rows, row k of at least k numbers, 0 where r >= k.
+            numbers >= 0, a (K, K) array or a list of K rows, row k of at least k numbers, 0 where r >= k; or `Retire`,
+            with which the rows that the latest fit is most certain of leave the pool before a round is added.
         first: the plain first round; by default N(0, I) rows where additions are pruned, and plain rows of the same
             sampler where the first guided addition has one.
 
@@ -91,37 +96,68 @@ def learning_curve(
 
 
 def solve(practice: Plan, where: str) -> Curve:
-    """Solve the equations of a checked practice, fit by fit."""
-    fits = no_fits(np)
+    """Solve the equations of a checked practice; pools that retire rows are sampled several times and averaged."""
+    if not isinstance(practice.weights, Retire):
+        fits, errors, quadrature_error = _exact(practice, practice.weights, where)
+        stderr = np.zeros(len(errors))
+    else:
+        sampling = practice.weights
+        children = np.random.default_rng(sampling.seed).spawn(sampling.repeats)
+        repeats = [_sampled(practice, sampling, child, where) for child in children]
+        samples = np.array([errors for _, errors in repeats])  # (repeats, K)
+        errors, stderr = samples.mean(axis=0), samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+        fits = Fits(*(np.mean(matrices, axis=0) for matrices in zip(*(fits for fits, _ in repeats), strict=True)))
+        quadrature_error = 0.0
+    return Curve(practice.rows, np.cos(np.pi * errors), errors, stderr, fits.R, fits.chi, quadrature_error)
+
+
+def _exact(practice: Plan, weights: Array, where: str) -> tuple[Fits, Array, float]:
+    """Solve by closed forms; return the fits, their error rates and the largest error of a quadrature."""
+    fits, errors = no_fits(np), []
     moments: list[PlaneMoments] = []
     inverse, cotangent = np.zeros(len(practice.rows)), np.zeros(len(practice.rows))
-    errors = []
     for k, addition in enumerate(practice.additions):
-        cos, sin = 1.0, 0.0
-        if k:
-            cos, sin, length = direction(fits.R)
-            if not sin > _LEAST_SINE:
-                raise ValueError(
-                    f"{where}: got an angle of {sin:.2g} between the truth and fit {k}; allowed at least "
-                    f"{_LEAST_SINE:g}, as it is lost to rounding below; do end the practice with this fit"
-                )
-            inverse[k], cotangent[k] = 1 / (length * sin), cos / sin
+        cos, sin, inverse[k], cotangent[k] = _direction(fits.R, where)
         moments.append(plane_moments(addition, cos, sin))
-        fits = add_fit(
-            np, fits, rounds(moments, practice, inverse, cotangent), practice.weights[: k + 1, : k + 1], practice.ridge
-        )
+        seen = slice(k + 1)
+        S, b = np.stack([part.S for part in moments]), np.stack([part.b for part in moments])
+        c2 = np.array([part.c**2 for part in moments])
+        rounds = Rounds(practice.rows[seen], S, b, c2, inverse[seen], cotangent[seen])
+        fits = add_fit(np, fits, rounds, weights[seen, seen], practice.ridge)
         errors.append(_error_rate(fits.R, where))
-    alignment = np.cos(np.pi * np.array(errors))
-    error = max(part.error for part in moments)
-    return Curve(practice.rows, alignment, np.array(errors), fits.R, fits.chi, error)
+    return fits, np.array(errors), max(part.error for part in moments)
 
 
-def rounds(moments: list[PlaneMoments], practice: Plan, inverse: Array, cotangent: Array) -> Rounds:
-    """Stack what the rounds so far contribute."""
-    k = len(moments)
-    S, b = np.stack([part.S for part in moments]), np.stack([part.b for part in moments])
-    c2 = np.array([part.c**2 for part in moments])
-    return Rounds(practice.rows[:k], S, b, c2, inverse[:k], cotangent[:k])
+def _sampled(practice: Plan, weights: Retire, rng: np.random.Generator, where: str) -> tuple[Fits, Array]:
+    """Solve by sampled rows, the most certain of which retire after a fit; return the fits and their error rates."""
+    fits, errors = no_fits(np), []
+    rounds: list[SampledRound] = []
+    for n, addition in zip(practice.rows.tolist(), practice.additions, strict=True):
+        cos, sin, inverse, cotangent = _direction(fits.R, where)
+        if rounds:
+            retire(rounds, weights.share)
+        x, y = draw(addition, np.array([cos, sin]), weights.sample, rng)
+        if not rounds:
+            x[:, 1] = 0.0  # the first round has no plane: this coordinate is one of the bulk
+        c2 = plane_moments(plain_rows(addition), cos, sin).c ** 2
+        none = np.empty((weights.sample, 0))
+        rounds.append(SampledRound(weights.sample, n, c2, inverse, cotangent, y, x, none, none))
+        fits = add_sampled_fit(fits, rounds, practice.ridge, rng)
+        errors.append(_error_rate(fits.R, where))
+    return fits, np.array(errors)
+
+
+def _direction(R: Array, where: str) -> tuple[float, float, float, float]:
+    """Return cos, sin, 1/(|w| sin) and cos/sin of the latest classifier; (1, 0, 0, 0) before the first fit."""
+    if len(R) == 1:
+        return 1.0, 0.0, 0.0, 0.0
+    cos, sin, length = direction(R)
+    if not sin > _LEAST_SINE:
+        raise ValueError(
+            f"{where}: got an angle of {sin:.2g} between the truth and fit {len(R) - 1}; allowed at least "
+            f"{_LEAST_SINE:g}, as it is lost to rounding below; do end the practice with this fit"
+        )
+    return cos, sin, 1 / (length * sin), cos / sin
 
 
 def direction(R: Array) -> tuple[float, float, float]:

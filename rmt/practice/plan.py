@@ -7,13 +7,14 @@ import numpy as np
 
 from rmt._check import Array, number, require, shown
 from rmt.practice.additions import Addition, Guided, Plain, plain_rows
+from rmt.practice.retirement import Retire
 from rmt.pruning import Rule
 
 __all__ = ["Plan", "Weights", "plan"]
 
 _MOST_FITS = 200  # memory and time grow with their cube
 
-Weights = str | Sequence[Sequence[float]] | Array
+Weights = str | Sequence[Sequence[float]] | Array | Retire
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Plan:
     rows: Array
     ridge: float
     additions: tuple[Addition, ...]
-    weights: Array
+    weights: Array | Retire
 
 
 def plan(
@@ -68,8 +69,10 @@ def plan(
     return Plan(n, lam, (first, *given), _weights(where, weights, len(n)))
 
 
-def _weights(where: str, weights: Weights, fits: int) -> Array:
+def _weights(where: str, weights: Weights, fits: int) -> Array | Retire:
     """Return v (fits, rounds); ValueError unless it is lower triangular, >= 0 and leaves every fit some rows."""
+    if isinstance(weights, Retire):
+        return weights
     if isinstance(weights, str):
         if weights not in ("accumulate", "replace"):
             raise ValueError(

@@ -4,15 +4,16 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from rmt._check import Array, finite, shown, whole
 from rmt.monte_carlo import Estimate, estimate
-from rmt.practice import ddim
-from rmt.practice.additions import Addition, Guided, Plain, sampler
+from rmt.practice.additions import Addition, sampler
 from rmt.practice.plan import Plan, Weights, plan
-from rmt.pruning import Rule
+from rmt.practice.retirement import Retire
+from rmt.practice.rows import draw
 from rmt.resources import require_memory, require_time
 
 __all__ = ["simulate"]
@@ -82,16 +83,28 @@ def simulate(
 def trial(practice: Plan, counts: list[int], d: int, rng: np.random.Generator) -> Array:
     """Run one practice; return the accuracy of each fit, (K,)."""
     truth, w = np.eye(1, d)[0], np.eye(1, d)[0]
-    X, y = np.empty((0, d)), np.empty(0)
+    X, y, v = np.empty((0, d)), np.empty(0), np.empty(0)
     accuracies = []
     for k, (count, addition, child) in enumerate(zip(counts, practice.additions, rng.spawn(len(counts)), strict=True)):
         new_X, new_y = draw(addition, w, count, child)
         X, y = np.concatenate([X, new_X]), np.concatenate([y, new_y])
-        v = np.repeat(practice.weights[k, : k + 1], counts[: k + 1])
+        if isinstance(practice.weights, Retire):
+            v = np.append(v, np.ones(count))
+        else:
+            v = np.repeat(practice.weights[k, : k + 1], counts[: k + 1])
         w = ridge_fit(X, y, v, practice.ridge)
         along = w @ truth
+        if isinstance(practice.weights, Retire):
+            v[most_certain(X, w, v, practice.weights.share)] = 0.0
         accuracies.append(1 - math.atan2(float(np.linalg.norm(w - along * truth)), along) / math.pi)
     return np.array(accuracies)
+
+
+def most_certain(X: Array, w: Array, v: Array, share: float) -> NDArray[np.intp]:
+    """Return the positions of the share of the rows in use, v > 0, that have the largest |<x, w>|."""
+    used = np.flatnonzero(v)
+    order = np.argsort(-np.abs(X[used] @ w))
+    return used[order[: round(share * len(used))]]
 
 
 def ridge_fit(X: Array, y: Array, v: Array, ridge: float) -> Array:
@@ -107,46 +120,6 @@ def ridge_fit(X: Array, y: Array, v: Array, ridge: float) -> Array:
 def _solve(gram: Array, right: Array, penalty: float) -> Array:
     gram[np.diag_indices(len(gram))] += penalty
     return cho_solve(cho_factor(gram, lower=True, overwrite_a=True, check_finite=False), right, check_finite=False)
-
-
-def draw(addition: Addition, w: Array, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw `count` rows of a round along w: X (count, d), y (count,). The truth is the first axis."""
-    d = len(w)
-    source = sampler(addition)
-    if source:
-        return _sample(source, w, count, rng)
-    X = rng.standard_normal((count, d))
-    if not isinstance(addition, Plain | Guided):
-        unit = w / np.linalg.norm(w)
-        X += np.outer(_kept(addition, count, rng) - X @ unit, unit)
-    return X, np.where(X[:, 0] >= 0, 1.0, -1.0)
-
-
-def _kept(rule: Rule, count: int, rng: np.random.Generator) -> Array:
-    """Draw projections u ~ N(0, 1) and keep each with the rule's probability, until `count` are kept."""
-    kept = np.empty(0)
-    while len(kept) < count:
-        u = rng.standard_normal(int((count - len(kept)) / float(rule.p) * 1.1) + 100)
-        kept = np.concatenate([kept, u[rng.random(len(u)) < rule.keep_probability(u)]])
-    return kept[:count]
-
-
-def _sample(addition: Guided, w: Array, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw guided rows: the planar DDIM map on the noise along w_0 and w, and c times the noise off their plane."""
-    d = len(w)
-    cos = w[0] / np.linalg.norm(w)
-    rest = w - w[0] * np.eye(1, d)[0]
-    sin = float(np.linalg.norm(rest) / np.linalg.norm(w))
-    across = rest / np.linalg.norm(rest) if sin else np.eye(1, d, 1)[0]
-    noise = rng.standard_normal((count, d))
-    y = np.where(rng.random(count) < 0.5, 1.0, -1.0)
-    steps = addition.schedule()
-    *_, c = ddim.off_plane(steps)
-    plane = np.stack([noise[:, 0], noise @ across], axis=1)
-    x = ddim.sample(plane, float(cos), sin, addition.kappa, addition.through, steps)
-    X = c * (noise - np.outer(plane[:, 1], across))
-    X[:, 0] = x[:, 0]
-    return y[:, None] * (X + np.outer(x[:, 1], across)), y
 
 
 def _counts(where: str, rows: Array, d: int) -> list[int]:
