@@ -4,6 +4,7 @@
     rmt.error_rate(problem)                                        # Theorem 1 of arXiv 2502.15588
     rmt.simulate(problem, trials=50, rng=numpy.random.default_rng(0))  # the same problem by Monte Carlo
     rmt.covariance.error_rate(...)    # x ~ N(0, Sigma)
+    rmt.data.learning_curve(X, y, ...)  # ridge classifiers on real rows: learning and pruning curves, nothing fitted
     rmt.limits.ridgeless(problem)     # limits without ridge and with endless data; best ridge and keep fraction
     rmt.adaptive.recursion(...)       # practice round by round, its fixed points (import rmt.adaptive)
     rmt.sweep.gradients(...)          # grids and gradients by JAX (import rmt.sweep)
@@ -47,7 +48,7 @@ Notation, used in every formula of the package:
     A, U, M   kept rows [g h y], A'A = U'U triangular, a normal matrix         reduced
 """
 
-from rmt import convex, covariance, limits, practice
+from rmt import convex, covariance, data, limits, practice
 from rmt.generalization import error_rate, margin_moments
 from rmt.losses import Loss, smoothed_hinge
 from rmt.monte_carlo import Estimate, simulate
@@ -68,6 +69,7 @@ __all__ = [
     "SoftKeep",
     "convex",
     "covariance",
+    "data",
     "error_rate",
     "limits",
     "margin_moments",
