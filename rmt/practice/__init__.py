@@ -8,9 +8,9 @@
 a pool leave; `simulation` runs the same process at finite d, on the rows of `rows`.
 """
 
-from rmt.practice.additions import Guided, Plain
+from rmt.practice.additions import Guided, Plain, Pruned
 from rmt.practice.curve import Curve, learning_curve
 from rmt.practice.retirement import Retire
 from rmt.practice.simulation import simulate
 
-__all__ = ["Curve", "Guided", "Plain", "Retire", "learning_curve", "simulate"]
+__all__ = ["Curve", "Guided", "Plain", "Pruned", "Retire", "learning_curve", "simulate"]

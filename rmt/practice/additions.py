@@ -16,7 +16,7 @@ from rmt.practice import ddim, quadrature
 from rmt.pruning import Rule
 from rmt.quadrature import PDF0
 
-__all__ = ["Addition", "Guided", "Plain", "PlaneMoments", "plain_rows", "plane_moments", "pruned", "sampler"]
+__all__ = ["Addition", "Guided", "Plain", "PlaneMoments", "Pruned", "plain_rows", "plane_moments", "pruned", "sampler"]
 
 _HARD = 1e4  # largest kappa: a step that moves every sample a hundred times its length, at d = 10,000
 
@@ -46,6 +46,31 @@ class Plain:
     def __post_init__(self) -> None:
         if self.steps is not None:
             _step_count("rmt.practice.Plain", self.steps)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A round of oversampling: plain samples of the DDIM sampler, of which the most uncertain share is kept.
+
+    The keep rules of `rmt` prune exact N(0, I) rows; the sampler's have a variance of .976 at 100 steps, .988 at 200.
+
+    Args:
+        keep: share of the samples that is kept, those of smallest |<x, w>|, in (0, 1].
+        steps: number of DDIM steps, 1 to 1000, with the exact class-conditional score.
+
+    >>> plane_moments(Pruned(0.5, 100), 0.8, 0.6).b.round(6).tolist()
+    [0.533931, -0.478415]
+    """
+
+    keep: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        where = "rmt.practice.Pruned"
+        keep = number(where, "keep", self.keep)
+        require(0 < keep <= 1, where, "keep", keep, "numbers in (0, 1]", "pass the share of the samples to keep")
+        object.__setattr__(self, "keep", keep)
+        _step_count(where, self.steps)
 
 
 @dataclass(frozen=True)
@@ -105,31 +130,31 @@ class Guided:
         return ddim.schedule(self.steps, self.interval, self.every)
 
 
-Addition = Plain | Guided | Rule
+Addition = Plain | Pruned | Guided | Rule
 
 
 def sampler(addition: Addition) -> Guided | None:
     """Return the sampler of an addition, without guidance for plain samples; None where its rows are N(0, I) rows."""
     if isinstance(addition, Guided):
         return addition
-    return Guided(0.0, addition.steps) if isinstance(addition, Plain) and addition.steps is not None else None
+    return Guided(0.0, addition.steps) if isinstance(addition, Plain | Pruned) and addition.steps is not None else None
 
 
 def plain_rows(addition: Addition) -> Plain:
-    """Return the plain round that goes with an addition: N(0, I) for a keep rule, the same sampler's rows for guidance.
+    """Return the plain round that goes with an addition: N(0, I) for a keep rule, else rows of the same sampler.
 
     >>> from rmt import KeepAll
     >>> plain_rows(Guided(0.3, 20)), plain_rows(KeepAll())
     (Plain(steps=20), Plain(steps=None))
     """
-    return Plain(addition.steps) if isinstance(addition, Plain | Guided) else Plain()
+    return Plain() if isinstance(addition, Rule) else Plain(addition.steps)
 
 
 def plane_moments(addition: Addition, cos: float, sin: float) -> PlaneMoments:
     """Return S, b and c of rows made along a classifier with alignment `cos`, sin = sqrt(1 - cos^2) > 0.
 
-    Pruning: `pruned` with Theorem 1's moments at rho = cos, and c = 1, exact to rounding. Guidance: by the quadrature
-    of `rmt.practice.quadrature`, cached.
+    Keep rules: `pruned` with Theorem 1's moments at rho = cos, and c = 1, exact to rounding. The sampler: by the
+    quadratures of `rmt.practice.quadrature`, cached.
 
     >>> from rmt import KeepAll
     >>> plane_moments(KeepAll(), 0.8, 0.6).S.round(12).tolist()
@@ -139,8 +164,10 @@ def plane_moments(addition: Addition, cos: float, sin: float) -> PlaneMoments:
         if addition.kappa == 0 or not any(step.guided for step in addition.schedule()):
             return _plain(addition.steps)
         return _guided(addition, cos, sin)
-    if isinstance(addition, Plain):
+    if isinstance(addition, Plain) or (isinstance(addition, Pruned) and addition.keep == 1):
         return _plain(addition.steps)
+    if isinstance(addition, Pruned):
+        return _oversampled(addition, cos, sin)
     S, b = pruned(np, *addition.moments(cos), cos, sin)
     return PlaneMoments(S, b, 1.0, 0.0)
 
@@ -173,9 +200,18 @@ def _guided(addition: Guided, cos: float, sin: float) -> PlaneMoments:
 def _sampled(addition: Guided, cos: float, sin: float) -> PlaneMoments:
     """Integrate the sampler; S and b have the same value in both classes, which mirror each other."""
     steps = addition.schedule()
-    b, (s00, s01, s11), error = quadrature.moments(
-        cos, sin, addition.kappa, addition.through, steps, addition.tolerance
-    )
+    values = quadrature.moments(cos, sin, addition.kappa, addition.through, steps, addition.tolerance)
+    return _of_plane(values, steps)
+
+
+@lru_cache(maxsize=4096)
+def _oversampled(addition: Pruned, cos: float, sin: float) -> PlaneMoments:
+    steps = ddim.schedule(addition.steps)
+    return _of_plane(quadrature.moments_of_pruned(cos, sin, addition.keep, steps), steps)
+
+
+def _of_plane(values: quadrature.Moments, steps: tuple[ddim.Step, ...]) -> PlaneMoments:
+    b, (s00, s01, s11), error = values
     *_, c = ddim.off_plane(steps)
     return PlaneMoments(np.array([[s00, s01], [s01, s11]]), b, c, error)
 

@@ -1,10 +1,12 @@
 """Draw the rows of a round at finite dimension."""
 
+import math
+
 import numpy as np
 
 from rmt._check import Array
 from rmt.practice import ddim
-from rmt.practice.additions import Addition, Guided, Plain, sampler
+from rmt.practice.additions import Addition, Guided, Pruned, sampler
 from rmt.pruning import Rule
 
 __all__ = ["draw"]
@@ -15,9 +17,13 @@ def draw(addition: Addition, w: Array, count: int, rng: np.random.Generator) -> 
     d = len(w)
     source = sampler(addition)
     if source:
-        return _sample(source, w, count, rng)
+        if not isinstance(addition, Pruned):
+            return _sample(source, w, count, rng)
+        X, y = _sample(source, w, math.ceil(count / addition.keep), rng)
+        hardest = np.argpartition(np.abs(X @ w), count - 1)[:count]
+        return X[hardest], y[hardest]
     X = rng.standard_normal((count, d))
-    if not isinstance(addition, Plain | Guided):
+    if isinstance(addition, Rule):
         unit = w / np.linalg.norm(w)
         X += np.outer(_kept(addition, count, rng) - X @ unit, unit)
     return X, np.where(X[:, 0] >= 0, 1.0, -1.0)
