@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmt._check import Array, number, require, shown
-from rmt.practice.additions import Addition, Guided, Plain, plain_rows
+from rmt.practice.additions import Addition, Guided, Plain, Pruned, plain_rows
 from rmt.practice.retirement import Retire
 from rmt.pruning import Rule
 
@@ -44,13 +44,19 @@ def plan(
     require(n > 0, where, "rows", n, "numbers > 0", "pass rows per dimension, P_r / d, of each round")
     lam = number(where, "ridge", ridge)
     require(lam > 0, where, "ridge", lam, "numbers > 0", "pass a small ridge, e.g. 1e-6, for none")
-    one = isinstance(additions, Plain | Guided | Rule)
-    given: list[Addition] = [additions] * (len(n) - 1) if one else list(additions)  # type: ignore[list-item, arg-type]
+    given = list(additions) if isinstance(additions, list | tuple) else [additions] * (len(n) - 1)
     if len(given) != len(n) - 1:
         raise ValueError(
             f"{where}: got {len(given)} additions for {len(n)} rounds; allowed {len(n) - 1}, one for each round after "
             "the first; do pass one mechanism for all, or as many as rounds less one"
         )
+    for part in given:
+        scalar = isinstance(part, Plain | Pruned | Guided) or (isinstance(part, Rule) and np.ndim(part.p) == 0)
+        if isinstance(part, type) or not scalar:
+            raise ValueError(
+                f"{where}: got an addition {shown(part)}; allowed keep rules with one keep fraction, Guided, Pruned, "
+                "Plain; do pass e.g. rmt.KeepHard(0.5)"
+            )
     if first is None:
         guided = [part for part in given if isinstance(part, Guided)]
         first = plain_rows((guided or given or [Plain()])[0])
@@ -59,13 +65,6 @@ def plan(
             f"{where}: got first={shown(first)}; allowed Plain(), Plain(steps=...), as there is no classifier yet to "
             "prune or guide along; do pass the mechanism in additions"
         )
-    for part in given:
-        scalar = isinstance(part, Plain | Guided) or (isinstance(part, Rule) and np.ndim(part.p) == 0)
-        if isinstance(part, type) or not scalar:
-            raise ValueError(
-                f"{where}: got an addition {shown(part)}; allowed keep rules with one keep fraction, Guided, Plain; do "
-                "pass e.g. rmt.KeepHard(0.5)"
-            )
     return Plan(n, lam, (first, *given), _weights(where, weights, len(n)))
 
 
@@ -73,13 +72,13 @@ def _weights(where: str, weights: Weights, fits: int) -> Array | Retire:
     """Return v (fits, rounds); ValueError unless it is lower triangular, >= 0 and leaves every fit some rows."""
     if isinstance(weights, Retire):
         return weights
-    if isinstance(weights, str):
-        if weights not in ("accumulate", "replace"):
-            raise ValueError(
-                f"{where}: got weights={shown(weights)}; allowed 'accumulate', 'replace' or numbers v[fit][round]; do "
-                "pass one of them"
-            )
+    if isinstance(weights, str) and weights in ("accumulate", "replace"):
         return np.tri(fits) if weights == "accumulate" else np.eye(fits)
+    if not isinstance(weights, list | tuple | np.ndarray) or any(np.ndim(row) != 1 for row in weights):
+        raise ValueError(
+            f"{where}: got weights={shown(weights)}; allowed 'accumulate', 'replace', rmt.practice.Retire or numbers "
+            "v[fit][round]; do pass one of them"
+        )
     if len(weights) != fits:
         raise ValueError(
             f"{where}: got weights of {len(weights)} fits; allowed {fits}, one row each; do add or drop rows"
