@@ -6,7 +6,8 @@
     rmt.covariance.error_rate(...)    # x ~ N(0, Sigma)
     rmt.data.learning_curve(X, y, ...)  # ridge classifiers on real rows: learning and pruning curves, nothing fitted
     rmt.limits.ridgeless(problem)     # limits without ridge and with endless data; best ridge and keep fraction
-    rmt.adaptive.recursion(...)       # practice round by round, its fixed points (import rmt.adaptive)
+    rmt.practice.learning_curve(...)  # deliberate practice: fits on a growing pool of pruned or guided rows
+    rmt.adaptive.recursion(...)       # replacement round by round, its fixed points (import rmt.adaptive)
     rmt.sweep.gradients(...)          # grids and gradients by JAX (import rmt.sweep)
     rmt.symbolic.prove()              # the algebra, by sympy (import rmt.symbolic); errata() lists the misprints
 
@@ -45,6 +46,12 @@ Notation, used in every formula of the package:
     V         shift of a margin per unit of force, zeta = prox(xi, V)          convex
     f, chi    force -l'(zeta) of a sample; E[q l''(zeta)/(1+V l''(zeta))]      convex
     a1, a2    components of w along w_s and the rest of w_g; sigma: remainder  convex
+    R_jk      <w_j, w_k>, overlap of two classifiers or of one and the truth   practice.recursion
+    chi_kj    memory: response of fit k to a field on fit j                    practice.recursion
+    v_kr      weight of round r's rows in fit k; n_r: rows per dimension       practice.recursion
+    Q, q_r    coordinates of classifiers along w_0 and the rest q_r of w_r       practice.recursion
+    c_r       factor of a sampled row's noise off that plane                   practice.additions
+    kappa     omega sqrt(d), length of a guided move                           practice.ddim
     A, U, M   kept rows [g h y], A'A = U'U triangular, a normal matrix         reduced
 """
 

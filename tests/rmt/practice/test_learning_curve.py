@@ -162,7 +162,7 @@ def test_a_collapsed_direction_is_refused():
         ({"additions": rmt.KeepHard([0.5, 0.3])}, "an addition KeepHard"),
         ({"additions": [rmt.KeepHard]}, "an addition"),
         ({"additions": ["hard"]}, "an addition 'hard'"),
-        ({"additions": 7}, "additions=7"),
+        ({"additions": 7}, "an addition 7"),
         ({"first": rmt.KeepHard(0.5)}, "first=KeepHard"),
         ({"first": Guided(0.1)}, "first=Guided"),
         ({"weights": "newest"}, "weights='newest'"),
