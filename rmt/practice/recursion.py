@@ -20,12 +20,14 @@ Fit k adds row k to chi, R, L and sigma. Its diagonal chi_kk solves the Marchenk
 
     lam n_k chi_kk + sum_r n_r c_r^2 v_kr chi_kk/(1 + c_r^2 v_kr chi_kk) = 1    (7)
 
-The module is written for any array library with NumPy's functions (`xp`): `rmt.practice.curve` runs it in NumPy,
+`next_fit` is written for any array library with NumPy's functions (`xp`): `rmt.practice.curve` runs it in NumPy,
 `rmt.sweep` in JAX. Cavity method: not a proof, but the limits agree with simulations of the finite process.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 Values = Any  # an array of the library `xp`
 Function = Callable[[Values], Values]
@@ -54,9 +56,9 @@ class Fits(NamedTuple):
     chi: Values
 
 
-def no_fits(xp: Any) -> Fits:
+def no_fits() -> Fits:
     """Return the state before the first fit: |w_0| = 1."""
-    return Fits(xp.ones((1, 1)), xp.zeros((0, 0)))
+    return Fits(np.ones((1, 1)), np.zeros((0, 0)))
 
 
 def newton(function: Function, slope: Function, start: Values) -> Values:
@@ -66,14 +68,28 @@ def newton(function: Function, slope: Function, start: Values) -> Values:
     return start
 
 
-def add_fit(xp: Any, fits: Fits, rounds: Rounds, weights: Values, ridge: Values, root: Root = newton) -> Fits:
-    """Solve for one more fit, number k, of `rounds` 0 to k - 1 with weights v (k, k): rows are fits, columns rounds.
+def add_fit(fits: Fits, rounds: Rounds, weights: Values, ridge: Values) -> Fits:
+    """Solve for one more fit, number k, of `rounds` 0 to k - 1 with weights v (k, k): rows are fits, columns rounds."""
+    return grow(fits, *next_fit(np, fits, rounds, weights[:-1], weights[-1], ridge))
 
-    `root` finds roots by Newton's method, in the way of the library `xp`.
+
+def grow(fits: Fits, R_k: Values, chi_k: Values) -> Fits:
+    """Append a fit with the overlaps (R_0k, ..., R_kk) and memories (chi_k1, ..., chi_kk)."""
+    R, chi = fits
+    return Fits(np.block([[R, R_k[:-1, None]], [R_k]]), np.block([[chi, np.zeros((len(chi), 1))], [chi_k]]))
+
+
+def next_fit(
+    xp: Any, fits: Fits, rounds: Rounds, old: Values, new: Values, ridge: Values, root: Root = newton
+) -> tuple[Values, Values]:
+    """Solve for one more fit; return its overlaps (R_0k, ..., R_kk) and memories (chi_k1, ..., chi_kk).
+
+    `old` are the weights (k-1, k) of the earlier fits in the rounds, `new` (k,) those of the fit itself. Arrays may
+    have room for fits and rounds that are not there yet: fits without overlaps and memories, and rounds that the fit
+    does not weigh, change nothing. `root` finds roots by Newton's method, in the way of the library `xp`.
     """
     n, S, b, c2, inverse, cotangent = rounds
     k, R, chi = len(n), fits.R, fits.chi
-    new, old = weights[-1], weights[:-1]  # (k,), (k-1, k)
     rows = xp.sum(new * n)
     chi_kk = marchenko_pastur(xp, ridge * rows, n, new * c2, root)
     l_kk = new / (1 + c2 * new * chi_kk)  # (k,): L^r_kk
@@ -83,7 +99,7 @@ def add_fit(xp: Any, fits: Fits, rounds: Rounds, weights: Values, ridge: Values,
     chi_k, R_k, one = unit[: k - 1], unit[k - 1 : -1], unit[-1]
     D = xp.eye(k - 1) * old.T[:, None, :]  # (k, k-1, k-1): D_r of the earlier fits
     L = D @ xp.linalg.inv(xp.eye(k - 1) + c2[:, None, None] * (chi @ D))
-    L_k = -(c2 * l_kk)[:, None, None] * (xp.swapaxes(L, 1, 2) @ chi_k)  # (k, k-1, 2k): L^r_kj, j < k, by    (2)
+    L_k = -(c2 * l_kk)[:, None, None] * (xp.swapaxes(L, 1, 2) @ chi_k)  # (k, k-1, 2k): L^r_kj, j < k, by (2)
     Q = xp.stack([xp.broadcast_to(R[0, 1:], (k, k - 1)), _off_truth(R[:k, 1:], R[0, 1:], inverse, cotangent)], axis=1)
     Q_k = xp.stack([xp.broadcast_to(R_k[0], (k, 2 * k)), _off_truth(R_k, R_k[0], inverse, cotangent)], axis=1)
     excess = S - c2[:, None, None] * xp.eye(2)
@@ -110,9 +126,7 @@ def add_fit(xp: Any, fits: Fits, rounds: Rounds, weights: Values, ridge: Values,
     noise = xp.einsum("rj,rjm,rm->r", L_k, M, L_k) + 2 * l_kk * xp.sum(L_k * M_k, axis=1) + l_kk**2 * own
     right = f * R_k[0] - h @ R_k[1:] + solution[: k - 1] @ sigma + chi_kk * xp.sum(n * c2 * noise)
     R_kk = right / (h_kk - chi_kk * xp.sum(n * c2**2 * l_kk**2))
-    grown = xp.concatenate([xp.concatenate([R, R_k[:, None]], axis=1), xp.append(R_k, R_kk)[None]])
-    row = xp.append(solution[: k - 1], chi_kk)[None]
-    return Fits(grown, xp.concatenate([xp.concatenate([chi, xp.zeros((k - 1, 1))], axis=1), row]))
+    return xp.append(R_k, R_kk), xp.append(solution[: k - 1], chi_kk)
 
 
 def _off_truth(R_r: Values, R_0: Values, inverse: Values, cotangent: Values) -> Values:
