@@ -8,11 +8,11 @@ import numpy as np
 from rmt._check import Array
 from rmt.practice.additions import Addition, PlaneMoments, plain_rows, plane_moments
 from rmt.practice.plan import Plan, Weights, plan
-from rmt.practice.recursion import Fits, Rounds, add_fit, no_fits
+from rmt.practice.recursion import Fits, Rounds, add_fit, direction, no_fits
 from rmt.practice.retirement import Retire, SampledRound, add_sampled_fit, retire
 from rmt.practice.rows import draw
 
-__all__ = ["Curve", "direction", "learning_curve", "solve"]
+__all__ = ["Curve", "learning_curve", "solve"]
 
 _LEAST_SINE = 3e-8  # sin of a direction whose 1 - cos is lost to rounding
 
@@ -113,7 +113,7 @@ def solve(practice: Plan, where: str) -> Curve:
 
 def _exact(practice: Plan, weights: Array, where: str) -> tuple[Fits, Array, float]:
     """Solve by closed forms; return the fits, their error rates and the largest error of a quadrature."""
-    fits, errors = no_fits(np), []
+    fits, errors = no_fits(), []
     moments: list[PlaneMoments] = []
     inverse, cotangent = np.zeros(len(practice.rows)), np.zeros(len(practice.rows))
     for k, addition in enumerate(practice.additions):
@@ -123,14 +123,14 @@ def _exact(practice: Plan, weights: Array, where: str) -> tuple[Fits, Array, flo
         S, b = np.stack([part.S for part in moments]), np.stack([part.b for part in moments])
         c2 = np.array([part.c**2 for part in moments])
         rounds = Rounds(practice.rows[seen], S, b, c2, inverse[seen], cotangent[seen])
-        fits = add_fit(np, fits, rounds, weights[seen, seen], practice.ridge)
+        fits = add_fit(fits, rounds, weights[seen, seen], practice.ridge)
         errors.append(_error_rate(fits.R, where))
     return fits, np.array(errors), max(part.error for part in moments)
 
 
 def _sampled(practice: Plan, weights: Retire, rng: np.random.Generator, where: str) -> tuple[Fits, Array]:
     """Solve by sampled rows, the most certain of which retire after a fit; return the fits and their error rates."""
-    fits, errors = no_fits(np), []
+    fits, errors = no_fits(), []
     rounds: list[SampledRound] = []
     for n, addition in zip(practice.rows.tolist(), practice.additions, strict=True):
         cos, sin, inverse, cotangent = _direction(fits.R, where)
@@ -151,20 +151,13 @@ def _direction(R: Array, where: str) -> tuple[float, float, float, float]:
     """Return cos, sin, 1/(|w| sin) and cos/sin of the latest classifier; (1, 0, 0, 0) before the first fit."""
     if len(R) == 1:
         return 1.0, 0.0, 0.0, 0.0
-    cos, sin, length = direction(R)
+    cos, sin, length = direction(np, R)
     if not sin > _LEAST_SINE:
         raise ValueError(
             f"{where}: got an angle of {sin:.2g} between the truth and fit {len(R) - 1}; allowed at least "
             f"{_LEAST_SINE:g}, as it is lost to rounding below; do end the practice with this fit"
         )
     return cos, sin, 1 / (length * sin), cos / sin
-
-
-def direction(R: Array) -> tuple[float, float, float]:
-    """Return cos, sin and length of the latest classifier, from the overlaps."""
-    along, across = R[0, -1], np.sqrt(max(R[-1, -1] - R[0, -1] ** 2, 0.0))
-    length = float(np.hypot(along, across))
-    return float(along / length), float(across / length), length
 
 
 def _error_rate(R: Array, where: str) -> float:
@@ -174,5 +167,5 @@ def _error_rate(R: Array, where: str) -> float:
             f"{where}: got rows, ridge or weights so extreme that fit {len(R) - 1} leaves the range of double "
             "precision; allowed ridge 1e-12 to 1e6, rows per dimension 1e-3 to 1e6; do stay nearer it"
         )
-    cos, sin, _ = direction(R)
+    cos, sin, _ = direction(np, R)
     return float(np.arctan2(sin, cos) / np.pi)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmt._check import Array, number, require, whole
-from rmt.practice.recursion import Fits, marchenko_pastur
+from rmt.practice.recursion import Fits, grow, marchenko_pastur
 
 __all__ = ["Retire", "SampledRound", "add_sampled_fit", "retire"]
 
@@ -102,7 +102,7 @@ def add_sampled_fit(fits: Fits, rounds: list[SampledRound], ridge: float, rng: n
     c2 = np.array([part.c2 for part in rounds])
     penalty = ridge * n.sum()
     chi_kk = float(marchenko_pastur(np, penalty, n, c2))
-    unit = np.eye(2 * k)  # affine forms, as in `recursion.add_fit`
+    unit = np.eye(2 * k)  # affine forms, as in `recursion.next_fit`
     chi_k, R_k, one = unit[: k - 1], unit[k - 1 : -1], unit[-1]
     h, f, sigma = np.zeros((k - 1, 2 * k)), np.zeros(2 * k), np.zeros((k - 1, 2 * k))
     residuals, regressions, slopes = [], [], []
@@ -157,8 +157,7 @@ def add_sampled_fit(fits: Fits, rounds: list[SampledRound], ridge: float, rng: n
         new_F = scale * (part.columns() @ residual - own)
         part.g = np.column_stack([part.g, part.g @ regression + own])
         part.F = np.column_stack([part.F, new_F])
-    grown = np.block([[R, R_k[:, None]], [R_k[None], np.array([[R_kk]])]])
-    return Fits(grown, np.block([[chi, np.zeros((k - 1, 1))], [chi_k[None], np.array([[chi_kk]])]]))
+    return grow(fits, np.append(R_k, R_kk), np.append(chi_k, chi_kk))
 
 
 def _plane(part: SampledRound, r: int, R: Array) -> tuple[Array, Array, Array]:
