@@ -55,9 +55,9 @@ def question(config: Mapping[str, Any]) -> Question | None:
     >>> asked.rows, asked.additions, asked.weights
     ((2.0, 0.5), (Pruned(keep=0.5, steps=50),), 'accumulate')
     """
-    world, growth, acquire, sampling = (config[section] for section in ("world", "growth", "acquire", "sampling"))
-    if world["name"] != "linear" or config["learner"]["kind"] != "ridge":
+    if config["world"]["name"] != "linear" or config["learner"]["kind"] != "ridge":
         return None
+    world, growth, acquire, sampling = (config[section] for section in ("world", "growth", "acquire", "sampling"))
     if sampling["guidance_scale"] or acquire["reject"]:
         return None
     d, count = world["dimension"], growth["additions"]

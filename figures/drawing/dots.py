@@ -41,8 +41,12 @@ class Column(NamedTuple):
     quantity: str = "accuracy"
 
     def rows(self, rows: Iterable[Row], panel: str) -> list[Row]:
-        """Return the rows of a panel that are drawn in this column."""
-        return select(rows, panel=panel, quantity=self.quantity)
+        """Return the rows of a panel that are drawn as dots in this column: those of runs and of the paper."""
+        return [row for row in select(rows, panel=panel, quantity=self.quantity) if row.source != "theory"]
+
+    def theory(self, rows: Iterable[Row]) -> list[Row]:
+        """Return the theory's rows of the first panel, which are drawn as ticks behind the dots."""
+        return select(rows, panel=next(iter(self.panels)), quantity=self.quantity, source="theory")
 
     def numbers(self, rows: Iterable[Row]) -> dict[str, Row]:
         """Return by line the rows of the numbers beside the lines, which belong to the first panel."""
@@ -50,6 +54,7 @@ class Column(NamedTuple):
 
 
 PAPER_MARKERS = ("s", "D")  # markers of the paper's numbers in a column's first and second panel
+THEORY = "theory (infinite dimension)"
 
 
 def world_column(world: str, quantity: str, head: str) -> Column:
@@ -116,8 +121,8 @@ def draw(
 ) -> Figure:
     """Draw a row of dots for each line, in one set of axes for each column that has rows.
 
-    Own runs have bars of +-2 standard errors; the paper's numbers are hollow, with a marker for each panel. A dashed
-    line marks the line `reference` in each column.
+    Own runs have bars of +-2 standard errors; the paper's numbers are hollow, with a marker for each panel; ticks are
+    theory. A dashed line marks the line `reference` in each column.
     """
     present = [column for column in columns if any(column.rows(rows, panel) for panel in column.panels)]
     names = order(shown(rows, present), lines)
@@ -133,7 +138,7 @@ def draw(
                 ax.set_ylim(len(names) - 0.5, -0.5)
             ax.tick_params(axis="y", length=0, labelleft=ax is first)
             ax.spines["left"].set_visible(False)
-            named |= _dots(ax, rows, names, lines, column)
+            named |= _dots(ax, rows, names, lines, column) | _ticks(ax, names, column.theory(rows))
             drawn = [row for panel in column.panels for row in column.rows(rows, panel)]
             for mark in [row.y for row in drawn if row.series == reference][:1]:
                 ax.axvline(mark, color=style.GREY, linestyle="--", linewidth=0.8, zorder=1)
@@ -179,6 +184,15 @@ def _dots(
     return named
 
 
+def _ticks(ax: Axes, names: Sequence[str], theory: Sequence[Row]) -> panels.Drawn:
+    """Draw the theory of each line as a tick behind its dot, and return the artist of the legend."""
+    if not theory:
+        return {}
+    places = [names.index(row.series) for row in theory]
+    look = {"color": style.BLACK, "marker": "|", "linestyle": "none", "markersize": 11, "markeredgewidth": 1.2}
+    return {THEORY: ax.plot([row.y for row in theory], places, zorder=1.5, **look)[0]}
+
+
 def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], column: Column) -> None:
     """Write the numbers of the lines at the right-hand edge, under their head."""
     numbers = {name: row for name, row in column.numbers(rows).items() if name in names}
@@ -204,7 +218,7 @@ def _beside(ax: Axes, rows: Sequence[Row], names: Sequence[str], column: Column)
 
 
 def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[Column], notes: Sequence[str]) -> str:
-    """Write the table in Markdown: for each column its panels, the changes if there are any, and the numbers beside.
+    """Write the table in Markdown: for each column its panels, changes and theory if there are any, numbers beside.
 
     Own numbers are written as mean +- one standard error; `notes` are sentences below the table.
     """
@@ -229,6 +243,7 @@ def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[C
             add(column.rows(rows, panel), title, accuracy)
             if column.quantity == "accuracy":
                 add(select(rows, panel=panel, quantity="change"), "change", write_change)
+        add(column.theory(rows), "theory", accuracy)
         add(column.numbers(rows).values(), column.beside[1], lambda row: ticks.count(row.y))
     seeds = {row.panel: row.n_seeds for row in drawn if row.n_seeds}
     sizes = ", ".join(f"{panel} {count} seeds" for panel, count in seeds.items())

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
+from figures.contract.limits import comparisons, limits, verdict
 from figures.contract.records import pool_size
 from figures.contract.table import Row, select
 from figures.drawing import dots
@@ -50,9 +51,11 @@ RUN_PANELS = ("linear", "digits")
 def compute(inputs: Inputs) -> list[Row]:
     """Collect for each line its accuracy, its change and its samples at the end, and the paper's numbers; x is omega.
 
-    omega of the paper's lines is the paper's; every world has a usual omega of its own.
+    omega of the paper's lines is the paper's; every world has a usual omega of its own. The linear world's lines have
+    the theory of practice beside them.
     """
     own = dots.measured("table3", inputs.records, LINES, _omega, ("samples", pool_size))
+    own += limits("table3", inputs.records, _omega)
     panels = {"validation": "IN-100 val", "train": "IN-100 real train"}
     return own + printed_rows("table3", TABLE3, "omega", panels)
 
@@ -82,16 +85,17 @@ def describe(_: Settings) -> str:
 
 
 def summary(contents: Contents) -> str:
-    """Give for each world the accuracy of the first line and the change of every other line from it."""
+    """Give for each world the accuracy of the first line and the change of every other line from it; then theory."""
     rows, worlds = contents.rows, []
     for panel in RUN_PANELS:
-        first = select(rows, panel=panel, series=MAIN, quantity="accuracy")
+        first = select(rows, panel=panel, series=MAIN, quantity="accuracy", source="practice")
         changes = select(rows, panel=panel, quantity="change")
         if first:
             named = sorted(changes, key=lambda row: list(LINES).index(row.series))
             from_first = [f"{row.series} {dots.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
             worlds.append(f"{panel}: {dots.accuracy(first[0])}; changes: " + (", ".join(from_first) or "none"))
-    return "; ".join(worlds + uneven(rows)) or "no panel has the first line"
+    worlds += [*uneven(rows), verdict(comparisons(rows), "omega = {:g}")]
+    return "; ".join(filter(None, worlds)) or "no panel has the first line"
 
 
 def uneven(rows: Sequence[Row]) -> list[str]:

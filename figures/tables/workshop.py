@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
+from figures.contract.limits import comparisons, limits, verdict
 from figures.contract.table import Row, select
 from figures.drawing import dots, ticks
 from figures.drawing.dots import Column, Line
@@ -39,9 +40,12 @@ RUN_PANELS = ("linear", "digits")
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Collect for each line its accuracy, its change from static data and its images made; x is the share swapped."""
+    """Collect for each line its accuracy, its change from static data and its images made; x is the share swapped.
+
+    The linear world's lines have the theory of practice beside them, averaged over the swaps that its runs have made.
+    """
     own = dots.measured("workshop", inputs.records, LINES, _swapped, ("images", _images))
-    return own + workshop_rows()
+    return own + limits("workshop", inputs.records, _swapped) + workshop_rows()
 
 
 def _swapped(record: Record) -> float:
@@ -77,17 +81,18 @@ def describe(_: Settings) -> str:
 
 
 def summary(contents: Contents) -> str:
-    """Give for each world the accuracy of every line and the images made for it."""
+    """Give for each world the accuracy of every line and the images made for it; then theory."""
     rows, worlds = contents.rows, []
     for panel in RUN_PANELS:
-        accuracies = {row.series: row for row in select(rows, panel=panel, quantity="accuracy")}
+        accuracies = {row.series: row for row in select(rows, panel=panel, quantity="accuracy", source="practice")}
         made = {row.series: row.y for row in select(rows, panel=panel, quantity="images")}
         lines = [
             f"{name} {dots.accuracy(accuracies[name])} ({ticks.count(made[name])} images)"
             for name in dots.order(accuracies.values(), LINES)
         ]
         worlds += [f"{panel}: " + ", ".join(lines)] if lines else []
-    return "; ".join(worlds) or "no panel has runs"
+    worlds.append(verdict(comparisons(rows), "{:.0%} swapped"))
+    return "; ".join(filter(None, worlds)) or "no panel has runs"
 
 
 def markdown(contents: Contents) -> str:

@@ -4,7 +4,7 @@ from figures.contract import table
 from figures.contract.figure import Inputs
 from figures.practice import outliers
 from figures.tables import table3, workshop
-from support.records import invented
+from support.records import invented, linear_config
 
 
 def record(panel, series, seed, accuracy, *, value=0.0, size=512, omega=0.0, retire=0.0, rounds=(), **more):
@@ -12,7 +12,9 @@ def record(panel, series, seed, accuracy, *, value=0.0, size=512, omega=0.0, ret
     growth = {"initial": 128, "additions": 6 if omega else 0, "addition": 64}
     pool = [{"images": 128, "gflop": 12.8, "added": 128}]
     pool += [{"images": images, "gflop": gflop, "added": added} for images, gflop, added in rounds]
-    config = {"acquire": {"omega": omega, "retire": retire}, "growth": growth}
+    config = {"world": {"name": "digits"}, "acquire": {"omega": omega, "retire": retire}, "growth": growth}
+    if panel == "linear":
+        config = linear_config(growth, omega=omega, retire=retire)
     numbers = {"accuracy": accuracy, "pool": pool, "pool_size": size, "config": config}
     return invented(panel, series, seed, value=value, **numbers, **more)
 

@@ -64,10 +64,10 @@ def test_details_have_every_comparison_with_intervals():
 def test_table3_in_markdown():
     lines = table3.markdown(Contents(rows_of(table3, TABLE3))).splitlines()
     assert lines[0] == (
-        "|  | linear | change | samples | digits | change | samples | validation set | real training set |"
+        "|  | linear | change | theory | samples | digits | change | samples | validation set | real training set |"
     )
-    assert lines[3] == "| omega = 0 | - | - | - | .930 +- .012 | -.030 +- .006 | 512 | .6158 | .6309 |"
-    assert lines[-3].split(" | ")[4:6] == [".920 +- .017", "-.010 +- .006 (from 'static')"]
+    assert lines[3] == "| omega = 0 | - | - | - | - | .930 +- .012 | -.030 +- .006 | 512 | .6158 | .6309 |"
+    assert lines[-3].split(" | ")[5:7] == [".920 +- .017", "-.010 +- .006 (from 'static')"]
     assert "digits 3 seeds, linear 3 seeds" in lines[-1]
     assert len({line.count("|") for line in lines[:-2]}) == 1
 
