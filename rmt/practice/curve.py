@@ -52,6 +52,7 @@ def learning_curve(
     weights: Weights = "accumulate",
     *,
     first: Addition | None = None,
+    flips: float = 0.0,
 ) -> Curve:
     """Compute accuracy = 1 - arccos(R_0k/sqrt(R_kk))/pi of every fit k = 1 ... K on a growing pool, as d -> infinity.
 
@@ -70,6 +71,8 @@ def learning_curve(
             with which the rows that the latest fit is most certain of leave the pool before a round is added.
         first: the plain first round; by default N(0, I) rows where additions are pruned, and plain rows of the same
             sampler where the first guided addition has one.
+        flips: share of labels that are wrong, in [0, 1/2), whatever the row: b becomes (1 - 2 flips) b, and S and
+            E[y^2] = 1 stay.
 
     Returns:
         `Curve`, with one entry per fit.
@@ -92,7 +95,7 @@ def learning_curve(
     >>> learning_curve(rows=(2, 2), ridge=1e-2, additions=rmt.practice.Guided(0.3, steps=20)).accuracy.round(4).tolist()
     [0.8028, 0.9002]
     """
-    return solve(plan("rmt.practice.learning_curve", rows, ridge, additions, weights, first), "rmt.practice")
+    return solve(plan("rmt.practice.learning_curve", rows, ridge, additions, weights, first, flips), "rmt.practice")
 
 
 def solve(practice: Plan, where: str) -> Curve:
@@ -120,7 +123,8 @@ def _exact(practice: Plan, weights: Array, where: str) -> tuple[Fits, Array, flo
         cos, sin, inverse[k], cotangent[k] = _direction(fits.R, where)
         moments.append(plane_moments(addition, cos, sin))
         seen = slice(k + 1)
-        S, b = np.stack([part.S for part in moments]), np.stack([part.b for part in moments])
+        S = np.stack([part.S for part in moments])
+        b = (1 - 2 * practice.flips) * np.stack([part.b for part in moments])
         c2 = np.array([part.c**2 for part in moments])
         rounds = Rounds(practice.rows[seen], S, b, c2, inverse[seen], cotangent[seen])
         fits = add_fit(fits, rounds, weights[seen, seen], practice.ridge)
@@ -136,7 +140,7 @@ def _sampled(practice: Plan, weights: Retire, rng: np.random.Generator, where: s
         cos, sin, inverse, cotangent = _direction(fits.R, where)
         if rounds:
             retire(rounds, weights.share)
-        x, y = draw(addition, np.array([cos, sin]), weights.sample, rng)
+        x, y = draw(addition, np.array([cos, sin]), weights.sample, rng, practice.flips)
         if not rounds:
             x[:, 1] = 0.0  # the first round has no plane: this coordinate is one of the bulk
         c2 = plane_moments(plain_rows(addition), cos, sin).c ** 2

@@ -19,12 +19,16 @@ Weights = str | Sequence[Sequence[float]] | Array | Retire
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked practice: rows per dimension (K,), ridge, mechanisms of rounds 0 to K - 1, weights v (fits, rounds)."""
+    """A checked practice: rows per dimension (K,), ridge, mechanisms of rounds 0 to K - 1, weights v (fits, rounds).
+
+    flips: share of wrong labels.
+    """
 
     rows: Array
     ridge: float
     additions: tuple[Addition, ...]
     weights: Array | Retire
+    flips: float
 
 
 def plan(
@@ -34,6 +38,7 @@ def plan(
     additions: Addition | Sequence[Addition],
     weights: Weights,
     first: Addition | None,
+    flips: float,
 ) -> Plan:
     """Check the arguments of `learning_curve` and fill in their defaults."""
     n = np.atleast_1d(np.array([number(where, "rows", value) for value in np.ravel(np.asarray(rows, dtype=object))]))
@@ -44,6 +49,8 @@ def plan(
     require(n > 0, where, "rows", n, "numbers > 0", "pass rows per dimension, P_r / d, of each round")
     lam = number(where, "ridge", ridge)
     require(lam > 0, where, "ridge", lam, "numbers > 0", "pass a small ridge, e.g. 1e-6, for none")
+    wrong = number(where, "flips", flips)
+    require(0 <= wrong < 0.5, where, "flips", wrong, "shares from 0 to below 0.5", "pass the share of wrong labels")
     given = list(additions) if isinstance(additions, list | tuple) else [additions] * (len(n) - 1)
     if len(given) != len(n) - 1:
         raise ValueError(
@@ -65,7 +72,7 @@ def plan(
             f"{where}: got first={shown(first)}; allowed Plain(), Plain(steps=...), as there is no classifier yet to "
             "prune or guide along; do pass the mechanism in additions"
         )
-    return Plan(n, lam, (first, *given), _weights(where, weights, len(n)))
+    return Plan(n, lam, (first, *given), _weights(where, weights, len(n)), wrong)
 
 
 def _weights(where: str, weights: Weights, fits: int) -> Array | Retire:

@@ -12,8 +12,17 @@ from rmt.pruning import Rule
 __all__ = ["draw"]
 
 
-def draw(addition: Addition, w: Array, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw `count` rows of a round along w: X (count, d), y (count,). The truth is the first axis."""
+def draw(addition: Addition, w: Array, count: int, rng: np.random.Generator, flips: float = 0.0) -> tuple[Array, Array]:
+    """Draw `count` rows of a round along w: X (count, d), y (count,). The truth is the first axis.
+
+    flips: share of the labels that are turned round.
+    """
+    X, y = _labelled(addition, w, count, rng)
+    return X, np.where(rng.random(count) < flips, -y, y) if flips else y
+
+
+def _labelled(addition: Addition, w: Array, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw rows with their true labels."""
     d = len(w)
     source = sampler(addition)
     if source:

@@ -29,6 +29,7 @@ def simulate(
     weights: Weights = "accumulate",
     *,
     first: Addition | None = None,
+    flips: float = 0.0,
     d: int,
     trials: int = 50,
     rng: np.random.Generator,
@@ -40,7 +41,7 @@ def simulate(
     noise off the plane of w_0 and w_k is Gaussian.
 
     Args:
-        rows, ridge, additions, weights, first: as for `learning_curve`.
+        rows, ridge, additions, weights, first, flips: as for `learning_curve`.
         d: dimension, >= 3; every rows d must be whole.
         trials: number of independent practices, >= 2.
         rng: parent of one child generator per trial; trial t is the same whatever the number of trials.
@@ -62,7 +63,7 @@ def simulate(
     [True, True]
     """
     where = "rmt.practice.simulate"
-    practice = plan(where, rows, ridge, additions, weights, first)
+    practice = plan(where, rows, ridge, additions, weights, first, flips)
     whole(where, "d", d, 3, "pass the dimension")
     whole(where, "trials", trials, 2, "ask for more (an error bar needs two)")
     if not isinstance(rng, np.random.Generator):
@@ -86,7 +87,7 @@ def trial(practice: Plan, counts: list[int], d: int, rng: np.random.Generator) -
     X, y, v = np.empty((0, d)), np.empty(0), np.empty(0)
     accuracies = []
     for k, (count, addition, child) in enumerate(zip(counts, practice.additions, rng.spawn(len(counts)), strict=True)):
-        new_X, new_y = draw(addition, w, count, child)
+        new_X, new_y = draw(addition, w, count, child, practice.flips)
         X, y = np.concatenate([X, new_X]), np.concatenate([y, new_y])
         if isinstance(practice.weights, Retire):
             v = np.append(v, np.ones(count))
