@@ -24,10 +24,10 @@ __all__ = ["Moments", "moments", "moments_of_pruned"]
 
 _FAR = 6.5  # the noise is cut off where the Gaussian tail is 1e-10
 _PANELS, _LEVELS = 24, 30  # first panels, and halvings of a panel
-_SHARE = 30  # a panel is accepted if its error is below tolerance / _SHARE
+_SHARE = 20  # a panel is accepted if its error is below tolerance / _SHARE
 _BLOCK = 64  # values of g_0 that are handled at once
 _FURTHEST, _STEP, _LEAST_SINE = 8.0, 0.04, 1e-5  # trapezoidal rule: range, step (or sin/2), largest number of nodes
-_MERGED = 10  # images are merged below this times kappa times the tolerance: 3e-7 of accuracy (measured)
+_MERGED = 3  # images are merged below this times the tolerance
 
 
 class Moments(NamedTuple):
@@ -46,7 +46,7 @@ def moments(cos: float, sin: float, kappa: float, through: str, steps: tuple[Ste
 
     def at(g0: Array) -> Array:
         blocks = np.array_split(g0, max(1, len(g0) // _BLOCK))
-        merged = _MERGED * kappa * tolerance
+        merged = _MERGED * tolerance
         return np.concatenate([_given(block, cos, sin, kappa, through, steps, merged) for block in blocks])
 
     points = np.linspace(-_FAR, _FAR, 2 * _PANELS + 1)
