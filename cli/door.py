@@ -36,6 +36,9 @@ COMMANDS = {
     "generator": Command(options.GeneratorOptions, "cli.generator", "WORLD", "train the generator of a world anew"),
     "throughput": Command(options.ThroughputOptions, "cli.throughput", "RECIPE", "measure the speed of a recipe here"),
     "flops": Command(options.FlopsOptions, "cli.flops", "", "count what guidance costs on Stable Diffusion 1.5"),
+    "theory-data": Command(
+        options.TheoryDataOptions, "cli.theory_data", "[FEATURES.npz]", "predict learning curves of your own data"
+    ),
     "errata": Command(options.ErrataOptions, "cli.errata", "", "print the paper's misprints, with numbers"),
 }
 

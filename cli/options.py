@@ -144,6 +144,31 @@ class VerifyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TheoryDataOptions:
+    """Predict learning and pruning curves of ridge classifiers on your own features; check them by refits.
+
+    Writes <out>/theory_data/<name>/: table, pictures, and JSON with the best ridge and keep fraction.
+    """
+
+    files: tyro.conf.Positional[list[Path]] = field(default_factory=list)
+    """features.npz: X, y, optional X_test, y_test, scores (highest kept); or X.npy y.npy [X_test.npy y_test.npy]."""
+    digits: bool = False
+    """Use scikit-learn's digits, test rows by other writers; so does naming no file."""
+    n: list[int] = field(default_factory=list)
+    """Pool sizes; default: eight, up to .8 of the rows. The largest one is pruned."""
+    ridge: list[float] = field(default_factory=list)
+    """Ridge penalties; default: 1e-4, 1e-3, 1e-2 and .1 of the mean square of a row."""
+    keep: list[float] = field(default_factory=list)
+    """Keep fractions; default: .1, .2, .3, .5, .7, 1."""
+    trials: int = 40
+    """Random subsets that are fitted at each point."""
+    seed: int = 0
+    """Seed of bootstrap, probe and subsets."""
+    out: Path = Path("results")
+    """Folder of the files."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlopsOptions:
     """Count the operations of each mode of guidance on Stable Diffusion 1.5 and a ViT-B/16; no weights are needed."""
 
