@@ -1,24 +1,36 @@
-"""Scaling-law analysis: averages over seeds, sample multipliers, power-law fits and their bootstrap intervals.
+"""Scaling-law analysis of any loss or accuracy: fits with intervals that hold, back-tests, multipliers, L(N, D).
 
-All functions are pure functions of arrays and know neither experiments nor figures.
+All functions are pure functions of arrays and know neither experiments nor figures. `fit` fits a form of `FORMS`;
+`backtest` and `choose` judge forms by what they foresee; `multiplier` says how many times more a baseline needs, over
+levels; `chinchilla` fits losses of models of N parameters on D tokens.
 """
 
 from scaling.averages import Aggregate, aggregate
+from scaling.backtests import BackTest, Choice, backtest, choose
 from scaling.bootstrap import Interval, levels, paired_gain
-from scaling.laws import PowerLaw, fit_power_law
-from scaling.multipliers import Curve, Multiplier, Reach, multiplier, reach
+from scaling.fits import Fit, Prediction, fit
+from scaling.forms import FORMS, Form
+from scaling.ratios import Multiplier, Reading, multiplier
+from scaling.surfaces import Surface, chinchilla
 
 __all__ = [
+    "FORMS",
     "Aggregate",
-    "Curve",
+    "BackTest",
+    "Choice",
+    "Fit",
+    "Form",
     "Interval",
     "Multiplier",
-    "PowerLaw",
-    "Reach",
+    "Prediction",
+    "Reading",
+    "Surface",
     "aggregate",
-    "fit_power_law",
+    "backtest",
+    "chinchilla",
+    "choose",
+    "fit",
     "levels",
     "multiplier",
     "paired_gain",
-    "reach",
 ]

@@ -98,6 +98,13 @@ def average(
     ]
 
 
+def averages(rows: Sequence[Row]) -> tuple[list[float], list[float], list[float], int | None]:
+    """Return x, y, the standard errors of y and the least number of seeds of a series, as `scaling.multiplier` asks."""
+    seeds = [row.n_seeds for row in rows if row.n_seeds]
+    errors = [row.stderr or 0.0 for row in rows]
+    return [row.x for row in rows], [row.y for row in rows], errors, min(seeds) if seeds else None
+
+
 def mean(values: Sequence[float]) -> float:
     """Return the mean; of equal values the value itself, which their sum would round.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from matplotlib.legend import Legend
 
 from figures.contract.table import SOURCES, Row, select
 from figures.drawing.style import Style, series_style, zorder
-from scaling.multipliers import Curve, Multiplier
+from scaling.ratios import Reading
 
 Drawn = dict[str, Any]  # the artist, or container of artists, that a legend shows for each series
 ERROR_BARS = 2.0  # bars show +- this many standard errors
@@ -63,7 +63,7 @@ def curves(
     return named
 
 
-def saving(ax: Axes, multiplier: Multiplier, text: str, colour: str) -> Artist | None:
+def saving(ax: Axes, reading: Reading, text: str, colour: str) -> Artist | None:
     """Draw an arrow at the common accuracy, from the baseline's x to the method's, with `text`; none for an empty text.
 
     The text stands left of the arrow's head, or over the arrow where the y axis is within an inch. Set the scale and
@@ -71,13 +71,13 @@ def saving(ax: Axes, multiplier: Multiplier, text: str, colour: str) -> Artist |
     """
     if not text:
         return None
-    head = (multiplier.method_x, multiplier.level)
+    head = (reading.method_x, reading.level)
     arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 3}
-    ax.annotate("", xy=head, xytext=(multiplier.baseline_x, multiplier.level), arrowprops=arrow, zorder=4)
+    ax.annotate("", xy=head, xytext=(reading.baseline_x, reading.level), arrowprops=arrow, zorder=4)
     fits = ax.transData.transform(head)[0] - ax.bbox.x0 > ax.figure.dpi  # an inch
     return ax.annotate(
         text,
-        xy=head if fits else (math.sqrt(multiplier.method_x * multiplier.baseline_x), multiplier.level),
+        xy=head if fits else (math.sqrt(reading.method_x * reading.baseline_x), reading.level),
         xytext=(-5, 0) if fits else (0, 2.5),
         textcoords="offset points",
         ha="right" if fits else "center",
@@ -103,7 +103,14 @@ def legend(target: Figure | Axes, drawn: Iterable[Drawn], title: str = BARS, col
     return target.legend(handles, names, loc="center", title=title)
 
 
-def curve(rows: Iterable[Row]) -> Curve:
+class Line(NamedTuple):
+    """The points of one series, in order of x."""
+
+    x: list[float]
+    y: list[float]
+
+
+def curve(rows: Iterable[Row]) -> Line:
     """Return the points of one series, in order of x."""
     points = select(rows)
-    return Curve([row.x for row in points], [row.y for row in points])
+    return Line([row.x for row in points], [row.y for row in points])

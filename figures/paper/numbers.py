@@ -29,6 +29,7 @@ SETS = {  # evaluation sets by their names in `empirical` and in the CSV files: 
     "r": "ImageNet-R",
     "a": "ImageNet-A",
 }
+IMAGES = {"IN-100": 5_000, "IN-1k": 50_000}  # of the validation sets: their binomial error is the least there can be
 SETTINGS = ("samples", "initial", "addition", "additions", "t_max", "omega", "pool", "swapped")  # columns of numbers
 
 

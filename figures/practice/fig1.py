@@ -17,7 +17,7 @@ from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from figures.drawing.worlds import WORLDS
 from figures.paper import beside_own_runs
-from figures.paper.numbers import DP, STATIC, TABLE4, TABLE5, fig4_rows
+from figures.paper.numbers import STATIC, TABLE4, TABLE5, fig4_rows
 from figures.practice import fig4
 
 PANELS = {  # panel: world, in this order
@@ -58,7 +58,7 @@ def summary(contents: Contents) -> str:
     for panel in PANELS:
         saved = fig4.saving(reference(select(contents.rows, panel=panel)), panel)
         if saved:
-            sentences.append(f"{panel}: {saved.level:.3f} with {saved.words('fewer', 'more')} samples")
+            sentences.append(f"{panel}, accuracy {fig4.words(saved)}")
         own = own_points(contents, panel)
         sentences += [f"{panel}, own points: {len(own)}"] if own else []
     return "; ".join(sentences) or "no panel has both methods"
@@ -70,13 +70,13 @@ def reference(rows: Sequence[Row]) -> list[Row]:
 
 
 def draw(contents: Contents) -> Plot:
-    """Draw one panel per task that has rows."""
+    """Draw one panel per task that has rows, and below it the samples saved over levels of accuracy."""
     present = contents.panels(PANELS, "fig1.draw")
     with style.context():
-        figure = Plot(figsize=(4.2 * len(present), 4.2), layout="constrained")
+        figure = Plot(figsize=(4.2 * len(present), 5.6), layout="constrained")
+        axes = figure.subplots(2, len(present), squeeze=False, height_ratios=[2.3, 1])
         named = []
-        for index, panel in enumerate(present):
-            ax = figure.add_subplot(1, len(present), index + 1)
+        for (ax, below), panel in zip(axes.T, present, strict=True):
             curves, own = reference(select(contents.rows, panel=panel)), own_points(contents, panel)
             drawn = panels.curves(ax, own, join=())
             named.append(panels.curves(ax, curves) | {f"{series}, own runs": mark for series, mark in drawn.items()})
@@ -87,9 +87,7 @@ def draw(contents: Contents) -> Plot:
                 ax.axhline(row.y, color=style.SERIES[STATIC].colour, linestyle="--", linewidth=0.8, zorder=1)
             title, ylabel = PANELS[panel]
             ax.set(title=title, xlabel="synthetic samples in total", ylabel=ylabel)
-            saved = fig4.saving(curves, panel)
-            if saved:
-                panels.saving(ax, saved, saved.words("fewer", "more"), style.SERIES[DP].colour)
+            fig4.draw_saving(ax, below, fig4.saving(curves, panel))
         panels.legend(figure, named)
         style.inscribe(figure, contents.caption, contents.note)
     return figure

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 
-import rmt
 import scaling
 from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs
-from figures.contract.records import average, gain, hits, points, pool_size, theory_rows
+from figures.contract.limits import comparisons, limits, path, sweep, verdict
+from figures.contract.records import average, averages, gain, hits, points, pool_size
 from figures.contract.table import Row, select
-from figures.drawing import panels, style, ticks
+from figures.drawing import factors, panels, style, ticks
 from figures.drawing.worlds import WORLDS, World
-from figures.paper.numbers import DP, STATIC, fig4_rows
+from figures.paper.numbers import DP, IMAGES, STATIC, fig4_rows
 
 RUN_PANELS = ("linear", "digits", "glyphs")
 PANELS = {  # panel: title and y label, in this order
@@ -29,7 +30,7 @@ PANELS = {  # panel: title and y label, in this order
     "IN-100 (paper)": World("ImageNet-100: the paper's numbers (Table 4)", WORLDS["imagenet100"].accuracy),
     "IN-1k (paper)": World("ImageNet-1k: the paper's numbers (Table 5)", WORLDS["imagenet1k"].accuracy),
 }
-KEEP_ALL = "Theorem 1, all kept"
+LEVELS = 41  # accuracies at which static data are compared
 CAPTION = "Accuracy against the number of synthetic training samples"
 
 
@@ -41,19 +42,26 @@ class Config:
 
 
 def compute(inputs: Inputs) -> list[Row]:
-    """Average the runs against pool size, and compute the theorem for static data in the linear world.
+    """Average the runs against pool size, and compute the theory of practice for every series of the linear world.
 
     With settings["paper"], the paper's own points are added in panels of their own.
     """
-    rows = average("fig4", inputs.records, pool_size)
-    static = select(rows, panel="linear", series=STATIC)
-    if static:
-        world = next(record.result.config["world"] for record in inputs.records if record.panel == "linear")
-        sizes = np.geomspace(static[0].x, static[-1].x, 60)
-        problem = rmt.Problem(n=sizes, d=world["dimension"], ridge=world["ridge"], rule=rmt.KeepAll(), rho=1.0)
-        law = 1 - np.asarray(rmt.error_rate(problem))
-        rows += theory_rows("fig4", "linear", KEEP_ALL, "accuracy", sizes, law)
+    rows = average("fig4", inputs.records, pool_size) + theory(inputs.records)
     return rows + (fig4_rows() if inputs.settings["paper"] else [])
+
+
+def theory(records: Sequence[Record]) -> list[Row]:
+    """Compute the limits of the linear world's runs, and of pools of the sizes between theirs."""
+    rows = limits("fig4", records, pool_size)
+    for series in dict.fromkeys(row.series for row in rows):
+        runs = [record for record in records if (record.panel, record.series) == ("linear", series)]
+        first, addition = (runs[0].result.config["growth"][key] for key in ("initial", "addition"))
+        if series == STATIC:
+            sizes = np.geomspace(min(map(pool_size, runs)), max(map(pool_size, runs)), 60).tolist()
+            rows += sweep("fig4", runs, "growth.initial", dict(zip(sizes, sizes, strict=True)), rows)
+        else:
+            rows += path("fig4", runs, first, addition, rows)
+    return rows
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
@@ -66,18 +74,19 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     gains = []
     for panel in dict.fromkeys(record.panel for record in records):
         runs = [record for record in records if record.panel == panel]
-        static = panels.curve(select(average("fig4", runs, pool_size), series=STATIC))
+        average_rows = average("fig4", runs, pool_size)
         by_point = points(runs)
         for (_, series, size), members in by_point.items():
-            if series != DP or not static.x:
+            if series != DP or not select(average_rows, series=STATIC):
                 continue
-            accuracy = float(hits(members).mean())
-            factor = scaling.multiplier(static, scaling.Curve([size], [accuracy]), accuracy)
+            own = [row for row in select(average_rows, series=DP) if row.x == size]
+            matched = against(select(average_rows, series=STATIC), own)
             entry: dict[str, Any] = {
                 "panel": panel,
                 "size": size,
-                "accuracy": accuracy,
-                "against static": factor.words("fewer samples", "more samples"),
+                "accuracy": float(hits(members).mean()),
+                "against static": matched.best.words("fewer samples", "more samples") if matched else "",
+                "interval": matched.best.interval() if matched else "",
                 "n_seeds": len(members),
             }
             for (_, other, at), baseline in by_point.items():
@@ -89,52 +98,85 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def saving(rows: Sequence[Row], panel: str) -> scaling.Multiplier | None:
-    """Compute how many times fewer samples deliberate practice needs for the best accuracy of static data.
+    """Compute how many times fewer samples deliberate practice needs than static data, over levels of accuracy.
 
-    Sizes between points are interpolated; where DP's smallest size is already better the factor is a lower bound (">"),
-    where its largest is still worse an upper bound ("<"). None unless the panel has both series.
+    None unless the panel has both series, and a level that static data reach beyond their noise.
     """
     measured = [row for row in select(rows, panel=panel) if row.source in ("practice", "paper")]
-    static, practice = (panels.curve(select(measured, series=series)) for series in (STATIC, DP))
-    return scaling.multiplier(static, practice, max(static.y)) if static.x and practice.x else None
+    measured = _with_binomial_errors(measured)
+    return against(select(measured, series=STATIC), select(measured, series=DP))
+
+
+def against(static: Sequence[Row], practice: Sequence[Row]) -> scaling.Multiplier | None:
+    """Compute the multiplier of static data's averages over those of deliberate practice; None as in `saving`."""
+    if len(static) < 2 or not practice:
+        return None
+    first, last = static[0].y + 2 * (static[0].stderr or 0.0), max(row.y for row in static)
+    levels = np.linspace(first, last, LEVELS) if len(practice) > 1 else None
+    try:
+        return scaling.multiplier(averages(static), averages(practice), levels, direction="up")
+    except ValueError:  # no accuracy of static data rises above their noise
+        return None
+
+
+def _with_binomial_errors(rows: Sequence[Row]) -> list[Row]:
+    """Give the paper's accuracies the standard errors of its validation images."""
+    images = {row: IMAGES[row.panel.removesuffix(" (paper)")] for row in rows if row.source == "paper"}
+    return [row._replace(stderr=(row.y * (1 - row.y) / images[row]) ** 0.5) if row in images else row for row in rows]
+
+
+def words(multiplier: scaling.Multiplier) -> str:
+    """Write the multiplier at the best accuracy that can be read: "0.940: 3.2x fewer samples (2.5 to 4.1)"."""
+    best = multiplier.best
+    factor = best.words("fewer samples", "more samples") or "an open number of samples"
+    interval = best.interval()
+    return f"{best.level:.3f}: {factor}" + (f" ({interval})" if interval else "")
 
 
 def summary(contents: Contents) -> str:
-    """Say in one line, by panel, static's best accuracy and the samples both methods need for it."""
-    sentences = []
-    for panel in PANELS:
-        saved = saving(contents.rows, panel)
-        if saved:
-            dp, static = ticks.count(saved.method_x), ticks.count(saved.baseline_x)
-            words = saved.words("fewer", "more")
-            reached = f"by DP with {dp} samples ({words})" if words else f"not by DP with {dp} samples"
-            sentences.append(f"{panel}: {saved.level:.3f} by static with {static} samples, {reached}")
-    return "; ".join(sentences) or "no panel has both methods"
+    """Say in one line, by panel, how many times fewer samples it takes at the best accuracy that can be read."""
+    savings = {panel: saving(contents.rows, panel) for panel in PANELS}
+    sentences = [f"{panel}, accuracy {words(saved)}" for panel, saved in savings.items() if saved]
+    sentences.append(verdict(comparisons(contents.rows), "{:,.0f} samples"))
+    return "; ".join(filter(None, sentences)) or "no panel has both methods"
 
 
 def draw(contents: Contents) -> Plot:
-    """Draw one panel per world that has rows; an arrow shows the samples saved at static's best accuracy."""
+    """Draw one panel per world that has rows, and below it the samples saved over levels of accuracy."""
     rows, present = contents.rows, contents.panels(PANELS, "fig4.draw")
     columns = min(len(present), 2)
     lines = -(-len(present) // columns)
     with style.context():
-        figure = Plot(figsize=(4.8 * columns, 3.6 * lines + 0.6), layout="constrained")
+        figure = Plot(figsize=(4.8 * columns, 5.0 * lines + 0.6), layout="constrained")
+        axes = figure.subplots(2 * lines, columns, squeeze=False, height_ratios=[2.3, 1] * lines)
         named = []
         for index, panel in enumerate(present):
-            ax = figure.add_subplot(lines, columns, index + 1)
+            above, below = (axes[2 * (index // columns) + k, index % columns] for k in (0, 1))
             shown = select(rows, panel=panel)
-            named.append(panels.curves(ax, shown))
-            ticks.log_ticks(ax, min(row.x for row in shown), max(row.x for row in shown))
+            named.append(panels.curves(above, shown))
+            ticks.log_ticks(above, min(row.x for row in shown), max(row.x for row in shown))
             title, ylabel = PANELS[panel]
             seeds = max(row.n_seeds or 0 for row in shown)
             title += f", {seeds} seeds" if seeds else ""
-            ax.set(title=title, xlabel="synthetic samples in total", ylabel=ylabel)
-            saved = saving(rows, panel)
-            if saved:
-                panels.saving(ax, saved, saved.words("fewer", "more"), style.SERIES[DP].colour)
+            above.set(title=title, xlabel="synthetic samples in total", ylabel=ylabel)
+            draw_saving(above, below, saving(rows, panel))
+        for index in range(len(present), columns * lines):
+            for k in (0, 1):
+                axes[2 * (index // columns) + k, index % columns].axis("off")
         panels.legend(figure, named)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
+
+
+def draw_saving(above: Axes, below: Axes, saved: scaling.Multiplier | None) -> None:
+    """Draw an arrow at the best accuracy that can be read, and the factor over accuracies on the axes below."""
+    if not saved:
+        below.axis("off")
+        return
+    colour = style.SERIES[DP].colour
+    panels.saving(above, saved.best, saved.best.words("fewer", "more"), colour)
+    factors.factors(below, saved, colour)
+    below.set(xlabel="accuracy", ylabel="static samples\nper sample of DP")
 
 
 FIGURE = Figure(

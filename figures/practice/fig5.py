@@ -20,7 +20,7 @@ import scaling
 from empirical.runs.result import Record
 from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs
-from figures.contract.records import average, theory_rows
+from figures.contract.records import average, averages, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
@@ -124,18 +124,18 @@ def _entropy(record: Record) -> float:
     return record.result.pool[-1]["entropy"]
 
 
-def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Multiplier]:
+def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Reading]:
     """Compute how many times the cost oversample-then-prune needs for the best accuracy of each DP series.
 
-    A lower bound (">") where no oversampling ratio gets there; empty without panel d of this world.
+    A lower bound (">") where oversampling does not get there beyond its noise; empty without panel d of this world.
     """
     costs = select(rows, panel=f"d {world}")
-    pruned = panels.curve(select(costs, series=PRUNE))
+    pruned = averages(select(costs, series=PRUNE))
     factors = {}
     for series in DP_SERIES:
         best = _best(select(costs, series=series))
-        if best and pruned.x:
-            factors[series] = scaling.multiplier(pruned, scaling.Curve([best.x], [best.y]), best.y)
+        if best and len(pruned[0]) > 1:
+            factors[series] = scaling.multiplier(pruned, averages([best]), direction="up").best
     return factors
 
 

@@ -125,10 +125,11 @@ def _simulated(
         numbers = (10.0**k, estimate.mean, estimate.stderr, estimate.samples)
         rows.append(simulated_row("exponent", panel, series, "error rate", *numbers))
     sizes = settings.d * 10.0 ** np.array(settings.simulated_log10)
-    fit = scaling.fit_power_law(sizes, np.array(samples).T, rng=np.random.default_rng(settings.seed), resamples=100)
-    spread = (fit.exponent.high - fit.exponent.low) / (2 * 1.96)
+    fit = scaling.fit(sizes, np.array(samples).T, direction="down", rng=np.random.default_rng(settings.seed))
+    exponent = fit.parameters["exponent"]
+    spread = (exponent.high - exponent.low) / (2 * 1.96)
     place = ("exponent", f"ridge {tuning}", series, "exponent", "simulation")
-    return [*rows, Row(*place, rho, fit.exponent.value, spread, settings.trials)]
+    return [*rows, Row(*place, rho, exponent.value, spread, settings.trials)]
 
 
 def panel_name(rho: float, tuning: str) -> str:

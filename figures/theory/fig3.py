@@ -117,17 +117,17 @@ def series_name(p: float) -> str:
     return KEEP_ALL if p == 1 else f"keep hardest {100 * p:g} %"
 
 
-def best_saving(rows: Sequence[Row], panel: str) -> tuple[str, scaling.Multiplier] | None:
+def best_saving(rows: Sequence[Row], panel: str) -> tuple[str, scaling.Reading] | None:
     """Find the series that needs the fewest samples for accuracy LEVEL, and how many times more keep-all needs.
 
     None where keep-all or every other series stays below LEVEL.
     """
     lines = {s: panels.curve(select(rows, panel=panel, series=s, source="theory")) for s in _exact_series(rows)}
-    lines = {series: line for series, line in lines.items() if line.x and not scaling.reach(line, LEVEL).bound}
+    lines = {series: line for series, line in lines.items() if line.x and line.y[0] < LEVEL <= max(line.y)}
     if KEEP_ALL not in lines or len(lines) < 2:
         return None
-    factors = {s: scaling.multiplier(lines[KEEP_ALL], line, LEVEL) for s, line in lines.items() if s != KEEP_ALL}
-    return max(factors.items(), key=lambda item: item[1].factor)
+    readings = {s: scaling.multiplier(lines[KEEP_ALL], line, LEVEL).best for s, line in lines.items() if s != KEEP_ALL}
+    return max(readings.items(), key=lambda item: item[1].factor)
 
 
 def _exact_series(rows: Sequence[Row]) -> list[str]:
