@@ -40,6 +40,7 @@ COMMANDS = {
         options.TheoryDataOptions, "cli.theory_data", "[FEATURES.npz]", "predict learning curves of your own data"
     ),
     "errata": Command(options.ErrataOptions, "cli.errata", "", "print the paper's misprints, with numbers"),
+    "law": Command(options.LawOptions, "cli.law", "CURVES.csv", "analyse the scaling curves of any loss or accuracy"),
 }
 
 

@@ -64,6 +64,31 @@ class ListOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LawOptions:
+    """Analyse scaling curves: back-test, fit, prediction and multiplier of every series of a CSV file.
+
+    Columns: x, y, series, and seed or stderr (with n_seeds); or a table of this project. Leaves law.png, .pdf, .svg,
+    .csv and .json.
+    """
+
+    file: tyro.conf.Positional[Path]
+    """The CSV file, e.g. results/fig4/fig4_seeds.csv."""
+    baseline: str = ""
+    """The series that the others are compared with; default: no comparison."""
+    direction: Literal["up", "down"] | None = None
+    """up: y is an accuracy, as a share or in per cent; down: a loss. Default: as the curves run."""
+    form: Annotated[str, tyro.conf.arg(help="power, power_floor, saturating or broken; default: by back-test.")] = ""
+    at: tuple[float, ...] = ()
+    """Predict y at these x; default: at twice the largest x of each series."""
+    far: bool = False
+    """Allow predictions beyond twice the largest x."""
+    seed: int = 0
+    """Seed of the bootstrap."""
+    out: Path = Path("results/law")
+    """Folder of the files."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ErrataOptions:
     """Print the paper's misprints: each formula as printed, as corrected, and as measured by Monte Carlo."""
 

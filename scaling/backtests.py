@@ -14,6 +14,8 @@ from scaling.fits import Point, best_point, centred, errors, form_of, gradient, 
 from scaling.forms import FORMS, Form
 from scaling.noise import Curve, Direction, curve
 
+_WITHIN = 2.0  # standard errors of the averages: forms that close are equally good
+
 
 class Miss(NamedTuple):
     """One size held out: measured and predicted y, the error of the prediction in % of the measured error, and its z.
@@ -111,8 +113,8 @@ def choose(
     """Rank forms by their back-tests on the same held-out sizes.
 
     Forms that the curve has too few sizes for are listed apart. `best` is the simplest form, by its number of
-    parameters, whose mean squared error exceeds the least by no more than the noise of the averages. Raises ValueError
-    where no form can be tested.
+    parameters, whose mean squared error exceeds the least by no more than two standard errors, squared. Raises
+    ValueError where no form can be tested.
 
     >>> n = 2.0 ** np.arange(6, 16)
     >>> choose(n, 0.1 + 2 * n**-0.5, forms=("power", "power_floor")).best
@@ -133,7 +135,7 @@ def choose(
         for form in able
     ]
     ranking = sorted(tests, key=lambda test: test.score)
-    within = ranking[0].score ** 2 + ranking[0].noise ** 2 + 1e-12
+    within = ranking[0].score ** 2 + (_WITHIN * ranking[0].noise) ** 2 + 1e-12
     simplest = min(
         (test for test in ranking if test.score**2 <= within), key=lambda test: len(FORMS[test.form].parameters)
     )
