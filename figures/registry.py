@@ -35,9 +35,11 @@ FIGURES = {  # every figure and table in the order of `list`, and the room of it
     "curation": "theory",
     "spectra": "theory",
     "phase": "theory",
+    "carry_over": "practice",
     "adaptive": "practice",
     "loss": "theory",
     "exponent": "theory",
+    "law_of_practice": "theory",
 }
 
 
