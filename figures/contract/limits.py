@@ -127,6 +127,39 @@ def limits(figure: str, records: Iterable[Record], x: Callable[[Record], float])
     return rows
 
 
+def path(figure: str, records: Sequence[Record], start: float, step: float, known: Sequence[Row]) -> list[Row]:
+    """Make theory rows of the fit after each addition k at x = start + k step, but where `known` rows are.
+
+    The run with the most additions stands for all `records`, which are of one series.
+    """
+    run = max(records, key=lambda record: record.result.config["growth"]["additions"])
+    asked = question(run.result.config)
+    fits = dict(enumerate(curve(asked))) if asked else {}
+    return _rows(figure, run, {start + k * step: found for k, found in fits.items() if k}, known)
+
+
+def sweep(
+    figure: str, records: Sequence[Record], key: str, values: Mapping[float, float], known: Sequence[Row]
+) -> list[Row]:
+    """Make theory rows of runs like the first of `records` with another setting, but where `known` rows are.
+
+    key: "section.name" of the setting. values: by place x, its value, which may lie between those that a run can have.
+    """
+    section, name = key.split(".")
+    config = records[0].result.config
+    asked = {x: question({**config, section: {**config[section], name: value}}) for x, value in values.items()}
+    return _rows(figure, records[0], {x: curve(about)[-1] for x, about in asked.items() if about}, known)
+
+
+def _rows(figure: str, run: Record, found: Mapping[float, Limit], known: Sequence[Row]) -> list[Row]:
+    taken = {row.x for row in known if (row.panel, row.series) == (run.panel, run.series)}
+    return [
+        Row(figure, run.panel, run.series, "accuracy", "theory", float(x), y, stderr or None)
+        for x, (y, stderr) in found.items()
+        if x not in taken
+    ]
+
+
 class Comparison(NamedTuple):
     """Practice and theory at one point: z = (practice - theory)/standard error."""
 
@@ -137,10 +170,14 @@ class Comparison(NamedTuple):
     theory: Row
 
     @property
+    def gap(self) -> float:
+        """Return practice - theory."""
+        return self.practice.y - self.theory.y
+
+    @property
     def z(self) -> float:
         """Return the gap in standard errors of practice and, where it is sampled, of theory."""
-        stderr = math.hypot(self.practice.stderr or 0.0, self.theory.stderr or 0.0)
-        return (self.practice.y - self.theory.y) / stderr
+        return self.gap / math.hypot(self.practice.stderr or 0.0, self.theory.stderr or 0.0)
 
 
 def comparisons(rows: Sequence[Row]) -> list[Comparison]:
@@ -157,8 +194,8 @@ def comparisons(rows: Sequence[Row]) -> list[Comparison]:
     return [Comparison(row.panel, row.series, row.x, row, theory) for row, theory in pairs if theory]
 
 
-def verdict(pairs: Sequence[Comparison], x: str = "{:g}") -> str:
-    """Say in one sentence how far practice is from theory; "" without any pair.
+def verdict(pairs: Sequence[Comparison], x: str = "") -> str:
+    """Say in one sentence how far practice is from theory; "" without any pair. `x` is the format of a place.
 
     >>> runs = [Row("f", "linear", "static", "accuracy", "practice", x, 0.8, 0.01, 16) for x in (256.0, 512.0)]
     >>> law = [row._replace(source="theory", y=0.79 + k / 1000, stderr=None) for k, row in enumerate(runs)]
@@ -169,5 +206,5 @@ def verdict(pairs: Sequence[Comparison], x: str = "{:g}") -> str:
         return ""
     furthest = max(pairs, key=lambda pair: abs(pair.z))
     rms = math.sqrt(mean([pair.z**2 for pair in pairs]))
-    where = f"{furthest.series}, {x.format(furthest.x)}"
+    where = ", ".join(filter(None, [furthest.series, x.format(furthest.x)]))
     return f"theory: z-scores of {len(pairs)} points have rms {rms:.1f}, the largest is {furthest.z:+.1f} ({where})"

@@ -189,7 +189,13 @@ def _ticks(ax: Axes, names: Sequence[str], theory: Sequence[Row]) -> panels.Draw
     if not theory:
         return {}
     places = [names.index(row.series) for row in theory]
-    look = {"color": style.BLACK, "marker": "|", "linestyle": "none", "markersize": 11, "markeredgewidth": 1.2}
+    look: dict[str, Any] = {
+        "color": style.BLACK,
+        "marker": "|",
+        "linestyle": "none",
+        "markersize": 11,
+        "markeredgewidth": 1.2,
+    }
     return {THEORY: ax.plot([row.y for row in theory], places, zorder=1.5, **look)[0]}
 
 
@@ -243,7 +249,7 @@ def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[C
             add(column.rows(rows, panel), title, accuracy)
             if column.quantity == "accuracy":
                 add(select(rows, panel=panel, quantity="change"), "change", write_change)
-        add(column.theory(rows), "theory", accuracy)
+        add(column.theory(rows), "theory", lambda row: share(row.y))
         add(column.numbers(rows).values(), column.beside[1], lambda row: ticks.count(row.y))
     seeds = {row.panel: row.n_seeds for row in drawn if row.n_seeds}
     sizes = ", ".join(f"{panel} {count} seeds" for panel, count in seeds.items())

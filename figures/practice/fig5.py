@@ -20,12 +20,15 @@ import scaling
 from empirical.runs.result import Record
 from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs
+from figures.contract.limits import comparisons, limits, sweep, verdict
 from figures.contract.records import average, averages, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 
 WORLDS = ("linear", "digits")
-PRUNE, DP_SERIES = "oversample-then-prune", ("DP through x0", "DP through denoiser")
+PRUNE, BASELINE, RANDOM = "oversample-then-prune", "random baseline", "random direction"
+DP_SERIES = ("DP through x0", "DP through denoiser")
+RANGE = 0.07  # largest omega of the theory at d = 128: moves omega sqrt(d) of up to .8, which leave |x| as it is
 SWEEPS = (  # (panel, series, what x is)
     ("a", PRUNE, "ratio"),
     ("b", "through x0", "omega"),
@@ -60,7 +63,8 @@ def compute(inputs: Inputs) -> list[Row]:
     """Average the runs for panels a-d, and compute the theorem's curve at the initial learners' own alignments.
 
     Panel d has each guided method at settings["usual_omega"][world], fixed beforehand. Panel b also has the mean
-    "entropy" of the samples when they were added, in nats.
+    "entropy" of the samples when they were added, in nats. The linear world's series of panels a, b and d have the
+    theory of practice beside them.
     """
     by_panel: dict[str, list[Record]] = {}
     for record in inputs.records:
@@ -69,18 +73,42 @@ def compute(inputs: Inputs) -> list[Row]:
     for panel, runs in by_panel.items():
         letter, _, world = panel.partition(" ")
         if letter == "a":
-            rows += average("fig5", runs, _oversampling)
-            rows += [row._replace(panel=f"d {world}") for row in average("fig5", runs, _cost)]
+            rows += average("fig5", runs, _oversampling) + _selected(runs)
+            costs = average("fig5", runs, _cost) + limits("fig5", runs, _cost)
+            rows += [row._replace(panel=f"d {world}") for row in costs]
         elif letter == "b":
-            rows += average("fig5", runs, lambda record: record.value)
+            rows += average("fig5", runs, lambda record: record.value) + _guided(runs)
             rows += average("fig5", runs, lambda record: record.value, _entropy, "entropy")
             omega = inputs.settings["usual_omega"][world]
-            usual = [run for run in runs if run.value == omega and run.series != "random direction"]
-            costs = average("fig5", usual, _cost)
+            usual = [run for run in runs if run.value == omega and run.series != RANDOM]
+            costs = average("fig5", usual, _cost) + limits("fig5", usual, _cost)
             rows += [row._replace(panel=f"d {world}", series=f"DP {row.series}") for row in costs]
         else:
             rows += average("fig5", [r for r in runs if r.series == REPLACEMENT], lambda record: record.value)
             rows += theorem(runs)
+    return rows
+
+
+def _selected(records: Sequence[Record]) -> list[Row]:
+    """Compute the limits of panel a, and of ratios between those of the runs."""
+    rows = limits("fig5", records, _oversampling)
+    ratios = np.geomspace(1, max(map(_oversampling, records)), 25).tolist()
+    for series, key in ((PRUNE, "acquire.ratio"), (BASELINE, "growth.addition")):
+        runs = [record for record in records if record.series == series]
+        if runs:
+            unit = 1 if series == PRUNE else runs[0].result.config["growth"]["initial"]
+            rows += sweep("fig5", runs, key, {ratio: ratio * unit for ratio in ratios}, rows)
+    return rows
+
+
+def _guided(records: Sequence[Record]) -> list[Row]:
+    """Compute the limits of panel b, and of omegas half-way, by their logarithms, between those of the runs."""
+    rows = limits("fig5", records, lambda record: record.value)
+    for series in dict.fromkeys(record.series for record in records):
+        runs = [record for record in records if record.series == series]
+        omegas = np.array(sorted({record.value for record in runs if record.value > 0}))
+        between = np.sqrt(omegas[1:] * omegas[:-1]).tolist()
+        rows += sweep("fig5", runs, "acquire.omega", {omega: omega for omega in between}, rows)
     return rows
 
 
@@ -130,10 +158,10 @@ def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Reading]:
     A lower bound (">") where oversampling does not get there beyond its noise; empty without panel d of this world.
     """
     costs = select(rows, panel=f"d {world}")
-    pruned = averages(select(costs, series=PRUNE))
+    pruned = averages(select(costs, series=PRUNE, source="practice"))
     factors = {}
     for series in DP_SERIES:
-        best = _best(select(costs, series=series))
+        best = _best(select(costs, series=series, source="practice"))
         if best and len(pruned[0]) > 1:
             factors[series] = scaling.multiplier(pruned, averages([best]), direction="up").best
     return factors
@@ -162,7 +190,7 @@ def summary(contents: Contents) -> str:
     for world in WORLDS:
         phrases = []
         for letter, series, what in SWEEPS:
-            points = select(rows, panel=f"{letter} {world}", series=series, quantity="accuracy")
+            points = select(rows, panel=f"{letter} {world}", series=series, quantity="accuracy", source="practice")
             best = _best(points)
             if best:
                 first = f"({points[0].y:.3f} at {points[0].x:g})"
@@ -176,7 +204,13 @@ def summary(contents: Contents) -> str:
     gap = theory_gap(rows)
     if gap:
         sentences.append(f"theory: {gap[0]} replacement runs within {gap[1]:.1f} standard errors of Theorem 1")
-    return "; ".join(sentences) or "no panel has rows"
+    pairs = [pair for pair in comparisons(rows) if pair.panel[0] in "ab"]
+    finite = [pair for pair in pairs if pair.panel[0] == "b" and (pair.series == RANDOM or pair.x > RANGE)]
+    sentences.append(verdict([pair for pair in pairs if pair not in finite], "{:g}"))
+    effects = [f"{pair.series} at omega {pair.x:g} {pair.gap:+.4f} (z {pair.z:+.1f})" for pair in finite if pair.x]
+    if effects:
+        sentences.append("practice - theory where the dimension is too low for the limit: " + ", ".join(effects))
+    return "; ".join(filter(None, sentences)) or "no panel has rows"
 
 
 def draw(contents: Contents) -> Plot:
@@ -206,12 +240,12 @@ def _draw_panel(ax: Axes, panel: str, rows: Sequence[Row]) -> panels.Drawn:
     """Draw one panel with its axes; return its artists by series, for the legend."""
     letter, _, world = panel.partition(" ")
     scores = select(rows, panel=panel, quantity="accuracy")
-    joined = {"c": (), "d": (PRUNE, "random baseline")}
+    joined = {"c": (), "d": (PRUNE, BASELINE)}
     named = panels.curves(ax, scores, join=joined.get(letter))
     title, xlabel = AXES[letter]
     ax.set(title=title, xlabel=xlabel, ylabel=f"{world or 'linear'}: test accuracy")
     if letter == "b":
-        ticks.strength_ticks(ax, sorted({row.x for row in scores}))
+        ticks.strength_ticks(ax, sorted({row.x for row in scores if row.source == "practice"}))
         _draw_entropy(ax, select(rows, panel=panel, quantity="entropy"))
         return named
     alike = scores if letter == "d" else [row for row in rows if row.panel.split()[0] in ("a", "c")]  # one range

@@ -94,7 +94,7 @@ def summary(contents: Contents) -> str:
             named = sorted(changes, key=lambda row: list(LINES).index(row.series))
             from_first = [f"{row.series} {dots.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
             worlds.append(f"{panel}: {dots.accuracy(first[0])}; changes: " + (", ".join(from_first) or "none"))
-    worlds += [*uneven(rows), verdict(comparisons(rows), "omega = {:g}")]
+    worlds += [*uneven(rows), verdict(comparisons(rows))]
     return "; ".join(filter(None, worlds)) or "no panel has the first line"
 
 

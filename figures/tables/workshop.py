@@ -91,7 +91,7 @@ def summary(contents: Contents) -> str:
             for name in dots.order(accuracies.values(), LINES)
         ]
         worlds += [f"{panel}: " + ", ".join(lines)] if lines else []
-    worlds.append(verdict(comparisons(rows), "{:.0%} swapped"))
+    worlds.append(verdict(comparisons(rows)))
     return "; ".join(filter(None, worlds)) or "no panel has runs"
 
 
