@@ -155,7 +155,7 @@ def _direction(R: Array, where: str) -> tuple[float, float, float, float]:
     """Return cos, sin, 1/(|w| sin) and cos/sin of the latest classifier; (1, 0, 0, 0) before the first fit."""
     if len(R) == 1:
         return 1.0, 0.0, 0.0, 0.0
-    cos, sin, length = direction(np, R)
+    cos, sin, length = direction(np, R[0, -1], R[-1, -1])
     if not sin > _LEAST_SINE:
         raise ValueError(
             f"{where}: got an angle of {sin:.2g} between the truth and fit {len(R) - 1}; allowed at least "
@@ -171,5 +171,5 @@ def _error_rate(R: Array, where: str) -> float:
             f"{where}: got rows, ridge or weights so extreme that fit {len(R) - 1} leaves the range of double "
             "precision; allowed ridge 1e-12 to 1e6, rows per dimension 1e-3 to 1e6; do stay nearer it"
         )
-    cos, sin, _ = direction(np, R)
+    cos, sin, _ = direction(np, R[0, -1], R[-1, -1])
     return float(np.arctan2(sin, cos) / np.pi)

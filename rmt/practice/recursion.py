@@ -146,8 +146,8 @@ def marchenko_pastur(xp: Any, penalty: Values, n: Values, v: Values, root: Root 
     )
 
 
-def direction(xp: Any, R: Values) -> tuple[Values, Values, Values]:
-    """Return cos and sin of the latest classifier's angle to the truth, and its length, from the overlaps."""
-    along, across = R[0, -1], xp.sqrt(xp.maximum(R[-1, -1] - R[0, -1] ** 2, 0.0))
+def direction(xp: Any, along: Values, square: Values) -> tuple[Values, Values, Values]:
+    """Return cos and sin of the angle between w and the truth, and the length of w, from <w, w_0> and <w, w>."""
+    across = xp.sqrt(xp.maximum(square - along**2, 0.0))
     length = xp.hypot(along, across)
     return along / length, across / length, length

@@ -1,7 +1,7 @@
-"""Sweeps in JAX: the law of the closed-form rules, a million error rates a second, and its gradients.
+"""The law of the closed-form rules in JAX, a million error rates a second, and its gradients.
 
-Only this module needs jax: pip install "deliberate-practice[sweep]". The law is Theorem 1 of arXiv 2502.15588 in a form
-without large or cancelling numbers, so that gradients keep their digits as well. With 1/m = p/(1+delta) + lam and
+The law is Theorem 1 of arXiv 2502.15588 in a form without large or cancelling numbers, so that gradients keep their
+digits as well. With 1/m = p/(1+delta) + lam and
 delta = phi m, put L = lam (1+delta), eta = 1/(1+delta). Then m = (1+delta)/(p+L), which gives
 
     eta = 1 - phi/(p+L),   hence   L^2 - (phi + lam - p) L - lam p = 0   and   eta = lam/L,
@@ -22,22 +22,16 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rmt._check import Array, Values, finite, plain
 from rmt.problem import Problem
 from rmt.pruning import KeepAll, KeepEasy, KeepHard
+from rmt.sweep.moments import moments
 
-try:
-    import jax
-    import jax.numpy as jnp
-
-    from rmt.sweep_moments import moments
-except ImportError as error:
-    do = 'pip install "deliberate-practice[sweep]", or use rmt.error_rate, which needs no jax'
-    raise ImportError(f"rmt.sweep: got no jax ({error}); allowed an installed jax; do {do}") from error
-
-__all__ = ["Gradients", "double_precision", "error_rate", "gradients", "law"]
+__all__ = ["KINDS", "Gradients", "Traced", "checked", "double_precision", "error_rate", "gradients", "law"]
 
 KINDS = {KeepHard: "hard", KeepEasy: "easy", KeepAll: "all"}
 _LEAST, _BLOCK = 2**8, 2**17  # least and largest number of points in a block
@@ -133,13 +127,19 @@ def law(kind: str, p: Traced, phi: Traced, lam: Traced, rho: Traced) -> Traced:
     ...     print(slope(0.6, 0.1, 0.01, jnp.array([0.9, 1.0])).round(4))
     [-0.0221 -1.2787]
     """
-    if kind not in KINDS.values():
-        raise ValueError(f"rmt.sweep.law: got kind={kind!r}; allowed {', '.join(KINDS.values())}; do name one")
-    p, phi, lam, rho = jnp.broadcast_arrays(*(jnp.asarray(v, dtype=float) for v in (p, phi, lam, rho)))
-    if rho.dtype != jnp.float64:
-        raise ValueError(f"rmt.sweep.law: got {rho.dtype}; allowed float64; do call it within double_precision()")
+    p, phi, lam, rho = jnp.broadcast_arrays(*checked("rmt.sweep.law", kind, p, phi, lam, rho))
     p = jnp.ones_like(p) if kind == "all" else p
     return _angle(p, phi, lam, rho, *moments(kind, p, rho))
+
+
+def checked(where: str, kind: str, *values: Traced) -> list[Traced]:
+    """Return the values as float64 arrays; ValueError for an unknown kind of rule, or where JAX computes in float32."""
+    if kind not in KINDS.values():
+        raise ValueError(f"{where}: got kind={kind!r}; allowed {', '.join(KINDS.values())}; do name one")
+    arrays = [jnp.asarray(value, dtype=float) for value in values]
+    if arrays[0].dtype != jnp.float64:
+        raise ValueError(f"{where}: got {arrays[0].dtype}; allowed float64; do call it within double_precision()")
+    return arrays
 
 
 def _angle(p: Traced, phi: Traced, lam: Traced, rho: Traced, gamma: Traced, b: Traced, beta_t: Traced) -> Traced:

@@ -1,11 +1,15 @@
 """How fast the law sweeps in JAX: pytest tests/benchmarks/test_bench_sweep.py --benchmark-only (all cores)."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import rmt
 
 pytest.importorskip("jax")
+import jax
+
 from rmt import sweep
 
 RULES = {"hard": rmt.KeepHard, "easy": rmt.KeepEasy, "all": lambda p: rmt.KeepAll()}  # noqa: ARG005
@@ -52,3 +56,18 @@ def test_numpy_for_comparison(benchmark, kind):
     quarter = rmt.Problem(n=whole.n[::4], d=1, ridge=whole.ridge[::4], rule=RULES[kind](whole.rule.p[::4]),
                           rho=whole.rho[::4])  # fmt: skip
     assert benchmark.pedantic(rmt.error_rate, (quarter,), rounds=3).shape == (COUNT // 4,)
+
+
+@pytest.mark.parametrize(("fits", "count"), [(4, 2**14), (8, 2**13)])
+def test_learning_curves(benchmark, fits, count):
+    """Learning curves of pruned practice, each with its own rows, keep fractions, ridge and weights, in one batch."""
+    rng = np.random.default_rng(0)
+    rows, p = 10 ** rng.uniform(-1, 1, (count, fits)), 10 ** rng.uniform(-2, -0.01, (count, fits - 1))
+    ridge, weights = 10 ** rng.uniform(-6, 0, count), np.tril(rng.uniform(0.05, 2, (count, fits, fits)))
+    with sweep.double_precision():
+        curves = jax.jit(jax.vmap(partial(sweep.learning_curve, "hard")))
+        run = lambda: curves(rows, p, ridge, weights).block_until_ready()  # noqa: E731
+        run()
+        errors = benchmark.pedantic(run, rounds=5)
+    assert bool(np.isfinite(errors).all())
+    benchmark.extra_info["curves a second"] = count / benchmark.stats.stats.min

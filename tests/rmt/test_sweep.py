@@ -14,6 +14,7 @@ pytest.importorskip("jax")
 import jax
 
 from rmt import sweep
+from rmt.sweep import theorem
 
 RULES = {"hard": rmt.KeepHard, "easy": rmt.KeepEasy, "all": lambda p: rmt.KeepAll()}  # noqa: ARG005
 
@@ -21,7 +22,7 @@ RULES = {"hard": rmt.KeepHard, "easy": rmt.KeepEasy, "all": lambda p: rmt.KeepAl
 @pytest.fixture(autouse=True)
 def _one_size(monkeypatch):
     """Use one size of blocks, which compiles once for the whole module."""
-    monkeypatch.setattr(sweep, "_LEAST", 2**13)
+    monkeypatch.setattr(theorem, "_LEAST", 2**13)
 
 
 def domain(kind, count, rng):
@@ -130,7 +131,7 @@ def test_shapes_blocks_and_global_state(monkeypatch):
                           rule=rmt.KeepEasy(np.linspace(0.1, 1, 70)), rho=0.5)  # fmt: skip
     whole = sweep.error_rate(problem)
     assert whole.shape == problem.shape == (9, 2, 70)
-    monkeypatch.setattr(sweep, "_BLOCK", 2**9)
+    monkeypatch.setattr(theorem, "_BLOCK", 2**9)
     np.testing.assert_array_equal(sweep.error_rate(problem), whole)
     alone = sweep.error_rate(rmt.Problem(n=1, d=1, ridge=0.1, rule=rmt.KeepEasy(0.1), rho=0.5))
     assert isinstance(alone, float)
