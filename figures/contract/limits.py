@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from scipy.optimize import brentq
+
 from empirical.runs.result import Record
 from figures.contract.records import mean, points
 from figures.contract.table import Row
@@ -19,6 +21,7 @@ from rmt.practice import Guided, Plain, Pruned, Retire, learning_curve
 
 TOLERANCE = 3e-4  # of the moments of guided rows: 1e-5 of accuracy, a tenth of what 1,000 seeds resolve
 SAMPLED, REPEATS = 20_000, 4  # rows and repeats where rows retire: standard errors of .0003 to .003
+LOG_ROWS = (-10.0, 16.0)  # logarithms of rows per dimension: cosines from .005 to 1 - 1e-7
 Weights = str | tuple[tuple[float, ...], ...] | Retire
 
 
@@ -106,6 +109,19 @@ def curve(asked: Question) -> tuple[Limit, ...]:
     return tuple(map(Limit, fits.accuracy.tolist(), fits.stderr.tolist()))
 
 
+def starting_at(asked: Question, alignment: float) -> Question:
+    """Return the question with as many initial rows as give the first fit this cosine to the truth, in (0, 1).
+
+    A pool that is replaced as a whole remembers nothing else of its initial rows: so a run's own start is asked about.
+    """
+
+    def gap(log_rows: float) -> float:
+        fit = learning_curve([math.exp(log_rows)], asked.ridge, [], first=asked.first)
+        return float(fit.alignment[0]) - alignment
+
+    return asked._replace(rows=(math.exp(brentq(gap, *LOG_ROWS)), *asked.rows[1:]))
+
+
 def limit(record: Record) -> Limit | None:
     """Compute the limit of a run's accuracy, after as many additions as it has made; None as in `question`."""
     asked = question(record.result.config)
@@ -138,6 +154,16 @@ def path(figure: str, records: Sequence[Record], start: float, step: float, know
     return _rows(figure, run, {start + k * step: found for k, found in fits.items() if k}, known)
 
 
+def changed(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """Return a configuration with another value of the setting `key`, "section.name".
+
+    >>> changed({"acquire": {"omega": 0.1, "ratio": 1}}, "acquire.ratio", 4)
+    {'acquire': {'omega': 0.1, 'ratio': 4}}
+    """
+    section, name = key.split(".")
+    return {**config, section: {**config[section], name: value}}
+
+
 def sweep(
     figure: str, records: Sequence[Record], key: str, values: Mapping[float, float], known: Sequence[Row]
 ) -> list[Row]:
@@ -145,9 +171,7 @@ def sweep(
 
     key: "section.name" of the setting. values: by place x, its value, which may lie between those that a run can have.
     """
-    section, name = key.split(".")
-    config = records[0].result.config
-    asked = {x: question({**config, section: {**config[section], name: value}}) for x, value in values.items()}
+    asked = {x: question(changed(records[0].result.config, key, value)) for x, value in values.items()}
     return _rows(figure, records[0], {x: curve(about)[-1] for x, about in asked.items() if about}, known)
 
 

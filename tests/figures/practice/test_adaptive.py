@@ -12,11 +12,12 @@ from support.records import invented
 import rmt
 from cli.options import Options
 from cli.plans import plan
-from empirical.config import world_of
+from empirical.config import to_dict, world_of
 from figures.contract import table
 from figures.contract.figure import Contents, Inputs
 from figures.practice import adaptive
 from rmt.adaptive import fixed_points, recursion
+from rmt.practice import Pruned, learning_curve
 
 RECIPE = tomllib.loads((EXPERIMENTS / "adaptive.toml").read_text())
 
@@ -25,13 +26,13 @@ def cases(seeds, preset="default"):
     return plan("adaptive", Options(targets=["adaptive"], preset=preset, seeds=seeds)).cases
 
 
-def records_of(found, rng):
+def records_of(found, rng, good=0.99):
     """Records as the runs of these cases would leave them, with alignments that the recursion and some noise give."""
     records = []
     for case in found:
         growth, acquire, world = case.run.growth, case.run.acquire, world_of(case.run)
         size = growth.initial + (0 if acquire.retire else growth.additions * growth.addition)
-        rho = 0.8 + 0.002 * case.run.seed if growth.initial < 1000 else 0.99
+        rho = 0.8 + 0.002 * case.run.seed if growth.initial < 1000 else good
         if growth.additions:
             question = {
                 "n": growth.addition * acquire.ratio,
@@ -40,12 +41,8 @@ def records_of(found, rng):
             }
             problem = rmt.Problem(**question, rule=rmt.KeepHard(1 / acquire.ratio), rho=rho)
             rho = float(recursion(problem, growth.additions)[-1]) + 1e-3 * rng.standard_normal()
-        config = {
-            "world": {"dimension": world.dimension, "ridge": world.ridge},
-            "growth": {"initial": growth.initial, "addition": growth.addition, "additions": growth.additions},
-            "acquire": {"ratio": acquire.ratio, "retire": acquire.retire},
-        }
-        numbers = {"accuracy": 1 - np.arccos(rho) / np.pi, "alignment": rho, "pool_size": size, "config": config}
+        numbers = {"accuracy": 1 - np.arccos(rho) / np.pi, "alignment": rho, "pool_size": size}
+        numbers |= {"config": to_dict(case.run), "pool": [{}] * (growth.additions + 1)}
         records.append(invented(case.panel, case.series, case.run.seed, value=case.value, **numbers))
     return records
 
@@ -66,14 +63,26 @@ def line(rows, panel, series, source="theory"):
 
 
 def test_the_theory_is_asked_at_the_runs_numbers(rows):
+    """Exact rows differ from those of 200 DDIM steps by .0010 at most: the recursion and the theorem are that near."""
     start = np.array([0.8, 0.802, 0.804])
     problem = rmt.Problem(n=512, d=128, ridge=5e-3, rule=rmt.KeepHard(0.5), rho=start)
     x, y = line(rows, "a", "replacement")
     assert x == list(range(9))
-    np.testing.assert_allclose(y, (1 - np.arccos(recursion(problem, 8)) / np.pi).mean(axis=1), rtol=1e-12)
+    exact = (1 - np.arccos(recursion(problem, 8)) / np.pi).mean(axis=1)
+    assert y[0] == pytest.approx(exact[0], rel=1e-9)  # each seed's own start
+    gain = np.array(y[1:]) - exact[1:]
+    assert np.all((gain > 1e-4) & (gain < 1.2e-3))
     x, y = line(rows, "a", "static")
     law = rmt.error_rate(rmt.Problem(n=256 * (1 + np.array(x)), d=128, ridge=1e-2, rule=rmt.KeepAll(), rho=1.0))
-    np.testing.assert_allclose(y, 1 - law, rtol=1e-12)
+    np.testing.assert_allclose(y, 1 - law, atol=1.2e-3)
+    x, y = line(rows, "a", "accumulation")
+    assert x == list(range(1, 9))
+    grown = learning_curve((2,) * 9, 1e-2, Pruned(0.5, 200)).accuracy
+    np.testing.assert_allclose(y, grown[1:], rtol=1e-12)
+    x, y = line(rows, "c", "accumulation")
+    assert x == [1, 2, 4, 8]
+    rare = learning_curve((2, 8, 8), 1e-2, Pruned(0.5, 200)).accuracy
+    np.testing.assert_allclose((y[0], y[2]), (grown[8], rare[2]), rtol=1e-12)
     x, y = line(rows, "c", "replacement")
     assert x == [1, 2, 4, 8]
     np.testing.assert_allclose(y, [line(rows, "a", "replacement")[1][8 // round(s)] for s in x], rtol=1e-12)
@@ -82,7 +91,7 @@ def test_the_theory_is_asked_at_the_runs_numbers(rows):
 def test_ratios_have_one_round_all_rounds_and_the_end(rows):
     x, once = line(rows, "b", "after one round")
     assert (x[0], x[-1]) == (1, 8)
-    assert once[24] > once[0]  # some pruning helps
+    assert once[12] > once[0]  # some pruning helps
     end = dict(zip(*line(rows, "b", "fixed point"), strict=True))
     for ratio in (x[0], x[16], x[-1]):
         problem = rmt.Problem(n=256 * ratio, d=128, ridge=1e-2 / ratio, rule=rmt.KeepHard(1 / ratio), rho=0.0)
@@ -104,14 +113,21 @@ def test_panels_have_all_runs_at_their_places(rows):
 
 def test_what_is_said(rows, records):
     said = adaptive.summary(Contents(rows))
-    assert "10 points with replacement within" in said
+    assert "theory: z-scores of 24 points have rms" in said
     assert said.endswith("attracts, 0.902; attracts, 0.971; repels, 0.946")
-    assert {name: len(z) for name, z in adaptive.details(records)["z-scores"].items()} == {
-        "a replacement": 4, "d poor start": 3, "d good start": 3,
+    details = adaptive.details(records)
+    assert {name: len(z) for name, z in details["z-scores"].items()} == {
+        "a replacement": 4, "a accumulation": 4, "a initial": 1, "a static": 2, "b replacement": 4,
+        "c accumulation": 3, "d poor start": 3, "d good start": 3,
     }  # fmt: skip
-    row = table.Row("adaptive", "a", "replacement", "accuracy", "practice", 2.0, 0.9, 0.01, 16)
-    law = row._replace(source="theory", y=0.88, stderr=None, n_seeds=None)
-    assert adaptive.gaps([row, law], "a", "replacement") == [pytest.approx(2.0)]
+
+
+def test_the_samplers_rows_explain_the_excess_over_the_recursion():
+    """The gain from the good start of the 16 seeds, .97021, is .0008 and .0012 after rounds 2 and 4, as simulated."""
+    gains = adaptive.details(records_of(cases(2), np.random.default_rng(0), good=np.cos(0.02979 * np.pi)))
+    assert gains["sampler's rows minus exact rows"]["d good start"] == pytest.approx(
+        [0, 0.00047, 0.00080, 0.00103, 0.00118], abs=2e-5
+    )
 
 
 @pytest.mark.parametrize("kept", ["", "a", "b", "cd", "ad"])
