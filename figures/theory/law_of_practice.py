@@ -6,8 +6,12 @@ selection that keeps everything, by the speed at which its band narrows. f: the 
 selection, by rows and wrong labels. g: the floor that ridge and sampler set. h: guided practice with wrong labels and
 with a generator that labels by a wrong direction.
 
-Theory is `rmt.practice.learning_curve` and `rmt.practice.rates`; Monte Carlo is `rmt.practice.simulate`; practice is the
-linear world with its own sampler, ridge and guidance (d = 128).
+Margin-based active learning (Balcan, Broder & Zhang, COLT 2007) promises that a round of O(d) labels within a band of
+the boundary halves the error: exponential in labels, while the unlabelled samples needed grow as 1/error. Here the
+factor of a round is exact for ridge regression, and generation makes samples of the band without rejection.
+
+Theory is `rmt.practice.learning_curve` and `rmt.practice.rates`; Monte Carlo is `rmt.practice.simulate`; practice is
+the linear world with its own sampler, ridge and guidance (d = 128).
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 import rmt
 from empirical.runs.result import Record
@@ -32,7 +37,7 @@ from figures.contract.records import average, simulated_row, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import panels, style
 from figures.drawing.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, Style
-from rmt.practice import Guided, Plain, contraction, latest, learning_curve, noise_floor, selection_floor, simulate
+from rmt.practice import Guided, contraction, latest, learning_curve, noise_floor, selection_floor, simulate
 from rmt.practice.additions import plane_moments
 from rmt.practice.rates import accumulation_exponent
 
@@ -41,7 +46,7 @@ STATIC, ONCE, KEPT, ALONE, TWO = (
     "pruned once",
     "selected, all rounds",
     "selected, last round",
-    "selected, last 2",
+    "selected, last 2 rounds",
 )
 GUIDED, GUIDED_ALL = "guided, last 2 rounds", "guided, all rounds"
 UNTAILED, RIDGED = "guided to the last step", "guided, ridge 0.01"
@@ -69,7 +74,7 @@ LOOKS = {
 }
 SHADES = (BLUE, GREEN, ORANGE, VERMILLION)  # of shares of wrong labels, in order
 _ALIGNED = 1e-4  # sine at which the moments of guided rows are those of a perfect direction
-_SHARES = 10.0 ** np.linspace(-2.5, 0, 51)  # keep fractions of a pool that is pruned once
+_SHARES = 10.0 ** np.linspace(-2, 0, 17)  # keep fractions of a pool that is pruned once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +84,7 @@ class Config:
     rows: float  # of a round, per dimension
     ridge: float
     narrowing: list[float]  # keep fractions where all rounds are kept and the pool doubles
-    alone: list[float]  # keep fractions where a fit sees the last round ...
-    two: list[float]  # ... and the last two
+    two: list[float]  # keep fractions where a fit sees the last two rounds
     kappas: list[float]  # of guidance
     steps: int
     tail: float  # share of the steps, the last ones, that are unguided
@@ -96,8 +100,8 @@ class Config:
     seed: int
 
     def __post_init__(self) -> None:
-        shares = [p for name in ("narrowing", "alone", "two") for p in getattr(self, name)]
-        require(all(0 < p <= 1 for p in shares), "law_of_practice.narrowing, alone, two", shares, "fractions in (0, 1]")
+        shares = [p for name in ("narrowing", "two") for p in getattr(self, name)]
+        require(all(0 < p <= 1 for p in shares), "law_of_practice.narrowing, two", shares, "fractions in (0, 1]")
         require(len(self.kappas) >= 2, "law_of_practice.kappas", self.kappas, "at least two")
         require(0 < self.tail < 1, "law_of_practice.tail", self.tail, "a share in (0, 1)")
         require(all(0 <= a < 0.5 for a in self.exponents), "law_of_practice.exponents", self.exponents, "[0, 1/2)")
@@ -131,10 +135,14 @@ def schedules(settings: Config) -> dict[str, Schedule]:
     """Return the schedules that panels a, b and c compare."""
     kept = settings.rows * np.diff(2.0 ** np.arange(len(settings.narrowing) + 1), prepend=0)
     guided = [Guided(kappa, settings.steps, interval=(settings.tail, 1.0)) for kappa in settings.kappas]
-    result = {KEPT: _selected(kept, settings.narrowing, "accumulate")}
-    for name, fractions, memory in ((ALONE, settings.alone, 1), (TWO, settings.two, 2)):
-        fits = len(fractions) + 1
-        result[name] = _selected(np.full(fits, settings.rows), fractions, latest(memory, fits))
+    fits = len(settings.two) + 1
+    follow = following(settings.rows, settings.rows, fits - 1, settings.ridge)
+    equal = np.full(fits, settings.rows)
+    result = {
+        KEPT: _selected(kept, settings.narrowing, "accumulate"),
+        ALONE: _selected(equal, follow, latest(1, fits)),
+        TWO: _selected(equal, settings.two, latest(2, fits)),
+    }
     fits = len(guided) + 1
     result[GUIDED] = Schedule(np.full(fits, settings.rows), guided, latest(2, fits), np.ones(fits))
     return result
@@ -142,6 +150,19 @@ def schedules(settings: Config) -> dict[str, Schedule]:
 
 def _selected(rows: NDArray[Any], fractions: Sequence[float], weights: Any) -> Schedule:
     return Schedule(rows, [rmt.KeepHard(p) for p in fractions], weights, 1 / np.array([1.0, *fractions]))
+
+
+def following(start: float, size: float, rounds: int, ridge: float, flips: float = 0.0) -> list[float]:
+    """Return the keep fractions of rounds whose band is the sine of the latest fit, each fit on the last round alone.
+
+    start, size: rows per dimension of the first round and of the others.
+    """
+    fractions: list[float] = []
+    for _ in range(rounds):
+        rows, rules = [start] + [size] * len(fractions), [rmt.KeepHard(p) for p in fractions]
+        error = learning_curve(rows, ridge, rules, "replace", flips=flips).error_rate[-1]
+        fractions.append(math.sqrt(2 / math.pi) * math.sin(math.pi * error))
+    return fractions
 
 
 def compute(inputs: Inputs) -> list[Row]:
@@ -155,7 +176,7 @@ def compute(inputs: Inputs) -> list[Row]:
         ("what guidance needs", lambda: _needs(settings, practices[GUIDED], inputs.records)),
         ("exponents", lambda: _exponents(settings)),
         ("factor of a round", lambda: _factors(settings)),
-        ("floors", lambda: _floors(settings, practices[GUIDED], inputs.records)),
+        ("floors", lambda: _floors(settings, practices[GUIDED])),
         ("wrong labels", lambda: _harm(settings, practices[GUIDED])),
     ]  # fmt: skip
     rows: list[Row] = []
@@ -198,8 +219,14 @@ def _learning(settings: Config, practices: dict[str, Schedule], records: Sequenc
 def _pruned_once(settings: Config, size: float) -> tuple[float, float]:
     """Return the error rate with the best keep fraction along the first fit, and the samples generated, for a size."""
     pool = (settings.rows, size - settings.rows)
-    errors = [learning_curve(pool, settings.ridge, rmt.KeepHard(p)).error_rate[-1] for p in _SHARES]
-    return float(min(errors)), float(pool[0] + pool[1] / _SHARES[np.argmin(errors)])
+
+    def error(log_share: float) -> float:
+        return float(learning_curve(pool, settings.ridge, rmt.KeepHard(math.exp(log_share))).error_rate[-1])
+
+    best = min(np.log(_SHARES), key=error)
+    spacing = math.log(_SHARES[1] / _SHARES[0])
+    search = minimize_scalar(error, bounds=(best - spacing, min(best + spacing, 0.0)), method="bounded")
+    return float(search.fun), float(pool[0] + pool[1] / math.exp(search.x))
 
 
 def _error(record: Record) -> float:
@@ -285,18 +312,15 @@ def _factors(settings: Config) -> list[Row]:
     for flips in settings.flips:
         name = wrong(flips)
         rows += _law("factor", name, sizes, contraction(1.0, sizes, flips=flips), "factor")
-        for size in settings.sizes:
+        for size in (size for size in settings.sizes if contraction(1.0, size, flips=flips) < 0.95):
             rows += _simulated_factor(settings, size, flips, d, trials)
     return rows
 
 
 def _simulated_factor(settings: Config, size: float, flips: float, d: int, trials: int) -> list[Row]:
     """Simulate six rounds whose band is the sine of the limit; the factor is a mean over the last four."""
-    rules: list[rmt.KeepHard] = []
     start = 16.0  # rows per dimension of the first round: a good classifier
-    for _ in range(6):
-        errors = learning_curve([start] + [size] * len(rules), 1e-12, rules, "replace", flips=flips).error_rate
-        rules.append(rmt.KeepHard(math.sqrt(2 / math.pi) * math.sin(math.pi * errors[-1])))
+    rules = [rmt.KeepHard(p) for p in following(start, size, 6, 1e-12, flips)]
     rng = np.random.default_rng([settings.seed, round(100 * size), round(1000 * flips)])
     fits = simulate([start] + [size] * 6, 1e-12, rules, "replace", flips=flips, d=d, trials=trials, rng=rng)
     sines = np.sin(np.pi * (1 - np.stack([fit.samples for fit in fits])))  # (fits, trials)
@@ -314,7 +338,7 @@ def wrong(flips: float) -> str:
     return f"{100 * flips:g} % of labels wrong" if flips else WIDE
 
 
-def _floors(settings: Config, guided: Schedule, records: Sequence[Record]) -> list[Row]:
+def _floors(settings: Config, guided: Schedule) -> list[Row]:
     """Compute the error at which practice ends, against the ridge: closed forms, and the recursion's last fits."""
     ridges = np.geomspace(min(settings.ridges), max(settings.ridges), 60)
     last = plane_moments(guided.additions[-1], math.sqrt(1 - _ALIGNED**2), _ALIGNED)
@@ -344,20 +368,19 @@ def _harm(settings: Config, guided: Schedule) -> list[Row]:
             rows += _law("harm", f"generator at cosine {settings.generator:g}", guided.trained, turned)
         else:
             rng = np.random.default_rng([settings.seed, round(1000 * flips)])
-            few = {"flips": flips, "d": settings.d[-1], "trials": settings.trials[-1], "rng": rng}
-            for x, fit in zip(
-                guided.trained,
-                simulate(guided.rows, settings.ridge, guided.additions, guided.weights, **few),
-                strict=True,
-            ):
+            fits = simulate(
+                guided.rows, settings.ridge, guided.additions, guided.weights,
+                flips=flips, d=settings.d[-1], trials=settings.trials[-1], rng=rng,
+            )  # fmt: skip
+            for x, fit in zip(guided.trained, fits, strict=True):
                 numbers = (1 - fit.mean, fit.stderr, 1 - fit.samples)
                 rows.append(simulated_row("law_of_practice", "harm", wrong(flips), "error rate", x, *numbers))
     return rows
 
 
-def slope(rows: Sequence[Row], least: float) -> tuple[float, float, float]:
-    """Fit log error = slope log x + constant to a line's points from x = least on; return slope and range of x."""
-    points = [row for row in rows if row.x >= least]
+def slope(line: Sequence[Row]) -> tuple[float, float, float]:
+    """Fit log error = slope log x + constant to the last half of a line's points; return slope and range of x."""
+    points = line[-max(2, len(line) // 2) :]
     x, y = np.log([row.x for row in points]), np.log([row.y for row in points])
     return float(np.polyfit(x, y, 1)[0]), points[0].x, points[-1].x
 
@@ -383,15 +406,15 @@ def summary(contents: Contents) -> str:
     rows, sentences = contents.rows, []
     if not rows:
         return "no panel has rows"
-    for panel, cost in (("rows", "rows"), ("generated", "samples generated")):
-        for name in (STATIC, ONCE, KEPT, TWO):
-            line = select(rows, panel=panel, series=name, source="theory")
-            least = {TWO: 30.0}.get(name, line[-1].x / 64)
-            value, low, high = slope(line, least)
-            sentences.append(f"{name}: error ~ ({cost})^{value:.2f} from {low:.0f} d to {high:,.0f} d")
+    for panel, cost, names in (("rows", "rows", (STATIC, ONCE, KEPT)), ("generated", "samples", (STATIC, KEPT, TWO))):
+        for name in names:
+            value, low, high = slope(select(rows, panel=panel, series=name, source="theory"))
+            sentences.append(f"{name}: error ~ ({cost})^{value:.2f} from {low:,.0f} d to {high:,.0f} d")
     for name in (ALONE, TWO):
-        errors = [row.y for row in select(rows, panel="rows", series=name, source="theory")]
-        sentences.append(f"{name}: error {errors[-1]:.2g}, times {(errors[5] / errors[1]) ** 0.25:.2f} a round")
+        line = select(rows, panel="rows", series=name, source="theory")
+        errors = [row.y for row in line]
+        factor = (errors[-1] / errors[1]) ** (1 / (len(errors) - 2))
+        sentences.append(f"{name}: error {errors[-1]:.2g} after {line[-1].x:g} d rows, times {factor:.2f} a round")
     last = select(rows, panel="rows", series=GUIDED, source="theory")[-1]
     static = select(rows, panel="rows", series=STATIC, source="theory")
     same = math.exp(np.interp(math.log(last.x), np.log([r.x for r in static]), np.log([r.y for r in static])))
@@ -426,8 +449,8 @@ def describe(settings: Settings) -> str:
     """Write the settings in one line: the caption."""
     d = ", ".join(f"{d}" for d in settings["d"])
     return (
-        f"Rounds of {settings['rows']:g} d rows, ridge {settings['ridge']:g}; lines: theory (d = infinity); small points: "
-        f"Monte Carlo, d = {d}; large points: runs of the linear world with its own sampler, d = 128"
+        f"Rounds of {settings['rows']:g} d rows, ridge {settings['ridge']:g}; lines: theory (d = infinity); "
+        f"small points: Monte Carlo, d = {d}; large points: runs of the linear world with its own sampler, d = 128"
     )
 
 
@@ -437,7 +460,7 @@ def _look(series: str) -> Style:
 
 def _errors(ax: Axes, rows: Sequence[Row]) -> panels.Drawn:
     """Draw error rates against a cost, both logarithmic."""
-    ax.set(xscale="log", yscale="log")
+    ax.set(xscale="linear" if rows[0].panel == "needs" else "log", yscale="log")
     return panels.curves(ax, rows, style=_look)
 
 
@@ -477,13 +500,20 @@ def draw(contents: Contents) -> Plot:
                 named.append(_errors(ax, rows))
             else:
                 _marked(
-                    ax, rows, looks, "recursion, pools of $2^k$ 4d" if panel == "exponent" else "recursion, last fit"
+                    ax,
+                    rows,
+                    looks,
+                    "recursion, pools of $2^k$ 4d" if panel == "exponent" else "guided: recursion, last fit",
                 )
-            if panel in ("factor", "floor", "harm"):
-                ax.set(xscale="linear" if panel == "harm" else "log", yscale="log" if panel != "factor" else "linear")
+            if panel == "floor":
+                ax.set(xscale="log", yscale="log")
+            if panel == "harm":
+                ax.set(yscale="log", ylim=(min(row.y for row in rows if row.source == "theory") / 1.5, 0.5))
             if panel == "factor":
-                ax.axhline(1.0, color=GREY, linewidth=0.8, zorder=1)
                 ax.set_ylim(0, 1.6)
+                for level, text in ((1.0, "no progress"), (0.5, "active learning's promise")):
+                    ax.axhline(level, color=GREY, linewidth=0.8, zorder=1)
+                    ax.annotate(text, (16, level), xytext=(0, 2), textcoords="offset points", ha="right", fontsize=7.5)
             title, xlabel, ylabel = PANELS[panel]
             ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
         panels.legend(figure, named, columns=5)
