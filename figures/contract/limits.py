@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from empirical.runs.result import Record
 from figures.contract.records import mean, points
-from figures.contract.table import Row
+from figures.contract.table import Row, select
 from rmt.practice import Guided, Plain, Pruned, Retire, learning_curve
 
 TOLERANCE = 3e-4  # of the moments of guided rows: 1e-5 of accuracy, a tenth of what 1,000 seeds resolve
@@ -204,7 +204,7 @@ class Comparison(NamedTuple):
         return self.gap / math.hypot(self.practice.stderr or 0.0, self.theory.stderr or 0.0)
 
 
-def comparisons(rows: Sequence[Row]) -> list[Comparison]:
+def comparisons(rows: Sequence[Row], quantity: str = "accuracy") -> list[Comparison]:
     """Pair every average of runs that has a spread with the theory's row of its series at the same x.
 
     >>> row = Row("f", "linear", "static", "accuracy", "practice", 256.0, 0.8, 0.01, 16)
@@ -212,8 +212,8 @@ def comparisons(rows: Sequence[Row]) -> list[Comparison]:
     >>> [round(pair.z, 9) for pair in comparisons([row, law])]
     [1.0]
     """
-    law = {(row.panel, row.series, row.x): row for row in rows if row.source == "theory" and row.quantity == "accuracy"}
-    measured = [row for row in rows if row.source == "practice" and row.quantity == "accuracy" and row.stderr]
+    law = {(row.panel, row.series, row.x): row for row in select(rows, quantity=quantity, source="theory")}
+    measured = [row for row in rows if (row.quantity, row.source) == (quantity, "practice") and row.stderr]
     pairs = [(row, law.get((row.panel, row.series, row.x))) for row in measured]
     return [Comparison(row.panel, row.series, row.x, row, theory) for row, theory in pairs if theory]
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
 from figures.contract.figure import Contents, Figure, Inputs, Settings
-from figures.contract.limits import comparisons, limits, verdict
+from figures.contract.limits import comparisons, curve, limits, question, verdict
+from figures.contract.records import mean_rows, theory_rows
 from figures.contract.table import Row, select
 from figures.drawing import dots, ticks
 from figures.drawing.dots import Column, Line
@@ -37,6 +38,7 @@ COLUMNS = (
     Column("ImageNet-100 (precursor)", "accuracy", {"IN-100 val": "validation set", "IN-100 test": "test set"}),
 )
 RUN_PANELS = ("linear", "digits")
+AFTER = "validation accuracy after x swaps"
 
 
 def compute(inputs: Inputs) -> list[Row]:
@@ -45,7 +47,33 @@ def compute(inputs: Inputs) -> list[Row]:
     The linear world's lines have the theory of practice beside them, averaged over the swaps that its runs have made.
     """
     own = dots.measured("workshop", inputs.records, LINES, _swapped, ("images", _images))
-    return own + limits("workshop", inputs.records, _swapped) + workshop_rows()
+    own += limits("workshop", inputs.records, _swapped)
+    return own + by_swap(inputs.records) + workshop_rows()
+
+
+def by_swap(records: Sequence[Record]) -> list[Row]:
+    """Average the accuracy on validation samples after each swap x that all seeds have made, with its theory.
+
+    Only lines that the theory knows; x = 0 is the initial pool.
+    """
+    rows = []
+    for (panel, series), runs in dots.by_line(records).items():
+        asked = question(runs[0].result.config)
+        if asked and _swapped(runs[0]):
+            curves = {run.seed: _after_swaps(run) for run in runs}
+            swaps = range(min(map(len, curves.values())))
+            practice = {seed: values[: len(swaps)] for seed, values in curves.items()}
+            theory = [fit.accuracy for fit in curve(asked)[: len(swaps)]]
+            rows += mean_rows("workshop", panel, series, AFTER, swaps, practice)
+            rows += theory_rows("workshop", panel, series, AFTER, swaps, theory)
+    return rows
+
+
+def _after_swaps(record: Record) -> list[float]:
+    """Return the accuracy on validation samples at the first evaluation after each swap; the first is before any."""
+    path = record.result.trajectory
+    evaluations = list(zip(path["step"], path["accuracy_validation"], strict=True))
+    return [next(value for step, value in evaluations if step > line["step"]) for line in record.result.pool]
 
 
 def _swapped(record: Record) -> float:
@@ -91,8 +119,18 @@ def summary(contents: Contents) -> str:
             for name in dots.order(accuracies.values(), LINES)
         ]
         worlds += [f"{panel}: " + ", ".join(lines)] if lines else []
-    worlds.append(verdict(comparisons(rows)))
+    worlds += [verdict(comparisons(rows)), alternation(rows)]
     return "; ".join(filter(None, worlds)) or "no panel has runs"
+
+
+def alternation(rows: Sequence[Row]) -> str:
+    """Say how pools that are swapped as a whole alternate, swap by swap; "" without such runs."""
+    pairs = [pair for pair in comparisons(rows, AFTER) if pair.series == WHOLE and pair.x > 0]
+    if not pairs:
+        return ""
+    practice = " ".join(dots.share(pair.practice.y) for pair in pairs)
+    theory = " ".join(dots.share(pair.theory.y) for pair in pairs)
+    return f"{pairs[0].panel}, {WHOLE}: {practice} on validation samples after 1, 2, ... swaps, theory {theory}"
 
 
 def markdown(contents: Contents) -> str:

@@ -5,9 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.legend import Legend
 from support.invented_tables import OUTLIERS, TABLE3, WORKSHOP, rows_of
 from support.layout import assert_nothing_overlaps
 from support.places import EXPERIMENTS
+from support.records import invented, linear_config
 
 from empirical.scale.series import series_of
 from empirical.settings.recipes import load_toml
@@ -17,6 +19,7 @@ from figures.drawing import dots
 from figures.paper import numbers as paper
 from figures.practice import outliers
 from figures.tables import table3, workshop
+from rmt.practice import Guided, Plain, learning_curve
 
 ALL = [(table3, TABLE3), (workshop, WORKSHOP), (outliers, OUTLIERS)]
 
@@ -59,6 +62,18 @@ def test_details_have_every_comparison_with_intervals():
     assert ("digits", table3.ZERO, table3.STATIC) in found  # the second of its two
     assert found["digits", table3.ZERO, table3.STATIC]["seeds"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     assert json.loads(json.dumps(list(found.values()))) == list(found.values())
+
+
+def test_the_linear_worlds_lines_have_their_theory():
+    rows = rows_of(table3, TABLE3)
+    law = {row.series: row for row in select(rows, source="theory")}
+    assert {row.series for row in select(rows, panel="linear", quantity="accuracy")} == set(law)
+    assert law[table3.MAIN].y == pytest.approx(learning_curve([1], 0.01, [], first=Plain(10)).accuracy[0])
+    assert "theory: z-scores of 2 points have rms" in table3.summary(Contents(rows))
+    figure = table3.draw(Contents(rows))
+    drawn = [sorted(line.get_xdata()) for line in figure.axes[0].lines]
+    assert sorted(row.y for row in law.values()) in drawn
+    assert dots.THEORY in [text.get_text() for text in figure.findobj(Legend)[0].get_texts()]
 
 
 def test_table3_in_markdown():
@@ -105,6 +120,27 @@ def test_workshop_counts_images_made_and_sampling_work():
     assert details[workshop.WHOLE]["swaps"] == [3, 3]
     assert details[workshop.WHOLE]["sampling work, in plain images"] == [128 + 3 * 256] * 2
     assert "100 % swapped .960 +- .010 (512 images)" in workshop.summary(Contents(rows))
+
+
+def test_pools_swapped_as_a_whole_alternate_beside_their_theory():
+    seen = {0: ([0, 4, 6], [0.8, 0.8, 0.6, 0.7]), 1: ([0, 4], [0.9, 0.9, 0.7, 0.8])}  # the second seed swapped once
+    records = [swapped(seed, pool, accuracies) for seed, (pool, accuracies) in seen.items()]
+    rows = [row for row in workshop.by_swap(records) if row.quantity == workshop.AFTER]
+    practice, theory = (select(rows, source=source) for source in ("practice", "theory"))
+    assert [(row.x, row.y) for row in practice] == [(0, pytest.approx(0.85)), (1, pytest.approx(0.65))]
+    law = learning_curve((4, 4), 0.01, Guided(0.05 * 128**0.5, 10), "replace").accuracy
+    assert [row.y for row in theory] == pytest.approx(law, abs=2e-5)
+    said = f"linear, 100 % swapped: .650 on validation samples after 1, 2, ... swaps, theory {law[1]:.3f}"
+    assert workshop.alternation(rows) == said.replace("0.", ".")
+    assert workshop.alternation(rows_of(workshop, WORKSHOP)) == ""
+
+
+def swapped(seed, steps, accuracies):
+    """A run whose pool was swapped after the evaluations at these `steps`; an evaluation every two steps."""
+    config = linear_config({"initial": 512, "addition": 512, "additions": 2}, omega=0.05, retire=1.0)
+    path = {"step": [2, 4, 6, 8], "accuracy_validation": accuracies}
+    pool = [{"step": step} for step in steps]
+    return invented("linear", workshop.WHOLE, seed, config=config, pool=pool, trajectory=path)
 
 
 def test_workshop_compares_with_static_and_with_random_generation():
