@@ -6,23 +6,25 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from support.invented_runs import fig2_records
-from support.records import invented
+from support.records import invented, linear_config
 
 from figures.contract import table
 from figures.contract.figure import Inputs
 from figures.practice import fig2, fig4, fig5
 
-LINEAR = {"dimension": 16, "ridge": 0.1}
-
 
 def fig4_records():
     rng = np.random.default_rng(0)
-    return [
-        invented("linear", series, seed, value=size, pool_size=size, config={"world": LINEAR}, accuracy=rng.random())
-        for series in ("static", "deliberate practice")
-        for size in (64, 128)
-        for seed in (0, 2, 5)
-    ]
+    records = []
+    for series, growth in (("static", {}), ("deliberate practice", {"initial": 32, "addition": 32})):
+        for size in (64, 128):
+            additions = size // 32 - 1 if "addition" in growth else 0
+            config = linear_config({"initial": size, **growth, "additions": additions})
+            numbers = {"pool_size": size, "config": config, "pool": [{}] * (additions + 1)}
+            records += [
+                invented("linear", series, seed, value=size, accuracy=rng.random(), **numbers) for seed in (0, 2, 5)
+            ]
+    return records
 
 
 def fig5_records():
@@ -35,7 +37,9 @@ def fig5_records():
                 added = {"images": 256 * max(value, 1), "gflop": 3.0 * max(value, 1), "entropy": rng.random()}
                 pool = [{"images": 256, "gflop": 2.0, "entropy": 0.5}, added]
                 place = (f"{panel} linear", series, seed)
-                records.append(invented(*place, value=value, pool=pool, accuracy=rng.random()))
+                varied = {"ratio": value} if panel == "a" else {"omega": value}
+                config = linear_config({"initial": 256, "addition": 256, "additions": 1}, **varied)
+                records.append(invented(*place, value=value, pool=pool, accuracy=rng.random(), config=config))
     return records
 
 
