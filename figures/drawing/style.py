@@ -64,7 +64,6 @@ SERIES = {  # where points coincide, the earlier series lies on top
     "random baseline": Style(BLACK, "x", ":"),
     "replacement": Style(VERMILLION, "P"),
     "Theorem 1": Style(BLACK, "."),
-    "Theorem 1, all kept": Style(BLACK, "."),
     "DP, real images": Style(BLUE, "o"),
     "DP, synthetic images": Style(GREEN, "s", "-", 4.0),
     "DP, raw-EMA agreement": Style(ORANGE, "v", "-", 4.5),
