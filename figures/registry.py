@@ -39,7 +39,10 @@ FIGURES = {  # every figure and table in the order of `list`, and the room of it
     "adaptive": "practice",
     "loss": "theory",
     "exponent": "theory",
+    "real_data": "theory",
+    "grade": "theory",
     "law_of_practice": "theory",
+    "schedule": "theory",
 }
 
 
