@@ -413,7 +413,8 @@ def summary(contents: Contents) -> str:
     for name in (ALONE, TWO):
         line = select(rows, panel="rows", series=name, source="theory")
         errors = [row.y for row in line]
-        factor = (errors[-1] / errors[1]) ** (1 / (len(errors) - 2))
+        middle = len(errors) // 2  # later rounds are near the floor
+        factor = (errors[middle] / errors[1]) ** (1 / (middle - 1))
         sentences.append(f"{name}: error {errors[-1]:.2g} after {line[-1].x:g} d rows, times {factor:.2f} a round")
     last = select(rows, panel="rows", series=GUIDED, source="theory")[-1]
     static = select(rows, panel="rows", series=STATIC, source="theory")
@@ -471,7 +472,7 @@ def _marked(ax: Axes, rows: Sequence[Row], looks: dict[str, Style], marks: str) 
     if points:
         x, y = [row.x for row in points], [row.y for row in points]
         named[marks] = ax.plot(x, y, "o", color=BLACK, markersize=4, markerfacecolor="white", zorder=5)[0]
-    ax.legend(list(named.values()), list(named), fontsize=7)
+    ax.legend(list(named.values()), list(named), fontsize=7, loc="upper left" if rows[0].panel == "floor" else "best")
 
 
 def draw(contents: Contents) -> Plot:
@@ -510,10 +511,10 @@ def draw(contents: Contents) -> Plot:
             if panel == "harm":
                 ax.set(yscale="log", ylim=(min(row.y for row in rows if row.source == "theory") / 1.5, 0.5))
             if panel == "factor":
-                ax.set_ylim(0, 1.6)
-                for level, text in ((1.0, "no progress"), (0.5, "active learning's promise")):
+                ax.set(xlim=(0.5, 26), ylim=(0, 1.6))
+                for level, text in ((1.0, "no progress"), (0.5, "active learning's\npromise")):
                     ax.axhline(level, color=GREY, linewidth=0.8, zorder=1)
-                    ax.annotate(text, (16, level), xytext=(0, 2), textcoords="offset points", ha="right", fontsize=7.5)
+                    ax.annotate(text, (26, level), xytext=(0, 2), textcoords="offset points", ha="right", fontsize=7)
             title, xlabel, ylabel = PANELS[panel]
             ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
         panels.legend(figure, named, columns=5)
