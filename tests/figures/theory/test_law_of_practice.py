@@ -17,6 +17,7 @@ from cli.plans import plan
 from figures.contract import table
 from figures.contract.figure import Contents, Inputs
 from figures.theory import law_of_practice as figure
+from figures.theory import law_of_practice_schedules as schedules
 from rmt.practice import Guided, greedy, latest, learning_curve
 
 SMALL = {
@@ -79,7 +80,7 @@ def test_pruning_once_takes_the_best_fraction_and_pays_for_it(rows):
 
 
 def test_the_band_follows_the_sine():
-    fractions = figure.following(8.0, 4.0, 3, 1e-9)
+    fractions = schedules.following(8.0, 4.0, 3, 1e-9)
     errors = learning_curve([8.0, 4.0, 4.0], 1e-9, [rmt.KeepHard(p) for p in fractions[:2]], "replace").error_rate
     np.testing.assert_allclose(fractions, math.sqrt(2 / math.pi) * np.sin(np.pi * errors), rtol=1e-12)
 

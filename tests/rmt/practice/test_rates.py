@@ -64,11 +64,11 @@ def test_selection_stops_at_its_floor():
     assert selection_floor(4.0, 1e-8) == pytest.approx(floor / 10, rel=1e-4)
 
 
-@pytest.mark.parametrize(("ridge", "flips"), [(1e-6, 0.0), (1e-9, 0.0)])
+@pytest.mark.parametrize(("ridge", "flips"), [(1e-6, 0.0), (1e-9, 0.05)])
 def test_guided_practice_stops_at_the_noise_floor(ridge, flips):
-    kappas = (0.014, 0.02, 0.03, 0.044, 0.044, 0.064, 0.064, 0.064)
+    kappas = (0.014, 0.02, 0.03, 0.044, 0.044, 0.05, 0.05, 0.064, 0.064, 0.064)
     guided = [Guided(kappa, 100, interval=(0.2, 1.0)) for kappa in kappas]
-    errors = learning_curve([4.0] * 9, ridge, guided, latest(2, 9), flips=flips).error_rate
+    errors = learning_curve([4.0] * 11, ridge, guided, latest(2, 11), flips=flips).error_rate
     sine = math.sin(math.pi * errors[-1])
     rows = plane_moments(guided[-1], math.cos(math.pi * errors[-1]), sine)
     floor = noise_floor(rows.S[0, 0], rows.b[0], 8.0, ridge, bulk=rows.c**2, flips=flips)
