@@ -9,6 +9,7 @@
     rmt.practice.learning_curve(...)  # deliberate practice: fits on a growing pool of pruned or guided rows
     rmt.adaptive.recursion(...)       # replacement round by round, its fixed points (import rmt.adaptive)
     rmt.sweep.gradients(...)          # grids and gradients by JAX (import rmt.sweep)
+    rmt.sweep.best_schedule(...)      # the best schedule of pruned practice, by gradients (import rmt.sweep)
     rmt.symbolic.prove()              # the algebra, by sympy (import rmt.symbolic); errata() lists the misprints
 
 Notation, used in every formula of the package:

@@ -10,7 +10,7 @@ import numpy as np
 from rmt.practice import Guided, learning_curve
 
 KEPT, TWO = "all rounds kept", "last 2 rounds"
-TOLERANCE = 1e-3  # of the moments of guided rows: 1e-4 of an accuracy (measured), less than a picture shows
+TOLERANCE = 1e-3  # of the moments of guided rows: 1e-5 of an error rate (measured)
 
 
 @dataclass(frozen=True)
