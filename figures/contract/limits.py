@@ -221,14 +221,17 @@ def comparisons(rows: Sequence[Row], quantity: str = "accuracy") -> list[Compari
 def verdict(pairs: Sequence[Comparison], x: str = "") -> str:
     """Say in one sentence how far practice is from theory; "" without any pair. `x` is the format of a place.
 
+    With few seeds standard errors are themselves uncertain, and z-scores scatter more than normal numbers.
+
     >>> runs = [Row("f", "linear", "static", "accuracy", "practice", x, 0.8, 0.01, 16) for x in (256.0, 512.0)]
     >>> law = [row._replace(source="theory", y=0.79 + k / 1000, stderr=None) for k, row in enumerate(runs)]
     >>> verdict(comparisons([*runs, *law]), "{:g} samples")
-    'theory: z-scores of 2 points have rms 1.0, the largest is +1.0 (static, 256 samples)'
+    'theory: z-scores of 2 points (16 seeds) have rms 1.0, the largest is +1.0 (static, 256 samples)'
     """
     if not pairs:
         return ""
     furthest = max(pairs, key=lambda pair: abs(pair.z))
     rms = math.sqrt(mean([pair.z**2 for pair in pairs]))
     where = ", ".join(filter(None, [furthest.series, x.format(furthest.x)]))
-    return f"theory: z-scores of {len(pairs)} points have rms {rms:.1f}, the largest is {furthest.z:+.1f} ({where})"
+    compared = f"{len(pairs)} points ({min(pair.practice.n_seeds or 0 for pair in pairs)} seeds)"
+    return f"theory: z-scores of {compared} have rms {rms:.1f}, the largest is {furthest.z:+.1f} ({where})"

@@ -113,7 +113,7 @@ def test_panels_have_all_runs_at_their_places(rows):
 
 def test_what_is_said(rows, records):
     said = adaptive.summary(Contents(rows))
-    assert "theory: z-scores of 24 points have rms" in said
+    assert "theory: z-scores of 24 points (" in said
     assert said.endswith("attracts, 0.902; attracts, 0.971; repels, 0.946")
     details = adaptive.details(records)
     assert {name: len(z) for name, z in details["z-scores"].items()} == {

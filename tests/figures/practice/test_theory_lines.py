@@ -53,7 +53,7 @@ def test_every_series_of_fig4_has_its_theory(fig4_rows):
     assert [row.x for row in line] == [512, 768, 1024]
     assert [row.y for row in line] == pytest.approx(guided[1:], abs=1e-12)
     assert len(select(fig4_rows, series="static", source="theory")) > 50
-    assert "theory: z-scores of 9 points have rms" in fig4.summary(Contents(fig4_rows))
+    assert "theory: z-scores of 9 points (" in fig4.summary(Contents(fig4_rows))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_every_series_of_fig5_has_its_theory(fig5_rows):
 
 def test_fig5_says_where_the_dimension_is_too_low_for_the_limit(fig5_rows):
     said = fig5.summary(Contents(fig5_rows))
-    assert "theory: z-scores of 10 points have rms" in said
+    assert "theory: z-scores of 10 points (" in said
     far = said.split("too low for the limit: ")[1]
     assert [sentence.split(" at ")[0] for sentence in far.split(", ")] == ["through x0", fig5.RANDOM]
     ax = next(ax for ax in fig5.draw(Contents(fig5_rows)).axes if ax.get_title().startswith("b"))

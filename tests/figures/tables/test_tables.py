@@ -69,7 +69,7 @@ def test_the_linear_worlds_lines_have_their_theory():
     law = {row.series: row for row in select(rows, source="theory")}
     assert {row.series for row in select(rows, panel="linear", quantity="accuracy")} == set(law)
     assert law[table3.MAIN].y == pytest.approx(learning_curve([1], 0.01, [], first=Plain(10)).accuracy[0])
-    assert "theory: z-scores of 2 points have rms" in table3.summary(Contents(rows))
+    assert "theory: z-scores of 2 points (" in table3.summary(Contents(rows))
     figure = table3.draw(Contents(rows))
     drawn = [sorted(line.get_xdata()) for line in figure.axes[0].lines]
     assert sorted(row.y for row in law.values()) in drawn
