@@ -135,18 +135,16 @@ def _prices(runs: Sequence[Record]) -> tuple[float, float, int] | None:
 def _simulated(settings: Config, practices: dict[str, Schedule], d: int, trials: int) -> list[Row]:
     """Simulate the schedules at one dimension, as points of panels a and b."""
     rows = []
-    for number, (name, practice) in enumerate(practices.items()):
-        fits = int(np.searchsorted(practice.trained, settings.most_rows, side="right")) if name == KEPT else None
-        weights = practice.weights if isinstance(practice.weights, str) else practice.weights[:fits, :fits]
-        additions = practice.additions[: fits - 1] if fits else practice.additions
+    for number, (name, whole) in enumerate(practices.items()):
+        practice = whole.within(settings.most_rows) if name == KEPT else whole
         rng = np.random.default_rng([settings.seed, number, d])
-        few = practice.rows[:fits]
-        fitted = simulate(few, settings.ridge, additions, weights, d=d, trials=trials, rng=rng)
-        for index, fit in enumerate(fitted):
+        fits = simulate(
+            practice.rows, settings.ridge, practice.additions, practice.weights, d=d, trials=trials, rng=rng
+        )
+        for index, fit in enumerate(fits):
             numbers = (1 - fit.mean, fit.stderr, 1 - fit.samples)
-            quantity = f"error rate, d = {d}"
             for panel, x in (("rows", practice.trained), ("generated", practice.generated)):
-                rows.append(simulated_row("law_of_practice", panel, name, quantity, x[index], *numbers))
+                rows.append(simulated_row("law_of_practice", panel, name, f"error rate, d = {d}", x[index], *numbers))
     return rows
 
 
@@ -156,7 +154,7 @@ def _needs(settings: Config, guided: Schedule, records: Sequence[Record]) -> lis
     rows = []
     for name, ridge, additions, weights in (
         (GUIDED, settings.ridge, guided.additions, guided.weights),
-        (GUIDED_ALL, settings.ridge, guided.additions, "accumulate"),
+        (GUIDED_ALL, settings.ridge, guided.additions, np.tri(len(guided.rows))),
         (UNTAILED, settings.ridge, to_the_last, guided.weights),
         (RIDGED, 1e-2, guided.additions, guided.weights),
     ):

@@ -69,7 +69,7 @@ class Schedule:
 
     rows: NDArray[Any]
     additions: list[Any]
-    weights: NDArray[Any] | str
+    weights: NDArray[Any]
     candidates: NDArray[Any]
 
     @property
@@ -82,6 +82,13 @@ class Schedule:
         """Samples per dimension that have been generated, before each fit."""
         return np.cumsum(self.rows * self.candidates)
 
+    def within(self, most: float) -> Schedule:
+        """Return the rounds up to `most` rows per dimension trained on."""
+        fits = int(np.searchsorted(self.trained, most, side="right"))
+        return Schedule(
+            self.rows[:fits], self.additions[: fits - 1], self.weights[:fits, :fits], self.candidates[:fits]
+        )
+
 
 def schedules(settings: Config) -> dict[str, Schedule]:
     """Return the schedules that panels a, b and c compare."""
@@ -91,7 +98,7 @@ def schedules(settings: Config) -> dict[str, Schedule]:
     follow = following(settings.rows, settings.rows, fits - 1, settings.ridge)
     equal = np.full(fits, settings.rows)
     result = {
-        KEPT: _selected(kept, settings.narrowing, "accumulate"),
+        KEPT: _selected(kept, settings.narrowing, np.tri(len(kept))),
         ALONE: _selected(equal, follow, latest(1, fits)),
         TWO: _selected(equal, settings.two, latest(2, fits)),
     }
@@ -100,7 +107,7 @@ def schedules(settings: Config) -> dict[str, Schedule]:
     return result
 
 
-def _selected(rows: NDArray[Any], fractions: Sequence[float], weights: Any) -> Schedule:
+def _selected(rows: NDArray[Any], fractions: Sequence[float], weights: NDArray[Any]) -> Schedule:
     return Schedule(rows, [rmt.KeepHard(p) for p in fractions], weights, 1 / np.array([1.0, *fractions]))
 
 
