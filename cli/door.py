@@ -36,11 +36,12 @@ COMMANDS = {
     "generator": Command(options.GeneratorOptions, "cli.generator", "WORLD", "train the generator of a world anew"),
     "throughput": Command(options.ThroughputOptions, "cli.throughput", "RECIPE", "measure the speed of a recipe here"),
     "flops": Command(options.FlopsOptions, "cli.flops", "", "count what guidance costs on Stable Diffusion 1.5"),
+    "features": Command(options.FeaturesOptions, "cli.features", "RUN", "write the features of a run's images"),
     "theory-data": Command(
         options.TheoryDataOptions, "cli.theory_data", "[FEATURES.npz]", "predict learning curves of your own data"
     ),
-    "errata": Command(options.ErrataOptions, "cli.errata", "", "print the paper's misprints, with numbers"),
     "law": Command(options.LawOptions, "cli.law", "CURVES.csv", "analyse the scaling curves of any loss or accuracy"),
+    "errata": Command(options.ErrataOptions, "cli.errata", "", "print the paper's misprints, with numbers"),
 }
 
 

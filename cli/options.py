@@ -169,6 +169,24 @@ class VerifyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeaturesOptions:
+    """Write the features of a finished run's pool and of the real test images, for the command `theory-data`.
+
+    Writes <out>/features/<run>.npz with X, y, X_test, y_test, and the learner's entropy as scores.
+    """
+
+    run: tyro.conf.Positional[str]
+    """A run folder, or an unambiguous beginning of its name under <out>/runs."""
+    layer: str = "last"
+    """Layer whose outputs are the features: last (the input of the last linear layer), pixels, or a module's name."""
+    round: int | None = None
+    """Use the learner that guided this round, e.g. 1, instead of the finished one."""
+    device: Device = "cpu"
+    out: Path = Path("results")
+    """Folder of the runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TheoryDataOptions:
     """Predict learning and pruning curves of ridge classifiers on your own features; check them by refits.
 

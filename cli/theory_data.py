@@ -79,9 +79,9 @@ def main(options: TheoryDataOptions) -> int:
     path = stem.with_suffix(".csv")
     table.save(rows, path)
     caption = f"{name}: {len(data.X):,} rows, {data.X.shape[1]:,} columns, {data.classes} classes; {tests(data)}"
-    pictures = style.save(
-        draw_law(rows, {POOL: "whole pools", KEEP: pool_title(grid), RIDGE: pool_title(grid)}, caption), stem
-    )
+    titles = {POOL: "whole pools", KEEP: pool_title(grid), RIDGE: pool_title(grid)}
+    named = {panel: (title, panel) for panel, title in titles.items()}
+    pictures = style.save(draw_law(rows, named, caption), stem)
     values = {
         "command": " ".join(["python", "paper_repro.py", *sys.argv[1:]]),
         "data": {"rows": len(data.X), "columns": data.X.shape[1], "classes": data.classes, "tests": tests(data)},

@@ -27,12 +27,14 @@ SHARES: dict[str, type] = {
     "far": float,
 }
 ERRORS: dict[str, Any] = {"round": int, "added_at": int, "rows": int, "misclassified": int}
+FEATURED: dict[str, Any] = {"labels": list[int], "features": str}
 SHAPES: dict[str, dict[str, Any]] = {  # a dict has exactly its keys; a list has any number of items of its one shape
     "hindsight": {
         "step": list[int],
         "rounds": [ERRORS | {"error": list[float], "error_misclassified": list[float]}],
     },
     "fidelity": {"rounds": [SHARES], "real": {"agreement": float}},
+    "features": {"guided": FEATURED, "plain": FEATURED, "test": FEATURED, "dimension": int},
 }
 PICTURES: dict[str, dict[str, type]] = {  # further values of the pictures of each kind
     "omegas": {},

@@ -23,6 +23,7 @@ from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
 from empirical.practice import Progress, Setup, practice
 from empirical.review.answers import read_answer
+from empirical.review.features import twins
 from empirical.review.portraits import USES, Portrait, answer, portrait
 from empirical.review.reference import Reference
 from empirical.review.remake import open_pool
@@ -102,7 +103,11 @@ def fidelity(run: Run, root: Path, device: str) -> dict[str, Any]:
     return {"rounds": rounds, "real": {"agreement": reference.agreement(held_out)}}
 
 
-EXAMINATIONS: dict[str, Callable[[Run, Path, str], dict[str, Any]]] = {"hindsight": hindsight, "fidelity": fidelity}
+EXAMINATIONS: dict[str, Callable[[Run, Path, str], dict[str, Any]]] = {
+    "hindsight": hindsight,
+    "fidelity": fidelity,
+    "features": twins,
+}
 
 
 def question(value: str | Mapping[str, Any], where: str) -> Question:

@@ -82,8 +82,8 @@ def agreement(rows: Iterable[Row]) -> Agreement:
     return Agreement(gaps / np.maximum(sizes, 1e-12), gaps / np.maximum(errors, 1e-12))
 
 
-def draw_law(rows: Sequence[Row], titles: Mapping[str, str], caption: str) -> Plot:
-    """Draw one panel for each title whose panel has rows: lines of the law, bands of its intervals, measured points."""
+def draw_law(rows: Sequence[Row], titles: Mapping[str, tuple[str, str]], caption: str, note: str = "") -> Plot:
+    """Draw the panels that have rows, each with its (title, x label): lines and bands of the law, measured points."""
     names = [panel for panel in titles if select(rows, panel=panel)]
     with style.context():
         figure = Plot(figsize=(max(9.6, 4.0 * len(names)), 5.0), layout="constrained")
@@ -93,11 +93,11 @@ def draw_law(rows: Sequence[Row], titles: Mapping[str, str], caption: str) -> Pl
             drawn = law_panel(ax, shown, looks.__getitem__)
             ticks.log_rate_axis(ax, [row.y for row in shown if row.quantity == ERROR])
             log_axis(ax, [row.x for row in shown])
-            ax.set(title=titles[panel], xlabel=panel, ylabel="test error rate")
+            title, xlabel = titles[panel]
+            ax.set(title=title, xlabel=xlabel, ylabel="test error rate")
             ax.legend(drawn.values(), drawn, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
-        style.inscribe(
-            figure, f"{caption}\nlines: law, bands: its 95 % bootstrap intervals; points: refits, {BARS}", ""
-        )
+        key = f"lines: law, bands: its 95 % bootstrap intervals; points: refits, {BARS}"
+        style.inscribe(figure, f"{caption}\n{key}", note)
     return figure
 
 

@@ -85,7 +85,12 @@ def learning_curve(
     Returns:
         A `Solution`: `error`, `low` and `high` have shape (len(n), len(ridge), len(keep)).
 
-    ACCURACY
+    Accuracy, relative errors against refits of real digits: median 1.0 % and 90 % quantile 2.1 % with two classes (32
+    cells, n = 50 to 800), 2.0 % and 8.1 % with ten (12 cells), .7 % and 2.4 % with pruning (98 cells). Too optimistic
+    by 5 to 17 % at five drawn rows a class, by 4 to 9 % up to some 40 rows a class with ten classes on 300 random
+    features, and in tails (errors below 1 %). `low` and `high` hold the mean error of fresh data in 88 to 100 % of
+    data sets, in 11 Gaussian settings; w moves in them to first order. Without test rows, copies of rows make errors
+    too small (-5 to -8 % with every row twice). Peak memory: four times that of X beside X (M = 5,000, d = 512).
 
     Raises:
         ValueError: bad shapes or values, NaN, a class with one row, n of 0 or above M, a ridge 1e12 times below or
