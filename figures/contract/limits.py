@@ -167,12 +167,15 @@ def changed(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
 def sweep(
     figure: str, records: Sequence[Record], key: str, values: Mapping[float, float], known: Sequence[Row]
 ) -> list[Row]:
-    """Make theory rows of runs like the first of `records` with another setting, but where `known` rows are.
+    """Make theory rows of runs like `records`, of one series, with another setting, but where `known` rows are.
 
     key: "section.name" of the setting. values: by place x, its value, which may lie between those that a run can have.
+    The run of the largest value stands for all: one with omega = 0 is shared with other series, and may have theirs of
+    the settings that it does not use.
     """
-    asked = {x: question(changed(records[0].result.config, key, value)) for x, value in values.items()}
-    return _rows(figure, records[0], {x: curve(about)[-1] for x, about in asked.items() if about}, known)
+    run = max(records, key=lambda record: record.value)
+    asked = {x: question(changed(run.result.config, key, value)) for x, value in values.items()}
+    return _rows(figure, run, {x: curve(about)[-1] for x, about in asked.items() if about}, known)
 
 
 def _rows(figure: str, run: Record, found: Mapping[float, Limit], known: Sequence[Row]) -> list[Row]:

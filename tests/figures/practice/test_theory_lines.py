@@ -67,9 +67,11 @@ def fig5_rows():
 
         records += [one("a", fig5.PRUNE, ratio, ratio=ratio) for ratio in (1, 4, 16)]
         records += [one("a", fig5.BASELINE, n, size=n) for n in (256, 1024)]
-        records += [one("b", "through x0", omega, omega=omega) for omega in (0.0, 0.01, 0.04, 0.2)]
-        records += [one("b", "through denoiser", w, omega=w, through="denoiser") for w in (0.0, 0.01)]
-        records += [one("b", fig5.RANDOM, omega, omega=omega, direction="random") for omega in (0.0, 0.2)]
+        for series in ("through x0", "through denoiser", fig5.RANDOM):  # share the run without guidance
+            records.append(one("b", series, 0.0, omega=0.0, direction="random"))
+        records += [one("b", "through x0", omega, omega=omega) for omega in (0.01, 0.04, 0.2)]
+        records += [one("b", "through denoiser", 0.01, omega=0.01, through="denoiser")]
+        records += [one("b", fig5.RANDOM, 0.2, omega=0.2, direction="random")]
     return table.check(fig5.compute(Inputs({"usual_omega": {"linear": 0.01}}, records)))
 
 
