@@ -9,7 +9,7 @@ import numpy as np
 
 from cli.options import FeaturesOptions
 from cli.terminal import console
-from empirical.review.features import features, test_images
+from empirical.review.features import features, real_test_images
 from empirical.review.remake import find_run, finished_learner, learner_of, open_pool, open_run
 from empirical.system.devices import prepare
 from empirical.system.errors import require
@@ -23,7 +23,7 @@ def main(options: FeaturesOptions) -> int:
     finished = (folder / "result.json").exists()
     require(finished, str(folder), "no result", "a finished run", "finish the run")
     run = open_run(folder)
-    test, pool = test_images(run), open_pool(run, folder)
+    test, pool = real_test_images(run), open_pool(run, folder)
     if options.round is None:
         learner = finished_learner(run, folder, options.device)
     else:

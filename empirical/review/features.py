@@ -79,7 +79,7 @@ def _network(learner: Learner) -> nn.Module:
     return learner.averaged.module
 
 
-def test_images(run: Run) -> Split:
+def real_test_images(run: Run) -> Split:
     """Return the real test images of a run's world; InputError for a world that has none in memory."""
     world: Any = world_of(run)
     allowed = "a world of small images: digits, latent_digits, glyphs or cifar10"
@@ -96,7 +96,7 @@ def twins(run: Run, root: Path, device: str) -> dict[str, Any]:
     "test" has "labels" and "features", base64 of float32 rows of length "dimension".
     """
     require(run.acquire.steered, "examine", "features", "a question to runs guided by entropy, which keep the learners")
-    folder, world, test = run_directory(run, root), world_of(run), test_images(run)
+    folder, world, test = run_directory(run, root), world_of(run), real_test_images(run)
     pool = open_pool(run, folder)
     require(len(pool.rounds) > 1, str(folder), "no additions", "a run with additions", "lower growth.patience")
     learner = learner_of(run, folder, 1, device)

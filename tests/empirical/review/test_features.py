@@ -13,11 +13,9 @@ from empirical.config import world_of
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.entropy import entropy
 from empirical.review.examine import examine
-from empirical.review.features import features, layers, test_images
+from empirical.review.features import features, layers, real_test_images
 from empirical.review.remake import finished_learner, learner_of, open_pool
 from empirical.runs.execute import execute
-
-test_images.__test__ = False  # a function of the product, not a test
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def test_last_layer_features_and_the_head_are_the_logits(finished):
     assert torch.equal(rows.labels, images.labels)
     assert torch.equal(rows.entropy, entropy(learner.logits(images.images)))
     assert not learner.averaged.module[-1]._forward_pre_hooks  # nothing stays behind
-    assert test_images(run).images.shape[1:] == world_of(run).shape
+    assert real_test_images(run).images.shape[1:] == world_of(run).shape
 
 
 @pytest.mark.parametrize("layer", ["pixels", "0", "3"])
@@ -58,7 +56,7 @@ def test_unknown_layers_and_learners_without_layers_are_refused(finished, tmp_pa
     run = tiny("linear")
     execute(run, tmp_path)
     with complains("features"):
-        test_images(run)
+        real_test_images(run)
     with complains("features"):
         examine("features", run, tmp_path)
 
@@ -79,10 +77,12 @@ def test_twins_share_noise_and_class(finished):
     first = pool.rounds[1]
     samples, _ = Sampler(world_of(run), run.sampling).draw(run.seed, int(first.indices[0]), len(first))
     assert torch.equal(samples.seeds, first.seeds)
-    plain = features(frozen, test_images(run)._replace(images=samples.images, labels=samples.labels)).features.numpy()
+    plain = features(
+        frozen, real_test_images(run)._replace(images=samples.images, labels=samples.labels)
+    ).features.numpy()
     assert unpacked("plain")[: len(plain)] == pytest.approx(plain, abs=1e-5)
     assert not np.allclose(unpacked("plain"), unpacked("guided"))
-    assert np.array_equal(unpacked("test"), features(frozen, test_images(run)).features.numpy())
+    assert np.array_equal(unpacked("test"), features(frozen, real_test_images(run)).features.numpy())
 
 
 def test_runs_that_are_not_guided_are_refused(tmp_path):
@@ -104,7 +104,7 @@ def test_the_command_writes_what_theory_data_reads(finished, capsys):
         rows = features(learner, pool.take(pool.active))
         assert np.array_equal(arrays["X"], rows.features.numpy())
         assert np.array_equal(arrays["scores"], rows.entropy.numpy())
-        assert np.array_equal(arrays["y_test"], test_images(run).labels.numpy())
+        assert np.array_equal(arrays["y_test"], real_test_images(run).labels.numpy())
     assert paper_repro.main([*call, "--round", "1", "--layer", "pixels"]) == 0
     with np.load(path, allow_pickle=False) as arrays:
         assert arrays["X"].shape == (len(pool), 64)
