@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,6 @@ class Fit:
     """A fitted scaling law.
 
     parameters: by name, each with value, low, high; `floor`, `start` and `scale` are those of the error (1 - accuracy).
-    identified: whether the data exclude both ends of a parameter's range, a floor of 0 among them.
     chi2: squared residuals in units of the noise of the averages, on `dof` degrees of freedom; None where no noise is
     known. misfit: estimated relative size of the form's systematic error. limit: y as x grows without end.
     """
@@ -43,7 +43,6 @@ class Fit:
     direction: Direction
     best: float
     parameters: Mapping[str, Interval]
-    identified: Mapping[str, bool]
     limit: Interval
     chi2: float | None
     dof: int
@@ -56,6 +55,17 @@ class Fit:
     stderr: Floats
     fitted: Floats
     draws: Minimum = field(repr=False)
+    point: Point = field(repr=False)
+
+    @cached_property
+    def identified(self) -> dict[str, bool]:
+        """Tell of each parameter whether its profile excludes both ends of its range, at 95 %.
+
+        The profile at an end is the least weighted sum of squares with the parameter held there: a coefficient (floor,
+        start, scale) at 0, an exponent at 0.001 and at 10.
+        """
+        with np.errstate(all="ignore"):
+            return _identified(FORMS[self.form], self.point)
 
     @property
     def chi2_per_dof(self) -> float | None:
@@ -139,7 +149,6 @@ def fit(
         point = best_point(law, measured)
         draws = _draws(law, point, resamples, rng)
         table = law.decode(draws.theta, draws.coefficients, float(np.log(measured.x).mean()))  # (1 + R, parameters)
-        identified = _identified(law, point)
     in_range(where, table)
     low, high = _interval(table[0], table[1:], confidence)
     named = zip(law.parameters, table[0], low, high, strict=True)
@@ -151,7 +160,6 @@ def fit(
         direction=direction,
         best=best,
         parameters=parameters,
-        identified=identified,
         limit=floor if direction == "down" else Interval(best - floor.value, best - floor.high, best - floor.low),
         chi2=None if measured.n_seeds == 1 else point.chi2,
         dof=len(measured.x) - len(law.parameters),
@@ -164,6 +172,7 @@ def fit(
         stderr=point.curve.stderr,
         fitted=in_units(point.fitted, direction, best),
         draws=draws,
+        point=point,
     )
 
 
@@ -279,11 +288,7 @@ def _interval(value: Floats, samples: Floats, confidence: float) -> tuple[Floats
 
 
 def _identified(form: Form, point: Point) -> dict[str, bool]:
-    """Say of each parameter whether its profile excludes both ends of its range, at 95 %.
-
-    The profile at an end is the least weighted sum of squares with the parameter held there: a coefficient at 0, an
-    exponent at 0.001 and at 10.
-    """
+    """Compare the profile of every parameter at the ends of its range with the least weighted sum of squares."""
     u, error, weights = centred(point.curve), point.curve.y, point.weights
     bounds, grid, least = form.bounds(u), form.grid(u), float(point.minimum.squares[0])
     dof = len(u) - len(form.parameters)

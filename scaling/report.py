@@ -150,7 +150,7 @@ def sentences(one: Analysis) -> list[str]:
     lines = [foreseen + ".", fitted + ".", f"It foresees {ahead}."]
     if one.multiplier:
         best = one.multiplier.best
-        words = best.words("fewer", "more") or "an open number of times as many"
+        words = best.words("fewer", "more") or "a number of x that the data leave open"
         interval = f" ({best.interval()})" if best.interval() else ""
         level = f"y = {best.level:.4g}, the best level of {one.baseline} beyond its noise"
         lines.append(f"It reaches {level}, with {words}{interval}.")

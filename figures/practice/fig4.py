@@ -111,10 +111,12 @@ def against(static: Sequence[Row], practice: Sequence[Row]) -> scaling.Multiplie
     """Compute the multiplier of static data's averages over those of deliberate practice; None as in `saving`."""
     if len(static) < 2 or not practice:
         return None
-    first, last = static[0].y + 2 * (static[0].stderr or 0.0), max(row.y for row in static)
-    levels = np.linspace(first, last, LEVELS) if len(practice) > 1 else None
+    curves, first = (averages(static), averages(practice)), static[0].y + 2 * (static[0].stderr or 0.0)
     try:
-        return scaling.multiplier(averages(static), averages(practice), levels, direction="up")
+        read = scaling.multiplier(*curves, direction="up")
+        if len(practice) == 1 or first >= read.highest:
+            return read
+        return scaling.multiplier(*curves, np.linspace(first, read.highest, LEVELS), direction="up")
     except ValueError:  # no accuracy of static data rises above their noise
         return None
 
@@ -128,9 +130,8 @@ def _with_binomial_errors(rows: Sequence[Row]) -> list[Row]:
 def words(multiplier: scaling.Multiplier) -> str:
     """Write the multiplier at the best accuracy that can be read: "0.940: 3.2x fewer samples (2.5 to 4.1)"."""
     best = multiplier.best
-    factor = best.words("fewer samples", "more samples") or "an open number of samples"
-    interval = best.interval()
-    return f"{best.level:.3f}: {factor}" + (f" ({interval})" if interval else "")
+    interval = f" ({best.interval()})" if best.interval() else ""
+    return f"{best.level:.3f}: {best.words('fewer', 'more') or 'an open number of'} samples{interval}"
 
 
 def summary(contents: Contents) -> str:
