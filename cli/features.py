@@ -9,11 +9,14 @@ import numpy as np
 
 from cli.options import FeaturesOptions
 from cli.terminal import console
-from empirical.review.features import features, real_test_images
+from empirical.review.features import PIXELS, features, real_test_images
 from empirical.review.remake import find_run, finished_learner, learner_of, open_pool, open_run
+from empirical.review.tangent import tangent_features
 from empirical.system.devices import prepare
 from empirical.system.errors import require
 from empirical.system.files import require_writable, write_bytes
+
+TANGENT = "ntk"  # the name of the tangent kernel's features
 
 
 def main(options: FeaturesOptions) -> int:
@@ -24,13 +27,18 @@ def main(options: FeaturesOptions) -> int:
     require(finished, str(folder), "no result", "a finished run", "finish the run")
     run = open_run(folder)
     test, pool = real_test_images(run), open_pool(run, folder)
+    images = pool.take(pool.active)
     if options.round is None:
         learner = finished_learner(run, folder, options.device)
     else:
         learner = learner_of(run, folder, options.round, options.device)
     path = options.out / "features" / f"{folder.name}.npz"
     require_writable(path)
-    rows, tests = (features(learner, split, options.layer) for split in (pool.take(pool.active), test))
+    tangent = options.layer == TANGENT
+    rows, tests = (features(learner, split, PIXELS if tangent else options.layer) for split in (images, test))
+    if tangent:
+        of_rows, of_tests = tangent_features(run, images, test, options.device)
+        rows, tests = rows._replace(features=of_rows), tests._replace(features=of_tests)
     arrays: dict[str, Any] = {"X": rows.features, "y": rows.labels, "scores": rows.entropy}
     arrays |= {"X_test": tests.features, "y_test": tests.labels}
     buffer = io.BytesIO()

@@ -178,7 +178,8 @@ class FeaturesOptions:
     run: tyro.conf.Positional[str]
     """A run folder, or an unambiguous beginning of its name under <out>/runs."""
     layer: str = "last"
-    """Layer whose outputs are the features: last (the input of the last linear layer), pixels, or a module's name."""
+    """Layer whose outputs are the features: last (the input of the last linear layer), pixels, or a module's name;
+    ntk: the tangent kernel of the untrained network."""
     round: int | None = None
     """Use the learner that guided this round, e.g. 1, instead of the finished one."""
     device: Device = "cpu"

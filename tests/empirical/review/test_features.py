@@ -9,12 +9,13 @@ from support.errors import complains
 from support.runs import folder_of, tiny
 
 import paper_repro
-from empirical.config import world_of
+from empirical.config import new_learner, world_of
 from empirical.diffusion.sampler import Sampler
 from empirical.learning.entropy import entropy
 from empirical.review.examine import examine
 from empirical.review.features import features, layers, real_test_images
 from empirical.review.remake import finished_learner, learner_of, open_pool
+from empirical.review.tangent import tangent_features
 from empirical.runs.execute import execute
 
 
@@ -127,3 +128,29 @@ def test_bad_requests_write_nothing(finished, tmp_path, capsys, options, message
     assert paper_repro.main(["features", name, *options, "--out", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_tangent_features_have_the_kernel_of_the_gradients(finished):
+    """Inner products against gradients by autograd, one image and one class at a time, centred by the rows."""
+    run, _, _, pool, _ = finished
+    rows, tests = pool.take(pool.active[:12]), real_test_images(run).take(torch.arange(5))
+    X, X_test = tangent_features(run, rows, tests, "cpu")
+    network = new_learner(run, "cpu").model
+    jacobians = []
+    for image in torch.cat([rows.images, tests.images]):
+        logits = network(image[None])[0]
+        by_class = [torch.autograd.grad(logit, list(network.parameters()), retain_graph=True) for logit in logits]
+        jacobians.append(torch.stack([torch.cat([part.flatten() for part in one]) for one in by_class]).double())
+    J = torch.stack(jacobians).flatten(1)  # (images, classes x parameters)
+    J = J - J[:12].mean(0)
+    J = J / (J[:12] ** 2).sum(1).mean().sqrt()
+    both = torch.cat([X, X_test])
+    assert torch.allclose(both @ X.T, J @ J[:12].T, atol=1e-4)
+    assert X.square().sum(1).mean().item() == pytest.approx(1)
+    assert X.shape == (12, 11)  # the mean takes one direction
+
+
+def test_tangent_features_need_a_network():
+    run = tiny("linear")
+    with complains("--layer"):
+        tangent_features(run, None, None, "cpu")
