@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def plan(
     require(lam > 0, where, "ridge", lam, "numbers > 0", "pass a small ridge, e.g. 1e-6, for none")
     wrong = number(where, "flips", flips)
     require(0 <= wrong < 0.5, where, "flips", wrong, "shares from 0 to below 0.5", "pass the share of wrong labels")
-    given = list(additions) if isinstance(additions, list | tuple) else [additions] * (len(n) - 1)
+    given: list[Any] = list(additions) if isinstance(additions, list | tuple) else [additions] * (len(n) - 1)
     if len(given) != len(n) - 1:
         raise ValueError(
             f"{where}: got {len(given)} additions for {len(n)} rounds; allowed {len(n) - 1}, one for each round after "
