@@ -45,9 +45,7 @@ PANELS = {  # of runs: (title, x label)
 LOOKS = {
     KEPT: Style(BLUE, "o"),
     TWO: Style(VERMILLION, "^"),
-    f"{KEPT}, fixed": Style(BLUE, "o"),
     f"{KEPT}, growing": Style(SKY, "s", "--", 4.0),
-    f"{TWO}, fixed": Style(VERMILLION, "^"),
     f"{TWO}, growing": Style(ORANGE, "v", "--", 4.5),
     "ridge 0.01, unguided last fifth": Style(GREEN, "D", "--", 4.0),
     "ridge 1e-6, guided to the last step": Style(PINK, "P", ":"),
@@ -184,10 +182,10 @@ def advice(rows: Sequence[Row], way: str) -> list[str]:
 def summary(contents: Contents) -> str:
     """Say in one line what theory advises, with numbers, and how far practice is from theory."""
     sentences = [sentence for way in WAYS for sentence in advice(contents.rows, way)]
+    named = {KEPT: "ridge 0.01, guided to the last step", TWO: "ridge 1e-6, unguided last fifth"}
     for name in VARIANTS:
         least = min(select(contents.rows, panel=MEMORY, series=name, quantity=ERROR), key=lambda row: row.y)
-        sentences.append(f"{name}: remember {least.x:g} rounds, {least.y:.4f}" if name != TWO else
-                         f"ridge 1e-6, unguided last fifth: remember {least.x:g} rounds, {least.y:.4f}")  # fmt: skip
+        sentences.append(f"{named.get(name, name)}: remember {least.x:g} rounds, {least.y:.4f}")
     sentences.append(limits.verdict(limits.comparisons(contents.rows), "x = {:.3g}"))
     return "; ".join(filter(None, sentences))
 
@@ -242,7 +240,8 @@ def _map(figure: Plot, ax: Axes, rows: Sequence[Row], way: str) -> None:
         runs = select(rows, panel=OMEGA, series=series, source="practice") if series.startswith(way) else []
         colours = [1 - row.y for row in runs]
         places = [row.x for row in runs], [cut.factor] * len(runs)
-        ax.scatter(*places, c=colours, norm=norm, cmap="viridis", s=55, edgecolors="white", linewidths=1.3, zorder=3)
+        ax.scatter(*places, c=colours, norm=norm, cmap="viridis", s=55, edgecolors="white", linewidths=1.3, zorder=3,
+                   clip_on=False)  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel=PANELS[OMEGA][1], ylabel="factor of omega per addition")
     ticks.fixed_ticks(ax, [0.05, 0.1, 0.2, 0.5, 1.0], ["0.05", "0.1", "0.2", "0.5", "1"])
     ax.set_yticks(growth, [f"{value:g}" for value in growth])

@@ -56,9 +56,9 @@ WAYS = {  # by name, with their rounds of equal size
     TWO: Way(1e-6, 2, 0.2),
 }
 CUTS = {  # of the maps, panel c
-    f"{KEPT}, fixed": WAYS[KEPT],
+    KEPT: WAYS[KEPT],
     f"{KEPT}, growing": replace(WAYS[KEPT], factor=1.25),
-    f"{TWO}, fixed": WAYS[TWO],
+    TWO: WAYS[TWO],
     f"{TWO}, growing": replace(WAYS[TWO], factor=1.1),
 }
 VARIANTS = {  # of panel f: each differs from a way in one respect
