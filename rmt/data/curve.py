@@ -20,7 +20,7 @@ from rmt.data.scores import left_out, unseen
 WHERE = "rmt.data.learning_curve"
 RESAMPLES = 200
 QUANTILES = (0.025, 0.975)
-PRECISION = 1e12  # largest ratio of the ridge and the largest eigenvalue of X'X/M, either way
+PRECISION = 1e10  # largest ratio of the ridge and the largest eigenvalue of X'X/M, either way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def learning_curve(
     too small (-5 to -8 % with every row twice). Peak memory: four times that of X beside X (M = 5,000, d = 512).
 
     Raises:
-        ValueError: bad shapes or values, NaN, a class with one row, n of 0 or above M, a ridge 1e12 times below or
+        ValueError: bad shapes or values, NaN, a class with one row, n of 0 or above M, a ridge 1e10 times below or
             above the largest eigenvalue of X'X/M.
 
     Warns:

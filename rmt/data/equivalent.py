@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dtrsm
 from scipy.optimize import brentq
 
 from rmt._check import Array
@@ -72,7 +72,7 @@ def moments(X: Array, weights: Array) -> Array:
 
 def whiten(L: Array, X: Array) -> Array:
     """Return L^{-1} x of every row of X, shape of X."""
-    z: Array = solve_triangular(L, X.T, lower=True, check_finite=False).T
+    z: Array = dtrsm(1.0, L, X.T, lower=True).T  # scipy.linalg.solve_triangular also estimates the condition of L
     return z
 
 

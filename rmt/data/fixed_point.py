@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import LinAlgWarning
 from scipy.optimize import NoConvergence, anderson
 
 from rmt._check import Array
@@ -39,8 +41,10 @@ def fixed_point(step: Callable[[Array], Array], start: Array) -> FixedPoint:
     change(start)
     if residual <= TOLERANCE:
         return FixedPoint(start, residual, steps)
-    try:
-        x = anderson(change, start, alpha=1, M=5, w0=0, line_search=None, f_tol=TOLERANCE, maxiter=STEPS)
-    except NoConvergence as stopped:
-        (x,) = stopped.args
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LinAlgWarning)  # of the mixing's 5 x 5 system: the residual decides
+        try:
+            x = anderson(change, start, alpha=1, M=5, w0=0, line_search=None, f_tol=TOLERANCE, maxiter=STEPS)
+        except NoConvergence as stopped:
+            (x,) = stopped.args
     return FixedPoint(x, residual, steps)

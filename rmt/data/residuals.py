@@ -50,10 +50,12 @@ def solve(equivalent: Equivalent, Y: Array, c: float) -> Residuals:
         """Return v where every row's force has the mean square `total`."""
         return np.maximum(quadratic(z, spread(total)) - own * total, 0.0) / shrink
 
-    def step(log_total: Array) -> Array:
-        return np.log(square + variance(np.exp(log_total)))
+    start = np.log(square)
 
-    log_total, residual, steps = fixed_point(step, np.log(square))
+    def step(log_total: Array) -> Array:
+        return np.log(square + variance(np.exp(np.minimum(log_total, start.max() + 100))))  # mixing may overshoot
+
+    log_total, residual, steps = fixed_point(step, start)
     total = np.exp(log_total)
     return Residuals(r, variance(total), w, spread(total), residual, steps)
 
