@@ -56,6 +56,7 @@ class Fit:
     fitted: Floats
     draws: Minimum = field(repr=False)
     point: Point = field(repr=False)
+    misfits: Floats = field(repr=False)  # (R, K + 1): drawn at the sizes, and the noise of their continuation
 
     @cached_property
     def identified(self) -> dict[str, bool]:
@@ -75,14 +76,17 @@ class Fit:
     def predict(self, x: ArrayLike) -> Prediction:
         """Compute the law at x > 0, any shape, with a band at the confidence of the fit.
 
-        The band has the noise of the averages and the estimated misfit; it does not foresee another law beyond the
-        data, so mind `decades`.
+        The band has the noise of the averages and the estimated misfit, which goes on smoothly from the data; it does
+        not foresee another law beyond them, so mind `decades`.
         """
         (at,) = finite("scaling.Fit.predict", x=x)
         if at.size and at.min() <= 0:
             raise ValueError(f"scaling.Fit.predict: got x = {at.min()}; allowed x > 0; do leave it out")
         flat = np.log(np.atleast_1d(at).ravel())
         errors = values(FORMS[self.form], self.draws, flat - np.log(self.x).mean())  # (1 + R, n)
+        missed = misfit.continued(self.x, self.misfits[:, :-1], np.exp(flat), self.misfits[:, -1:])
+        moved = errors[1:] - self.misfit * errors[0] * missed  # a draw is the law of a curve that its misfit moved
+        errors[1:] = np.maximum(moved, 0.0)
         y = in_units(errors, self.direction, self.best)
         value = y[0]
         low, high = _interval(value, y[1:], self.confidence)
@@ -147,7 +151,8 @@ def fit(
     generator(where, rng)
     with np.errstate(all="ignore"):  # overflows show in the results
         point = best_point(law, measured)
-        draws = _draws(law, point, resamples, rng)
+        misfits = misfit.drawn(measured.x, resamples, rng)
+        draws = _draws(law, point, misfits, rng)
         table = law.decode(draws.theta, draws.coefficients, float(np.log(measured.x).mean()))  # (1 + R, parameters)
     in_range(where, table)
     low, high = _interval(table[0], table[1:], confidence)
@@ -173,6 +178,7 @@ def fit(
         fitted=in_units(point.fitted, direction, best),
         draws=draws,
         point=point,
+        misfits=np.column_stack([misfits, rng.standard_normal(resamples)]),
     )
 
 
@@ -245,12 +251,10 @@ def best_point(form: Form, measured: Curve) -> Point:
     return Point(measured, minimum, weights, float(np.sqrt(tau2)), jacobian, fitted)
 
 
-def _draws(form: Form, point: Point, resamples: int, rng: np.random.Generator) -> Minimum:
-    """Fit the curve and `resamples` perturbed ones; the first row of the result is the curve's own."""
+def _draws(form: Form, point: Point, misfits: Floats, rng: np.random.Generator) -> Minimum:
+    """Fit the curve and perturbed ones, with noise and `misfits` (R, K); the first row is the curve's own."""
     measured, u = point.curve, centred(point.curve)
-    root = np.linalg.cholesky(misfit.correlation(measured.x) + 1e-9 * np.eye(len(u)))
-    drawn = measured.resampled(resamples, rng)
-    drawn = drawn + rng.standard_normal(drawn.shape) @ root.T * (point.misfit * point.fitted)
+    drawn = measured.resampled(len(misfits), rng) + misfits * (point.misfit * point.fitted)
     curves = np.concatenate([measured.y[None], drawn])
     return minimise(lambda theta: form.basis(theta, u), curves, point.weights, point.minimum.theta, form.bounds(u))
 
@@ -291,9 +295,10 @@ def _identified(form: Form, point: Point) -> dict[str, bool]:
     """Compare the profile of every parameter at the ends of its range with the least weighted sum of squares."""
     u, error, weights = centred(point.curve), point.curve.y, point.weights
     bounds, grid, least = form.bounds(u), form.grid(u), float(point.minimum.squares[0])
-    dof = len(u) - len(form.parameters)
-    scale = max(least / dof, 1.0) if np.isfinite(least) else 1.0
-    threshold = least + scale * float(f_distribution.ppf(0.95, 1, dof))
+    known, dof = point.curve.n_seeds != 1, len(u) - len(form.parameters)
+    scale = max(least / dof, 1.0 if known else 0.0)  # without any noise the residuals stand for it
+    freedom = min(point.curve.dof, 1e6)
+    threshold = least + scale * float(f_distribution.ppf(0.95, 1, freedom))
     coefficients = point.minimum.coefficients.shape[1]
 
     def profile(place: int, end: float) -> float:

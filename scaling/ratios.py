@@ -179,6 +179,21 @@ def multiplier(
     return Multiplier(readings=kept, highest=best, refused=refused, direction=direction, confidence=confidence)
 
 
+def whole_curve(baseline: Points, method: Points, *, direction: Direction | None = None, count: int = 41) -> Multiplier:
+    """Compute the multiplier at `count` levels from the baseline's first average to the best level allowed.
+
+    The first average counts plus two standard errors. Bounds are among the readings: where the method's first size is
+    already better, the factor is known from below. A method of one size is read at its own y. Raises as `multiplier`.
+    """
+    read = multiplier(baseline, method, direction=direction)
+    base = curve("scaling.whole_curve", *baseline)
+    sign = 1.0 if read.direction == "up" else -1.0
+    first = base.y[0] + sign * _MARGIN * base.stderr[0]
+    if np.size(method[0]) == 1 or sign * (read.highest - first) <= 0:
+        return read
+    return multiplier(baseline, method, np.linspace(first, read.highest, count), direction=read.direction)
+
+
 def _checked(where: str, name: str, points: Points) -> Curve:
     """Return a curve of different sizes; ValueError for another shape, and for equal sizes."""
     if not isinstance(points, tuple | list) or not 2 <= len(points) <= 4:

@@ -15,7 +15,7 @@ from scaling.curves import Series
 from scaling.fits import Fit, Prediction, fit
 from scaling.forms import FORMS
 from scaling.noise import Direction
-from scaling.ratios import Multiplier, multiplier
+from scaling.ratios import Multiplier, whole_curve
 
 REACH = 2.0  # times the largest size: predictions beyond are refused unless they are asked for as far ones
 _LINE = 120  # points of a drawn law
@@ -111,7 +111,7 @@ def _analysis(
     read, unread = None, ""
     if base is not None and base.name != series.name:
         try:
-            read = multiplier(base.points, series.points, direction=direction, rng=rng)
+            read = whole_curve(base.points, series.points, direction=direction)
         except ValueError as error:
             unread = str(error)
     return Analysis(

@@ -88,7 +88,7 @@ def draw(contents: Contents) -> Plot:
             title, ylabel = PANELS[panel]
             ax.set(title=title, xlabel="synthetic samples in total", ylabel=ylabel)
             fig4.draw_saving(ax, below, fig4.saving(curves, panel))
-        panels.legend(figure, named)
+        panels.legend(figure, named, title=fig4.LEGEND)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
 

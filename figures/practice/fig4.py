@@ -23,6 +23,7 @@ from figures.contract.table import Row, select
 from figures.drawing import factors, panels, style, ticks
 from figures.drawing.worlds import WORLDS, World
 from figures.paper.numbers import DP, IMAGES, STATIC, fig4_rows
+from scaling.ratios import whole_curve
 
 RUN_PANELS = ("linear", "digits", "glyphs")
 PANELS = {  # panel: title and y label, in this order
@@ -30,7 +31,7 @@ PANELS = {  # panel: title and y label, in this order
     "IN-100 (paper)": World("ImageNet-100: the paper's numbers (Table 4)", WORLDS["imagenet100"].accuracy),
     "IN-1k (paper)": World("ImageNet-1k: the paper's numbers (Table 5)", WORLDS["imagenet1k"].accuracy),
 }
-LEVELS = 41  # accuracies at which static data are compared
+LEGEND = f"{panels.BARS}; below: 95 % intervals, triangles are lower bounds"
 CAPTION = "Accuracy against the number of synthetic training samples"
 
 
@@ -111,12 +112,8 @@ def against(static: Sequence[Row], practice: Sequence[Row]) -> scaling.Multiplie
     """Compute the multiplier of static data's averages over those of deliberate practice; None as in `saving`."""
     if len(static) < 2 or not practice:
         return None
-    curves, first = (averages(static), averages(practice)), static[0].y + 2 * (static[0].stderr or 0.0)
     try:
-        read = scaling.multiplier(*curves, direction="up")
-        if len(practice) == 1 or first >= read.highest:
-            return read
-        return scaling.multiplier(*curves, np.linspace(first, read.highest, LEVELS), direction="up")
+        return whole_curve(averages(static), averages(practice), direction="up")
     except ValueError:  # no accuracy of static data rises above their noise
         return None
 
@@ -164,7 +161,7 @@ def draw(contents: Contents) -> Plot:
         for index in range(len(present), columns * lines):
             for k in (0, 1):
                 axes[2 * (index // columns) + k, index % columns].axis("off")
-        panels.legend(figure, named)
+        panels.legend(figure, named, title=LEGEND)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
 

@@ -5,11 +5,12 @@ from functools import cache
 
 from figures.contract import table
 from figures.contract.figure import Inputs
-from figures.theory import curation, exponent, fig7, loss, phase, spectra
+from figures.theory import curation, exponent, fig7, grade, loss, phase, spectra
 from support.places import EXPERIMENTS
 
 MODULES = {
     "fig7": fig7, "curation": curation, "spectra": spectra, "phase": phase, "loss": loss, "exponent": exponent,
+    "grade": grade,
 }  # fmt: skip
 SMALL = {
     "fig7": {"d": 60, "rho": 0.9, "pools": [100, 300], "ridges": [1e-3, 0.1], "least_fraction": 0.1, "points": 9,
@@ -24,6 +25,8 @@ SMALL = {
              "seed": 0},
     "exponent": {"cosines": [0.95], "fractions": [0.4], "ridge": 1e-2, "tiny_ridges": [], "ridges": [1e-2, 1e-4],
                  "first_log10": 1, "last_log10": 4, "d": 24, "trials": 6, "simulated_log10": [1, 2, 3, 4], "seed": 0},
+    "grade": {"forms": ["power_floor"], "resamples": 40, "octaves": 7, "far": 4.0, "noise": 0.01, "d": 64,
+              "flat_noise": 0.003, "seed": 0, "seed_counts": [4], "trials": 6},
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from figures.contract.table import select
 from figures.paper import beside_own_runs as recorded
 from figures.paper import numbers as paper
 from figures.registry import figure
+from scaling import curves
 
 TABLES = {name: figure(name) for name in ("table1", "table2", "table4", "table5")}
 LINES = {"table4": paper.TABLE4, "table5": paper.TABLE5}
@@ -238,3 +240,15 @@ def test_the_command_fills_the_table_as_runs_finish(place, capsys):
 
 def test_examples():
     assert doctest.testmod(recorded).failed == doctest.testmod(paper).failed == 0
+
+
+@pytest.mark.parametrize(("table", "lines", "images"), [(4, paper.TABLE4, 5_000), (5, paper.TABLE5, 50_000)])
+def test_the_curves_for_law_are_the_tables_with_binomial_errors(table, lines, images):
+    path = Path(paper.__file__).with_name(f"table{table}_curves.csv")
+    series = {one.name: one for one in curves.read(path)}
+    for method, one in series.items():
+        own = sorted((line for line in lines if line.method == method), key=lambda line: line.settings["samples"])
+        share = np.array([line.per_cent["validation"] for line in own]) / 100
+        np.testing.assert_array_equal(one.x, [line.settings["samples"] for line in own])
+        np.testing.assert_allclose(one.y, share, atol=1e-6)
+        np.testing.assert_allclose(one.stderr, np.sqrt(share * (1 - share) / images), rtol=1e-3)

@@ -8,7 +8,7 @@ from support.theory_figures import MODULES, SMALL, preset, rows
 
 from figures.contract.figure import Contents, Inputs
 
-LINES = {"fig7": 4, "curation": 8, "spectra": 3, "phase": 1, "loss": 3, "exponent": 7}  # in the legend
+LINES = {"fig7": 4, "curation": 8, "spectra": 3, "phase": 1, "loss": 3, "exponent": 7, "grade": 4}  # in the legend
 
 
 @pytest.mark.parametrize("name", MODULES)
