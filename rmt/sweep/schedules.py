@@ -39,6 +39,7 @@ class Schedule:
         weights: v[k-1, r] of round r's rows in fit k, (K, K); the newest round of each fit has weight 1.
         error_rate: of each fit, (K,).
         ends: error rates of the last fit at which searches from several starts ended, ascending.
+        converged: whether the search that ended lowest found no further descent, within its limit of iterations.
     """
 
     rows: Array
@@ -47,6 +48,7 @@ class Schedule:
     weights: Array
     error_rate: Array
     ends: Array
+    converged: bool
 
     @property
     def candidates(self) -> float:
@@ -73,29 +75,32 @@ def best_schedule(budget: float, rounds: int, *, count: str = "rows") -> Schedul
 
     Raises:
         ValueError: a budget that is not positive, rounds or count outside of what is allowed.
-        ArithmeticError: the error rate left double precision from every start.
+        ArithmeticError: no schedule of the greedy search has a finite error rate.
 
     Its gradient compiles in ten seconds; best_schedule(24, 6, count="candidates").error_rate[-1] is .0329, the greedy
     schedule's .0375.
     """
-    _check("rmt.sweep.best_schedule", budget, rounds, count)
-    bounds = _bounds(rounds)
+    budget = _checked("rmt.sweep.best_schedule", budget, rounds, count)
     starts = [_variables(rounds, p, _RIDGE, weight) for p, weight in _STARTS]
     greedy = greedy_schedule(budget, rounds, count=count)
     starts.append(_variables(rounds, greedy.p, greedy.ridge, greedy.weights[np.tril_indices(rounds, -1)]))
+    compiled = _compiled(rounds, count)
+
+    def objective(x: Array) -> tuple[float, Array]:
+        (value, _), slope = compiled(x, budget)
+        return float(value), np.asarray(slope)
+
+    options = {"maxiter": _ITERATIONS, "ftol": 1e-12, "gtol": 1e-8}
     with double_precision():
         ends = [
-            minimize(_objective(rounds, count), start, (float(budget),), "L-BFGS-B", True, bounds=bounds,
-                     options={"maxiter": _ITERATIONS, "ftol": 1e-12, "gtol": 1e-8})
+            minimize(objective, start, method="L-BFGS-B", jac=True, bounds=_bounds(rounds), options=options)
             for start in starts
-        ]  # fmt: skip
+        ]
         values = np.array([end.fun for end in ends])
-        if not np.isfinite(values).any():
-            raise ArithmeticError("rmt.sweep.best_schedule: the error rate is not finite at the end of any search")
-        best = ends[int(np.nanargmin(values))].x
-        rows, p, ridge, weights = (np.asarray(part) for part in _schedule(rounds, count, best, budget))
-        errors = np.asarray(_curve(rows, p, ridge, weights))
-    return Schedule(rows, p, ridge, np.tril(weights), errors, np.sort(np.exp(values)))
+        best = ends[int(np.nanargmin(values))]
+        (_, parts), _ = compiled(best.x, budget)
+        rows, p, ridge, weights, errors = (np.asarray(part) for part in parts)
+    return Schedule(rows, p, ridge, weights, errors, np.exp(np.sort(values)), bool(best.success))
 
 
 def greedy_schedule(budget: float, rounds: int, *, count: str = "rows") -> Schedule:
@@ -109,7 +114,7 @@ def greedy_schedule(budget: float, rounds: int, *, count: str = "rows") -> Sched
     >>> greedy_schedule(8, 2).error_rate.round(3).tolist()
     [0.128, 0.054]
     """
-    _check("rmt.sweep.greedy_schedule", budget, rounds, count)
+    budget = _checked("rmt.sweep.greedy_schedule", budget, rounds, count)
     p, ridge, memory = (v.ravel() for v in np.meshgrid(_GRID_P, _GRID_RIDGE, np.arange(1, rounds + 1), indexing="ij"))
     size = len(p)
     tried_p, tried_ridge = np.full((size, rounds), 0.5), np.full((size, rounds), 1.0)
@@ -123,22 +128,28 @@ def greedy_schedule(budget: float, rounds: int, *, count: str = "rows") -> Sched
             if count == "candidates":
                 rows[:, 1:] *= tried_p[:, 1:]
             errors = np.asarray(_curves(rows, tried_p[:, 1:], tried_ridge, tried_v))
+            if not np.isfinite(errors[:, k]).any():
+                raise ArithmeticError(f"rmt.sweep.greedy_schedule: no schedule gives fit {k + 1} a finite error rate")
             best = int(np.nanargmin(errors[:, k]))
             for tried in (tried_p, tried_ridge, tried_v):
                 tried[:, k] = tried[best, k]
-    return Schedule(rows[best], tried_p[best, 1:], tried_ridge[best], tried_v[best], errors[best], errors[best, -1:])
+    chosen = rows[best], tried_p[best, 1:], tried_ridge[best], tried_v[best]
+    return Schedule(*chosen, errors[best], errors[best, -1:], True)
 
 
 _curve = partial(learning_curve, "hard")
 _curves = jax.jit(jax.vmap(_curve))
 
 
-def _check(where: str, budget: Any, rounds: Any, count: Any) -> None:
-    require(number(where, "budget", budget) > 0, where, "budget", budget, "numbers > 0", "pass rows per dimension")
+def _checked(where: str, budget: Any, rounds: Any, count: Any) -> float:
+    """Return the budget; ValueError for arguments outside of what is allowed."""
+    total = number(where, "budget", budget)
+    require(total > 0, where, "budget", budget, "numbers > 0", "pass rows per dimension")
     if whole(where, "rounds", rounds, 2, "count the plain first round, too") > _MOST_ROUNDS:
         raise ValueError(f"{where}: got rounds={rounds}; allowed 2 to {_MOST_ROUNDS}; do ask for fewer, larger rounds")
     if count not in ("rows", "candidates"):
         raise ValueError(f"{where}: got count={shown(count)}; allowed 'rows', 'candidates'; do pass one")
+    return total
 
 
 def _bounds(rounds: int) -> list[tuple[float | None, float | None]]:
@@ -169,16 +180,16 @@ def _schedule(rounds: int, count: str, x: Traced, budget: Traced) -> tuple[Trace
 
 
 @lru_cache(maxsize=16)
-def _objective(rounds: int, count: str) -> Callable[[Array, float], tuple[float, Array]]:
-    """Return log error of the last fit and its gradient in the variables, compiled."""
+def _compiled(rounds: int, count: str) -> Callable[[Array, float], Any]:
+    """Return the compiled function of variables and budget, and its gradient in the variables.
 
-    def last(x: Traced, budget: Traced) -> Traced:
-        return jnp.log(_curve(*_schedule(rounds, count, x, budget))[-1])
+    The function is the log error of the last fit, beside rows, p, ridge, weights and all errors:
+    ((log error, (rows, p, ridge, weights, errors)), gradient).
+    """
 
-    compiled = jax.jit(jax.value_and_grad(last))
+    def last(x: Traced, budget: Traced) -> tuple[Traced, tuple[Traced, ...]]:
+        schedule = _schedule(rounds, count, x, budget)
+        errors = _curve(*schedule)
+        return jnp.log(errors[-1]), (*schedule, errors)
 
-    def objective(x: Array, budget: float) -> tuple[float, Array]:
-        value, slope = compiled(x, budget)
-        return float(value), np.asarray(slope)
-
-    return objective
+    return jax.jit(jax.value_and_grad(last, has_aux=True))
