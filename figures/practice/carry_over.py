@@ -40,6 +40,7 @@ LINES = {  # every line of c, with the lines that it is compared with
     "last fifth unguided": Line("last fifth unguided", (DP,)),
     "omega grows": Line("omega grows", (DP,)),
     ALL: Line(ALL, (DP, STATIC)),
+    "all three, usual omega last": Line("all three, usual omega last", (DP, STATIC)),
     CHOSEN: Line(CHOSEN, (DP, STATIC)),
     "omega = 0": Line("omega = 0", (DP, STATIC)),
     PLAIN_FORGETS: Line(PLAIN_FORGETS, (DP, FORGETS)),
@@ -54,6 +55,7 @@ LOOKS = {
     "last fifth unguided": Style(SKY, "v"),
     "omega grows": Style(ORANGE, "h"),
     ALL: Style(VERMILLION, "^"),
+    "all three, usual omega last": Style(VERMILLION, "v"),
     CHOSEN: Style(BLACK, "*", size=7.0),
     "omega = 0": Style(GREY, "v", "--"),
     PLAIN_FORGETS: Style(GREY, "s", "--", 4.0),
@@ -249,7 +251,7 @@ def _draw_tuning(ax: Axes, rows: Sequence[Row]) -> None:
 
 
 def _draw_lines(ax: Axes, rows: Sequence[Row], names: Sequence[str], letter: str, title: str) -> None:
-    """Draw the test accuracy of every line as a dot, and write its cost beside it."""
+    """Draw the test accuracy of every line as a dot, and write beside it the GFLOP of sampling and the CPU seconds."""
     scores, work, time = (
         {row.series: row for row in select(rows, quantity=name)} for name in ("accuracy", WORK, SECONDS)
     )
@@ -257,14 +259,15 @@ def _draw_lines(ax: Axes, rows: Sequence[Row], names: Sequence[str], letter: str
         shape = LOOKS[name]
         place, bar = names.index(name), panels.ERROR_BARS * (row.stderr or 0.0)
         ax.errorbar(row.y, place, xerr=bar, color=shape.colour, marker=shape.marker, markersize=shape.size, capsize=1.8)
-        text = f"{work[name].y:.0f} GFLOP\n{time[name].y:.1f} s"
-        ax.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=7.0, color=GREY)
+        text = f"{work[name].y:.0f}   {time[name].y:.1f}"
+        ax.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=7.5, color=GREY)
+    ax.annotate("GFLOP, s", (1.01, 1.01), xycoords="axes fraction", fontsize=7.5, color=GREY)
     if DP in scores:
         ax.axvline(scores[DP].y, color=GREY, linestyle="--", linewidth=0.8, zorder=1)
     ax.set_yticks(range(len(names)), names if letter == "c" else [])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set(
-        title=f"{letter}   {title}, {_seeds(list(scores.values()))}; beside: sampling, CPU",
+        title=f"{letter}   {title}, {_seeds(list(scores.values()))}",
         xlabel=WORLDS["digits"].accuracy,
     )
 
@@ -274,8 +277,8 @@ def _draw_faithfulness(ax: Axes, rows: Sequence[Row]) -> None:
     named = panels.curves(ax, rows, style=LOOKS.__getitem__)
     ax.set(
         xlabel="round (0: the initial, plain one)",
-        ylabel="label agreement of the round's samples",
-        title="e   digits: are labels true?",
+        ylabel="share of samples with a true label",
+        title="e   digits: labels by a classifier of real ones",
     )
     ax.legend(named.values(), named, loc="lower left")
 
