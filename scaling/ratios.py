@@ -108,8 +108,8 @@ class Multiplier:
 
     @property
     def best(self) -> Reading:
-        """The reading at the best level."""
-        return self.readings[-1]
+        """The reading at the best level that both curves reach; without any, at the best level."""
+        return next((reading for reading in reversed(self.readings) if not reading.bound), self.readings[-1])
 
 
 def multiplier(
@@ -185,12 +185,14 @@ def whole_curve(baseline: Points, method: Points, *, direction: Direction | None
     The first average counts plus two standard errors. Bounds are among the readings: where the method's first size is
     already better, the factor is known from below. A method of one size is read at its own y. Raises as `multiplier`.
     """
-    read = multiplier(baseline, method, direction=direction)
+    if np.size(method[0]) == 1:
+        return multiplier(baseline, method, direction=direction)
+    read = multiplier(baseline, method, direction=direction, resamples=2)  # for the highest level alone
     base = curve("scaling.whole_curve", *baseline)
     sign = 1.0 if read.direction == "up" else -1.0
     first = base.y[0] + sign * _MARGIN * base.stderr[0]
-    if np.size(method[0]) == 1 or sign * (read.highest - first) <= 0:
-        return read
+    if sign * (read.highest - first) <= 0:
+        return multiplier(baseline, method, direction=read.direction)
     return multiplier(baseline, method, np.linspace(first, read.highest, count), direction=read.direction)
 
 

@@ -124,10 +124,10 @@ def test_intervals_hold_the_true_floor_where_the_form_is_wrong():
     problem = {"d": d, "ridge": 1e-2, "rule": rmt.KeepHard(0.3), "rho": 0.9}
     floor = float(rmt.error_rate(rmt.Problem(n=1e14, **problem)))
     trials = [
-        rmt.simulate(rmt.Problem(n=int(n), **problem), 160, rng=np.random.default_rng([5, int(n)])).samples
+        rmt.simulate(rmt.Problem(n=int(n), **problem), 96, rng=np.random.default_rng([5, int(n)])).samples
         for n in sizes
     ]
-    fits = [scaling.fit(sizes, np.array(trials)[:, 8 * i : 8 * i + 8].T, resamples=200) for i in range(20)]
+    fits = [scaling.fit(sizes, np.array(trials)[:, 8 * i : 8 * i + 8].T, resamples=200) for i in range(12)]
     intervals = [fit.parameters["floor"] for fit in fits]
     assert np.mean([p.low <= floor <= p.high for p in intervals]) >= 0.9
     assert floor == pytest.approx(0.0635, abs=1e-4)
