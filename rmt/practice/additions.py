@@ -110,7 +110,7 @@ class Guided:
                 name,
                 value,
                 f"numbers from {low:g} to {high:g}",
-                "pass omega sqrt(d)" if name == "kappa" else "pass the error of S and b that you can bear",
+                "pass omega sqrt(d), >= 0" if name == "kappa" else "pass the error of S and b that you can bear",
             )
             object.__setattr__(self, name, value)
         _step_count(where, self.steps)
@@ -119,7 +119,7 @@ class Guided:
             raise ValueError(f"{where}: got through={shown(self.through)}; allowed 'x0', 'denoiser'; do pass one")
         try:
             low, high = (number(where, "interval", bound) for bound in self.interval)
-        except TypeError:
+        except (TypeError, ValueError):
             low, high = 1.0, 0.0
         if not 0 <= low < high <= 1:
             got = shown(self.interval)

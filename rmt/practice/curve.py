@@ -47,7 +47,7 @@ class Curve:
 
 def learning_curve(
     rows: Sequence[float] | Array,
-    ridge: float,
+    ridge: float | Sequence[float] | Array,
     additions: Addition | Sequence[Addition],
     weights: Weights = "accumulate",
     *,
@@ -63,7 +63,8 @@ def learning_curve(
 
     Args:
         rows: n_r = P_r/d, rows per dimension that round r adds, (K,), > 0. A pruned round counts kept rows.
-        ridge: lam > 0, penalty per row of the pool: (X'VX/N_k + lam I) w = X'Vy/N_k with N_k = d sum_r v_kr n_r.
+        ridge: lam > 0, one for all fits or one for each, (K,): penalty per row of the pool,
+            (X'VX/N_k + lam I) w = X'Vy/N_k with N_k = d sum_r v_kr n_r.
         additions: the mechanism of rounds 1 to K - 1, or a list of K - 1 of them: any keep rule of `rmt`, `Guided`,
             `Plain`.
         weights: v[k-1, r] of round r's rows in fit k: "accumulate", 1 for all r < k; "replace", 1 for r = k - 1; or
@@ -127,7 +128,7 @@ def _exact(practice: Plan, weights: Array, where: str) -> tuple[Fits, Array, flo
         b = (1 - 2 * practice.flips) * np.stack([part.b for part in moments])
         c2 = np.array([part.c**2 for part in moments])
         rounds = Rounds(practice.rows[seen], S, b, c2, inverse[seen], cotangent[seen])
-        fits = add_fit(fits, rounds, weights[seen, seen], practice.ridge)
+        fits = add_fit(fits, rounds, weights[seen, seen], practice.ridge[k])
         errors.append(_error_rate(fits.R, where))
     return fits, np.array(errors), max(part.error for part in moments)
 
@@ -136,7 +137,7 @@ def _sampled(practice: Plan, weights: Retire, rng: np.random.Generator, where: s
     """Solve by sampled rows, the most certain of which retire after a fit; return the fits and their error rates."""
     fits, errors = no_fits(), []
     rounds: list[SampledRound] = []
-    for n, addition in zip(practice.rows.tolist(), practice.additions, strict=True):
+    for n, ridge, addition in zip(practice.rows.tolist(), practice.ridge.tolist(), practice.additions, strict=True):
         cos, sin, inverse, cotangent = _direction(fits.R, where)
         if rounds:
             retire(rounds, weights.share)
@@ -146,7 +147,7 @@ def _sampled(practice: Plan, weights: Retire, rng: np.random.Generator, where: s
         c2 = plane_moments(plain_rows(addition), cos, sin).c ** 2
         none = np.empty((weights.sample, 0))
         rounds.append(SampledRound(weights.sample, n, c2, inverse, cotangent, y, x, none, none))
-        fits = add_sampled_fit(fits, rounds, practice.ridge, rng)
+        fits = add_sampled_fit(fits, rounds, ridge, rng)
         errors.append(_error_rate(fits.R, where))
     return fits, np.array(errors)
 

@@ -20,13 +20,13 @@ Weights = str | Sequence[Sequence[float]] | Array | Retire
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked practice: rows per dimension (K,), ridge, mechanisms of rounds 0 to K - 1, weights v (fits, rounds).
+    """A checked practice: rows per dimension and ridges (K,), mechanisms of K rounds, weights v (fits, rounds).
 
     flips: share of wrong labels.
     """
 
     rows: Array
-    ridge: float
+    ridge: Array
     additions: tuple[Addition, ...]
     weights: Array | Retire
     flips: float
@@ -35,7 +35,7 @@ class Plan:
 def plan(
     where: str,
     rows: Sequence[float] | Array,
-    ridge: float,
+    ridge: float | Sequence[float] | Array,
     additions: Addition | Sequence[Addition],
     weights: Weights,
     first: Addition | None,
@@ -48,11 +48,18 @@ def plan(
             f"{where}: got rows={shown(rows)}; allowed 1 to {_MOST_FITS} numbers; do pass one per round, P_r / d"
         )
     require(n > 0, where, "rows", n, "numbers > 0", "pass rows per dimension, P_r / d, of each round")
-    lam = number(where, "ridge", ridge)
-    require(lam > 0, where, "ridge", lam, "numbers > 0", "pass a small ridge, e.g. 1e-6, for none")
+    ridges = np.array([number(where, "ridge", value) for value in np.ravel(np.asarray(ridge, dtype=object))])
+    if np.ndim(ridge) > 1 or len(ridges) not in (1, len(n)):
+        raise ValueError(
+            f"{where}: got {len(ridges)} ridges for {len(n)} fits; allowed one, or one per fit; do pass one"
+        )
+    require(ridges > 0, where, "ridge", ridges, "numbers > 0", "pass a small ridge, e.g. 1e-6, for none")
+    lam = np.broadcast_to(ridges, len(n))
     wrong = number(where, "flips", flips)
     require(0 <= wrong < 0.5, where, "flips", wrong, "shares from 0 to below 0.5", "pass the share of wrong labels")
-    given: list[Any] = list(additions) if isinstance(additions, list | tuple) else [additions] * (len(n) - 1)
+    given: list[Any] = (
+        list(additions) if isinstance(additions, list | tuple | np.ndarray) else [additions] * (len(n) - 1)
+    )
     if len(given) != len(n) - 1:
         raise ValueError(
             f"{where}: got {len(given)} additions for {len(n)} rounds; allowed {len(n) - 1}, one for each round after "
@@ -80,9 +87,11 @@ def _weights(where: str, weights: Weights, fits: int) -> Array | Retire:
     """Return v (fits, rounds); ValueError unless it is lower triangular, >= 0 and leaves every fit some rows."""
     if isinstance(weights, Retire):
         return weights
+    if isinstance(weights, np.ndarray):
+        weights = weights.tolist()
     if isinstance(weights, str) and weights in ("accumulate", "replace"):
         return np.tri(fits) if weights == "accumulate" else np.eye(fits)
-    if not isinstance(weights, list | tuple | np.ndarray) or any(np.ndim(row) != 1 for row in weights):
+    if not isinstance(weights, list | tuple) or any(np.ndim(row) != 1 for row in weights):
         raise ValueError(
             f"{where}: got weights={shown(weights)}; allowed 'accumulate', 'replace', rmt.practice.Retire or numbers "
             "v[fit][round]; do pass one of them"

@@ -103,15 +103,17 @@ def next_fit(
     Q = xp.stack([xp.broadcast_to(R[0, 1:], (k, k - 1)), _off_truth(R[:k, 1:], R[0, 1:], inverse, cotangent)], axis=1)
     Q_k = xp.stack([xp.broadcast_to(R_k[0], (k, 2 * k)), _off_truth(R_k, R_k[0], inverse, cotangent)], axis=1)
     excess = S - c2[:, None, None] * xp.eye(2)
-    t = xp.einsum("rlf,rcl->rcf", L_k, b[:, :, None] - excess @ Q)
+    t = (b[:, :, None] - excess @ Q) @ L_k
     t = t + l_kk[:, None, None] * (b[:, :, None] * one - excess @ Q_k)  # (k, 2, 2k)
-    h = xp.einsum("r,rjf->jf", n * c2, L_k) - (n * inverse)[1:, None] * t[1:, 1]  # (k-1, 2k): h_kj, j < k
+    h = xp.tensordot(n * c2, L_k, 1) - (n * inverse)[1:, None] * t[1:, 1]  # (k-1, 2k): h_kj, j < k
     f = xp.einsum("r,rf->f", n, t[:, 0] - cotangent[:, None] * t[:, 1])
     bQ, bQ_k = xp.einsum("rc,rcl->rl", b, Q), xp.einsum("rc,rcf->rf", b, Q_k)
     QeQ = xp.swapaxes(Q, 1, 2) @ excess
     M = 1 - bQ[:, :, None] - bQ[:, None, :] + c2[:, None, None] * R[1:, 1:] + QeQ @ Q  # (k, k-1, k-1)
     M_k = (1 - bQ)[:, :, None] * one - bQ_k[:, None, :] + c2[:, None, None] * R_k[1:] + QeQ @ Q_k  # (k, k-1, 2k)
-    sigma = xp.einsum("r,rjf,rjm,rlm->lf", n * c2, L_k, M, L) + xp.einsum("r,rmf,rlm->lf", n * c2 * l_kk, M_k, L)
+    weighted = (n * c2)[:, None, None] * (M @ xp.swapaxes(L, 1, 2))  # (k, k-1, k-1), by r, j, l
+    alone = (n * c2 * l_kk)[:, None, None] * xp.swapaxes(L, 1, 2)
+    sigma = xp.tensordot(weighted, L_k, ((0, 1), (0, 1))) + xp.tensordot(alone, M_k, ((0, 1), (0, 1)))  # (k-1, 2k)
 
     equations = xp.concatenate(
         [
@@ -123,7 +125,7 @@ def next_fit(
     solution = xp.append(xp.linalg.solve(equations[:, :-1], -equations[:, -1]), 1.0)
     L_k, Q_k, M_k, h, f, sigma, bQ_k, R_k = (form @ solution for form in (L_k, Q_k, M_k, h, f, sigma, bQ_k, R_k))
     own = 1 - 2 * bQ_k + xp.einsum("rc,rcd,rd->r", Q_k, excess, Q_k)  # M^r_kk without its c^2 R_kk
-    noise = xp.einsum("rj,rjm,rm->r", L_k, M, L_k) + 2 * l_kk * xp.sum(L_k * M_k, axis=1) + l_kk**2 * own
+    noise = xp.sum(L_k * (M @ L_k[:, :, None])[:, :, 0], axis=1) + 2 * l_kk * xp.sum(L_k * M_k, axis=1) + l_kk**2 * own
     right = f * R_k[0] - h @ R_k[1:] + solution[: k - 1] @ sigma + chi_kk * xp.sum(n * c2 * noise)
     R_kk = right / (h_kk - chi_kk * xp.sum(n * c2**2 * l_kk**2))
     return xp.append(R_k, R_kk), xp.append(solution[: k - 1], chi_kk)

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from rmt._check import Array, whole
-from rmt.practice.additions import Addition
+from rmt.practice.additions import Addition, Guided, Plain, Pruned
 from rmt.practice.curve import Curve, learning_curve
+from rmt.practice.plan import Weights, plan
+from rmt.practice.retirement import Retire
+from rmt.pruning import Rule
 
 __all__ = ["greedy", "latest"]
 
@@ -32,9 +35,9 @@ def latest(memory: int, fits: int) -> Array:
 
 def greedy(
     rows: Sequence[float] | Array,
-    ridge: float,
-    choices: Sequence[Addition],
-    weights: str | Array = "accumulate",
+    ridge: float | Sequence[float] | Array,
+    choices: Addition | Sequence[Addition],
+    weights: Weights = "accumulate",
     *,
     first: Addition | None = None,
     flips: float = 0.0,
@@ -42,7 +45,7 @@ def greedy(
     """Choose every addition of a practice among `choices`, round by round, so that the next fit has the least error.
 
     Args:
-        rows, ridge, weights, first, flips: as for `learning_curve`; weights are a name or an array (K, K).
+        rows, ridge, weights, first, flips: as for `learning_curve`; weights without `Retire`.
         choices: mechanisms of a round; the earlier one is taken of two equally good ones.
 
     Returns:
@@ -59,15 +62,23 @@ def greedy(
     >>> [addition.p for addition in additions], curve.error_rate.round(4).tolist()
     ([0.125, 0.125], [0.1309, 0.0557, 0.0261])
     """
+    where = "rmt.practice.greedy"
+    choices = [choices] if isinstance(choices, Plain | Pruned | Guided | Rule) else list(choices)
     if not choices:
-        raise ValueError("rmt.practice.greedy: got no choices; allowed at least one mechanism; do pass e.g. KeepHard")
+        raise ValueError(f"{where}: got no choices; allowed at least one mechanism; do pass e.g. [rmt.KeepHard(0.5)]")
+    practice = plan(where, rows, ridge, choices[:1] * (np.size(rows) - 1), weights, first, flips)
+    if isinstance(practice.weights, Retire):
+        do = "pass 'accumulate', 'replace' or numbers"
+        raise ValueError(f"{where}: got weights={practice.weights}; allowed weights without sampling; do {do}")
+    v = practice.weights
     chosen: list[Addition] = []
 
     def curve(additions: list[Addition]) -> Curve:
-        seen = len(additions) + 1
-        v = weights if isinstance(weights, str) else np.asarray(weights)[:seen, :seen]
-        return learning_curve(list(rows)[:seen], ridge, additions, v, first=first, flips=flips)
+        seen = slice(len(additions) + 1)
+        return learning_curve(
+            practice.rows[seen], practice.ridge[seen], additions, v[seen, seen], first=first, flips=flips
+        )
 
-    for _ in range(len(rows) - 1):
+    for _ in range(len(practice.rows) - 1):
         chosen.append(min(choices, key=lambda choice: curve([*chosen, choice]).error_rate[-1]))
     return chosen, curve(chosen)

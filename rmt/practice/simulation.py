@@ -24,7 +24,7 @@ _STEPS = 5e6  # steps of the planar sampler a second
 
 def simulate(
     rows: Sequence[float] | Array,
-    ridge: float,
+    ridge: float | Sequence[float] | Array,
     additions: Addition | Sequence[Addition],
     weights: Weights = "accumulate",
     *,
@@ -93,7 +93,7 @@ def trial(practice: Plan, counts: list[int], d: int, rng: np.random.Generator) -
             v = np.append(v, np.ones(count))
         else:
             v = np.repeat(practice.weights[k, : k + 1], counts[: k + 1])
-        w = ridge_fit(X, y, v, practice.ridge)
+        w = ridge_fit(X, y, v, float(practice.ridge[k]))
         along = w @ truth
         if isinstance(practice.weights, Retire):
             v[most_certain(X, w, v, practice.weights.share)] = 0.0

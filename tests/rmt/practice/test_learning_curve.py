@@ -106,6 +106,16 @@ def test_weights_matter_up_to_a_factor_per_fit():
     np.testing.assert_allclose(split.accuracy[-1], joined.accuracy[-1], rtol=1e-11)
 
 
+def test_a_ridge_of_its_own_for_every_fit():
+    """Fits differ by their ridge only; the last one of a plain pool is Theorem 1 at its own."""
+    curve = learning_curve((2, 1, 3), (0.3, 0.1, 0.02), Plain())
+    whole = rmt.Problem(n=np.cumsum((2, 1, 3)), d=1, ridge=np.array((0.3, 0.1, 0.02)), rule=rmt.KeepAll())
+    np.testing.assert_allclose(curve.error_rate, rmt.error_rate(whole), rtol=1e-12)
+    rule = rmt.KeepHard(0.3)
+    one, each = (learning_curve((2, 1, 3), ridge, rule) for ridge in (0.02, (0.02, 0.02, 0.02)))
+    np.testing.assert_array_equal(one.overlaps, each.overlaps)
+
+
 def test_a_forgotten_round_is_no_round():
     """A fit that does not see a round is independent of it, but for the direction that made the rounds it sees."""
     kept = learning_curve((2, 2, 2), 0.01, rmt.KeepHard(0.5), [(1,), (1, 1), (1, 0, 1)])
@@ -165,6 +175,8 @@ def test_a_collapsed_direction_is_refused():
         ({"additions": 7}, "an addition 7"),
         ({"first": rmt.KeepHard(0.5)}, "first=KeepHard"),
         ({"first": Guided(0.1)}, "first=Guided"),
+        ({"ridge": (0.1, 0.1, 0.1)}, "3 ridges for 2 fits"),
+        ({"weights": np.array("replace_")}, "weights='replace_'"),
         ({"weights": "newest"}, "weights='newest'"),
         ({"weights": 3}, "weights=3"),
         ({"weights": [(1,)]}, "weights of 1 fits"),
@@ -192,6 +204,7 @@ def test_bad_arguments_are_refused(arguments, got):
         (lambda: Guided(0.1, 20, "x1"), "through='x1'"),
         (lambda: Guided(0.1, interval=(0.5, 0.5)), r"interval=\(0.5, 0.5\)"),
         (lambda: Guided(0.1, interval=0.5), "interval=0.5"),
+        (lambda: Guided(0.1, interval=(0.2, 0.9, 1)), r"interval=\(0.2, 0.9, 1\)"),
         (lambda: Guided(0.1, every=0), "every=0"),
         (lambda: Guided(0.1, tolerance=0.1), "tolerance=0.1"),
         (lambda: Plain(steps=0), "steps=0"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rmt
-from rmt.practice import Guided, greedy, latest, learning_curve
+from rmt.practice import Guided, Retire, greedy, latest, learning_curve
 
 
 def test_one_round_is_replacement_and_all_rounds_are_accumulation():
@@ -61,7 +61,9 @@ def test_guidance_that_forgets_has_the_published_learning_curve():
         (lambda: latest(0, 3), "rmt.practice.latest: got memory=0; allowed"),
         (lambda: latest(1, 2.5), "rmt.practice.latest: got fits=2.5; allowed"),
         (lambda: greedy((4, 4), 1e-3, []), "rmt.practice.greedy: got no choices; allowed at least one"),
-        (lambda: greedy((4, 4), -1.0, [rmt.KeepAll()]), "learning_curve: got ridge=-1.0"),
+        (lambda: greedy((4, 4), 1e-3, [rmt.KeepAll()], np.tri(3)), "greedy: got weights of 3 fits"),
+        (lambda: greedy((4, 4), 1e-3, [rmt.KeepAll()], Retire(0.2)), "greedy: got weights=Retire"),
+        (lambda: greedy((4, 4), -1.0, [rmt.KeepAll()]), "greedy: got ridge=-1.0"),
     ],
 )
 def test_bad_input_is_refused(call, message):
