@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaling._check import Floats, whole
-from scaling.fits import Point, best_point, centred, errors, form_of, gradient, in_units, values
 from scaling.forms import FORMS, Form
 from scaling.noise import Curve, Direction, curve
+from scaling.points import Point, best_point, centred, errors, form_of, gradient, in_units, values
 
 _WITHIN = 2.0  # standard errors of the averages: forms that close are equally good
 

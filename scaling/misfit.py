@@ -19,10 +19,10 @@ _LARGEST = 20.0  # tau in units of the residuals' relative root mean square: wha
 _CAUTION = 0.35  # quantile of chi^2 that stands for the misfit's visible share; its median would be too bold (`grade`)
 
 
-def correlation(x: Floats, at: Floats | None = None) -> Floats:
-    """Return the correlation of the misfit at fitted sizes (K,) with itself, (K, K), or with that elsewhere, (n, K)."""
-    scale = CORRELATED * np.log(x.max() / x.min())
-    matrix: Floats = np.exp(-0.5 * (np.log((x if at is None else at)[:, None] / x) / scale) ** 2)
+def correlation(x: Floats) -> Floats:
+    """Return the correlation matrix of the misfit at the sizes, (K, K)."""
+    v = np.log(x) / (CORRELATED * np.log(x.max() / x.min()))
+    matrix: Floats = np.exp(-0.5 * (v[:, None] - v) ** 2)
     return matrix
 
 
@@ -31,15 +31,6 @@ def drawn(x: Floats, resamples: int, rng: np.random.Generator) -> Floats:
     root = np.linalg.cholesky(correlation(x) + _JITTER * np.eye(len(x)))
     draws: Floats = rng.standard_normal((resamples, len(x))) @ root.T
     return draws
-
-
-def continued(x: Floats, draws: Floats, at: Floats, noise: Floats) -> Floats:
-    """Continue drawn misfits (R, K) to other sizes (n,), given what they are at the fitted ones; noise is (R, 1)."""
-    across = correlation(x, at)  # (n, K)
-    gain = np.linalg.solve(correlation(x) + _JITTER * np.eye(len(x)), across.T)  # (K, n)
-    left = np.clip(1 - np.sum(across.T * gain, axis=0), 0, 1)  # variance
-    misfits: Floats = draws @ gain + noise * np.sqrt(left)
-    return misfits
 
 
 def unfollowed(jacobian: Floats, weights: Floats) -> Floats:

@@ -14,13 +14,13 @@ import numpy as np
 from matplotlib.figure import Figure as Plot
 from numpy.typing import NDArray
 
-import rmt
 import scaling
 from empirical.settings.build import build
 from empirical.system.errors import require
 from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.table import Row, select
 from figures.drawing import panels, style
+from figures.theory.known_laws import RIGHT, WRONG, Case, cases
 from scaling.calibration import by_curve_fit, by_lmfit, grade
 
 Floats = NDArray[Any]
@@ -32,7 +32,6 @@ SHOWN = {
     VALUE: "coverage:\nbeyond the data",
     ERROR: "error beyond\nthe data, %",
 }
-RIGHT, WRONG, NO_FLOOR, BREAK = "right form", "hardest 30 %", "all samples", "one break"
 FLAT, TRUE_FACTOR = "flat baseline", 4.0
 RIVALS = {"curve_fit": by_curve_fit, "lmfit": by_lmfit}
 LOOKS = {
@@ -75,55 +74,11 @@ class Config:
         require(self.seed >= 0, "grade.seed", self.seed, "whole numbers >= 0")
 
 
-@dataclass(frozen=True)
-class Case:
-    """A true law, its limit, the sizes at which it is measured, and all seeds of all trials, (seeds, sizes)."""
-
-    law: Callable[[Floats], Floats]
-    limit: float
-    sizes: Floats
-    samples: Floats
-
-
-def cases(settings: Config) -> dict[str, Case]:
-    """Make the samples of every case; seeds are used once, so that trials are independent."""
-    steps = 2.0 ** np.arange(settings.octaves + 1)
-    count = settings.trials * max(settings.seed_counts)
-
-    def invented(name: str, law: Callable[[Floats], Floats], limit: float, number: int) -> tuple[str, Case]:
-        sizes = 64 * steps
-        rng = np.random.default_rng([settings.seed, number])
-        noise = 1 + settings.noise * rng.standard_normal((count, len(sizes)))
-        return name, Case(law, limit, sizes, law(sizes) * noise)
-
-    def classifiers(name: str, rule: rmt.Rule, rho: float, number: int) -> tuple[str, Case]:
-        sizes = 2 * settings.d * steps
-
-        def problem(n: Floats) -> rmt.Problem:
-            return rmt.Problem(n=n, d=settings.d, ridge=1e-2, rule=rule, rho=rho)
-
-        columns = [
-            rmt.simulate(problem(n), count, rng=np.random.default_rng([settings.seed, number, int(n)])).samples
-            for n in sizes
-        ]
-        limit = float(rmt.error_rate(problem(np.array(1e14))))
-        return name, Case(lambda n: np.asarray(rmt.error_rate(problem(n))), limit, sizes, np.array(columns).T)
-
-    return dict(
-        [
-            invented(RIGHT, lambda n: 0.05 + 3 * n**-0.5, 0.05, 1),
-            classifiers(WRONG, rmt.KeepHard(0.3), 0.9, 2),
-            classifiers(NO_FLOOR, rmt.KeepAll(), 1.0, 3),
-            invented(BREAK, lambda n: 2 * n**-0.2 * (1 + (n / 512) ** 2) ** -0.2, 0.0, 4),
-        ]
-    )
-
-
 def compute(inputs: Inputs) -> list[Row]:
     """Grade every method in every case for every number of seeds, then the multiplier."""
     settings = build(Config, inputs.settings, "grade")
     methods: dict[str, Method] = {form: _fitted(form, settings) for form in settings.forms} | RIVALS
-    truths = cases(settings)
+    truths = known_cases(settings)
     steps = [(name, method, seeds) for name in truths for method in methods for seeds in settings.seed_counts]
     rows: list[Row] = []
     for done, (name, method, seeds) in enumerate(steps):
@@ -131,6 +86,13 @@ def compute(inputs: Inputs) -> list[Row]:
         rows += _graded(name, truths[name], method, methods[method], seeds, settings)
     inputs.progress(len(steps), len(steps) + 1, FLAT)
     return rows + [row for seeds in settings.seed_counts for row in flat_baseline(settings, seeds)]
+
+
+def known_cases(settings: Config) -> dict[str, Case]:
+    """Make the cases; every trial has seeds of its own."""
+    count = settings.trials * max(settings.seed_counts)
+    shared = {"octaves": settings.octaves, "d": settings.d, "count": count, "seed": settings.seed}
+    return cases(noise=settings.noise, **shared)
 
 
 def _fitted(form: str, settings: Config) -> Method:

@@ -8,7 +8,7 @@ import rmt
 from empirical.settings.build import build
 from figures.contract.figure import Contents
 from figures.contract.table import select
-from figures.theory import grade
+from figures.theory import grade, known_laws
 from scaling.bootstrap import Interval
 from scaling.calibration import by_curve_fit
 from scaling.calibration import grade as graded
@@ -18,18 +18,20 @@ SETTINGS = build(grade.Config, SMALL["grade"], "grade")
 
 def test_the_samples_of_every_case_lie_on_its_law():
     """Averages of 24 seeds; the resolution is the largest bound, a tenth of the error."""
-    for name, case in grade.cases(SETTINGS).items():
+    for name, case in grade.known_cases(SETTINGS).items():
         law, stderr = case.law(case.sizes), case.samples.std(axis=0, ddof=1) / 24**0.5
-        bound = 4 * stderr + (0.02 * law if name in (grade.WRONG, grade.NO_FLOOR) else 0)  # d = 64: bias of order 1/d
+        bound = 4 * stderr + (
+            0.02 * law if name in (grade.WRONG, known_laws.NO_FLOOR) else 0
+        )  # d = 64: bias of order 1/d
         assert (np.abs(case.samples.mean(axis=0) - law) < bound).all(), name
         assert (bound < 0.25 * law).all(), name
         assert case.limit <= law[-1]
     floor = rmt.error_rate(rmt.Problem(n=1e14, d=64, ridge=1e-2, rule=rmt.KeepHard(0.3), rho=0.9))
-    assert grade.cases(SETTINGS)[grade.WRONG].limit == pytest.approx(float(floor))
+    assert grade.known_cases(SETTINGS)[grade.WRONG].limit == pytest.approx(float(floor))
 
 
 def test_every_case_has_its_numbers_and_wrong_forms_are_worse_for_curve_fit():
-    for panel in (grade.RIGHT, grade.WRONG, grade.NO_FLOOR, grade.BREAK):
+    for panel in (grade.RIGHT, grade.WRONG, known_laws.NO_FLOOR, known_laws.BREAK):
         for quantity in (grade.LIMIT, grade.VALUE, grade.ERROR, grade.WIDTH):
             names = {row.series for row in select(rows("grade"), panel=panel, quantity=quantity)}
             assert {"power_floor", "curve_fit"} <= names
