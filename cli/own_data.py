@@ -56,6 +56,12 @@ def read(files: Sequence[Path]) -> OwnData:
     require(
         whole, "y", f"{labels.dtype} numbers that are not whole", "+-1 or whole numbers, one a class", "number them"
     )
+    names = np.unique(labels)
+    require(len(names) > 1, "y", f"the class {names[0]:g} alone", "two classes or more", "add rows of another class")
+    columns = arrays.get("X_test", X).shape[1]
+    require(
+        columns == X.shape[1], "X_test", f"{columns} columns", f"{X.shape[1]}, those of X", "give the same features"
+    )
     require(bool(np.isfinite(X).all()), "X", "NaN or infinity", "finite numbers", "leave such rows out")
     mean = X.mean(axis=0)
     return OwnData(**{name: array - mean if name in ("X", "X_test") else array for name, array in arrays.items()})

@@ -162,6 +162,19 @@ def conclusion(data: OwnData, grid: Grid, law: Curves, found: dict[str, Best]) -
     return (
         f"With {grid.n[-1]:,} of {len(data.X):,} rows the best ridge is {found[RIDGE].words()}, and {chosen}"
         f"{'' if keep == len(grid.keep) - 1 else f', and {error(-1)} with all kept'} (law, 95 % bootstrap intervals)."
+        f"{_beside_the_most_frequent_class(data, float(law.whole.error.min()))}"
+    )
+
+
+def _beside_the_most_frequent_class(data: OwnData, least: float) -> str:
+    """Warn where always answering the most frequent class errs less than the learner does anywhere."""
+    labels = data.y if data.y_test is None else data.y_test
+    share = 1 - np.unique(labels, return_counts=True)[1].max() / len(labels)
+    if share > least:
+        return ""
+    return (
+        f" Always answering the most frequent class errs on {share:.4f} only: rows are centred and the learner has no "
+        "intercept, so that it cannot tell how frequent classes are; balance them before you believe its curves."
     )
 
 

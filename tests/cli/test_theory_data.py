@@ -78,6 +78,16 @@ def test_without_test_rows_the_copies_are_told(tmp_path, capsys):
     assert len(notes) == 1
 
 
+def test_unequal_classes_are_told(tmp_path, capsys):
+    """The learner has no intercept: with one row in ten of class 1 it errs more than a constant answer does."""
+    path, y = tmp_path / "unequal.npz", np.arange(120) % 10 == 0
+    noise = np.random.default_rng(2).standard_normal((120, 6))
+    np.savez(path, X=noise, y=y, scores=np.arange(120))
+    assert run(path, tmp_path) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Always answering the most frequent class errs on 0.1000 only" in said
+
+
 def test_a_probe_finds_the_hard_rows():
     """Scores without any given: the rows near the boundary, those that a fit to all rows gets wrong, come first."""
     data = with_scores(read([]), np.random.default_rng(0))
@@ -99,6 +109,8 @@ BAD = {
     "infinite": ({"X": np.full((30, 2), np.inf), "y": np.arange(30) % 2}, "NaN or infinity"),
     "equal rows": ({"X": np.ones((30, 2)), "y": np.arange(30) % 2}, "equal rows"),
     "few rows": (features(rows=20), "30 rows or more"),
+    "one class": ({**features(), "y": np.ones(120)}, "the class 1 alone"),
+    "other test features": ({**features(), "X_test": np.ones((9, 5)), "y_test": np.arange(9) % 3}, "5 columns"),
     "fractions as labels": ({**features(), "y": np.arange(120) / 7}, "not whole"),
 }
 
