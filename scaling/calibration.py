@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -88,10 +89,12 @@ def by_lmfit(x: ArrayLike, samples: ArrayLike, at: float) -> tuple[Interval, Int
         parameter.min = 0.0
     centre = np.log(sizes).mean()
     try:
-        fit = model.fit(error, parameters, u=np.log(sizes) - centre, weights=1 / stderr, scale_covar=False)
-        low, value, high = (edge[1] for edge in fit.conf_interval(sigmas=[0.95])["floor"])
-        u = np.array([np.log(at) - centre])
-        spread, ahead = float(fit.eval_uncertainty(u=u, sigma=0.95)[0]), float(fit.eval(u=u)[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "bound reached": the interval is not finite then, and refused below
+            fit = model.fit(error, parameters, u=np.log(sizes) - centre, weights=1 / stderr, scale_covar=False)
+            low, value, high = (float(edge[1]) for edge in fit.conf_interval(sigmas=[0.95])["floor"])
+            u = np.array([np.log(at) - centre])
+            spread, ahead = float(fit.eval_uncertainty(u=u, sigma=0.95)[0]), float(fit.eval(u=u)[0])
     except Exception:  # lmfit raises many kinds near bounds: any is a failure of the fit
         return None
     numbers = (low, value, high, spread, ahead)

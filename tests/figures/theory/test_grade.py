@@ -10,7 +10,7 @@ from figures.contract.figure import Contents
 from figures.contract.table import select
 from figures.theory import grade, known_laws
 from scaling.bootstrap import Interval
-from scaling.calibration import by_curve_fit
+from scaling.calibration import by_curve_fit, by_lmfit
 from scaling.calibration import grade as graded
 
 SETTINGS = build(grade.Config, SMALL["grade"], "grade")
@@ -55,10 +55,13 @@ def test_grades_count_hits_and_measure_in_per_cent():
         graded([], 1.0, 1.0)
 
 
-def test_curve_fit_finds_an_exact_law():
+@pytest.mark.parametrize("rival", [by_curve_fit, by_lmfit])
+def test_rivals_find_an_exact_law(rival):
+    if rival is by_lmfit:
+        pytest.importorskip("lmfit")
     n = 64 * 2.0 ** np.arange(8)
     samples = (0.05 + 3 * n**-0.5) * (1 + 1e-3 * np.random.default_rng(0).standard_normal((8, 8)))
-    floor, ahead = by_curve_fit(n, samples, 4 * n[-1])
+    floor, ahead = rival(n, samples, 4 * n[-1])
     assert floor.low < 0.05 < floor.high < 0.055
     assert ahead.low < 0.05 + 3 * (4 * n[-1]) ** -0.5 < ahead.high
 
