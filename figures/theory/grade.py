@@ -120,12 +120,13 @@ def _graded(name: str, case: Case, series: str, method: Method, seeds: int, sett
     failed = (False,) * (len(answers) - len(pairs))
     errors = [100 * abs(pair[1].value / true - 1) for pair in pairs]
     widths = [50 * (pair[1].high - pair[1].low) / true for pair in pairs]
-    return [
+    rows = [
         _share(name, series, LIMIT, seeds, limit.hits + failed),
         _share(name, series, VALUE, seeds, value.hits + failed),
-        _median(name, series, ERROR, seeds, errors),
-        _median(name, series, WIDTH, seeds, widths),
     ]
+    if len(pairs) > 1:  # else there is no standard error
+        rows += [_median(name, series, ERROR, seeds, errors), _median(name, series, WIDTH, seeds, widths)]
+    return rows
 
 
 def _share(panel: str, series: str, quantity: str, x: float, hits: Sequence[bool]) -> Row:
