@@ -16,7 +16,7 @@ from scaling.bootstrap import Interval
 
 
 class Grade(NamedTuple):
-    """How intervals of several trials hold a truth: coverage, median error and median half-width in % of the truth."""
+    """Grade of intervals against a known truth: coverage, median error and median half-width in % of the truth."""
 
     coverage: float
     error: float

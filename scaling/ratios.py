@@ -74,7 +74,7 @@ def _short(value: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Multiplier:
-    """How many times more the baseline needs: readings by level, from the worst level to the best.
+    """Ratios of the sizes that baseline and method need: readings by level, from the worst level to the best.
 
     highest: the best level that may be read. refused: levels that were asked for and cannot be read.
     """

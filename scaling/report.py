@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """What is known of one series: ranked forms, the fit of the chosen one, predictions, and the multiplier.
+    """Analysis of one series: ranked forms, the fit of the chosen one, predictions, and the multiplier.
 
     law: the fitted law over its range and the predictions. multiplier: None for the baseline, and where no level of
     the baseline can be read; `unread` then says why.

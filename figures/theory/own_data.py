@@ -52,7 +52,7 @@ def refit_rows(
 
 
 class Agreement(NamedTuple):
-    """How measured points lie about the law: relative errors of the law, and its distance in standard errors."""
+    """Agreement of measured points with the law: relative errors of the law, and its distance in standard errors."""
 
     relative: NDArray[np.float64]
     z: NDArray[np.float64]

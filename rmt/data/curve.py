@@ -121,7 +121,7 @@ def learning_curve(
 
 
 class _Randomness(NamedTuple):
-    """How often each row (M, B) and each evaluated row (T, B) is in each resample, and the seed of the noise.
+    """Counts of each row (M, B) and of each evaluated row (T, B) in every resample, and the seed of the noise.
 
     All cells share them, so that curves are smooth and differences between cells are paired.
     """

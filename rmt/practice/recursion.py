@@ -115,6 +115,24 @@ def next_fit(
     alone = (n * c2 * l_kk)[:, None, None] * xp.swapaxes(L, 1, 2)
     sigma = xp.tensordot(weighted, L_k, ((0, 1), (0, 1))) + xp.tensordot(alone, M_k, ((0, 1), (0, 1)))  # (k-1, 2k)
 
+    solution = solve_affine(xp, fits, h_kk, h, f, sigma)
+    L_k, Q_k, M_k, h, f, sigma, bQ_k, R_k = (form @ solution for form in (L_k, Q_k, M_k, h, f, sigma, bQ_k, R_k))
+    own = 1 - 2 * bQ_k + xp.einsum("rc,rcd,rd->r", Q_k, excess, Q_k)  # M^r_kk without its c^2 R_kk
+    noise = xp.sum(L_k * (M @ L_k[:, :, None])[:, :, 0], axis=1) + 2 * l_kk * xp.sum(L_k * M_k, axis=1) + l_kk**2 * own
+    right = f * R_k[0] - h @ R_k[1:] + solution[: k - 1] @ sigma + chi_kk * xp.sum(n * c2 * noise)
+    R_kk = right / (h_kk - chi_kk * xp.sum(n * c2**2 * l_kk**2))
+    return xp.append(R_k, R_kk), xp.append(solution[: k - 1], chi_kk)
+
+
+def solve_affine(xp: Any, fits: Fits, h_kk: Values, h: Values, f: Values, sigma: Values) -> Values:
+    """Solve (6) for chi_k1 ... chi_k,k-1, R_0k ... R_k-1,k; return them and a last 1, shape (2k,).
+
+    h (k-1, 2k), f (2k,) and sigma (k-1, 2k) are affine forms of h_kj, f_k and sigma_kl.
+    """
+    R, chi = fits
+    k = len(R)
+    unit = xp.eye(2 * k)
+    chi_k, R_k = unit[: k - 1], unit[k - 1 : -1]
     equations = xp.concatenate(
         [
             h_kk * chi_k + chi.T @ h,
@@ -122,13 +140,7 @@ def next_fit(
             h_kk * R_k[1:] - R[0, 1:, None] * f + R[1:, 1:].T @ h - chi @ sigma,
         ]
     )  # (2k-1, 2k): affine forms that vanish
-    solution = xp.append(xp.linalg.solve(equations[:, :-1], -equations[:, -1]), 1.0)
-    L_k, Q_k, M_k, h, f, sigma, bQ_k, R_k = (form @ solution for form in (L_k, Q_k, M_k, h, f, sigma, bQ_k, R_k))
-    own = 1 - 2 * bQ_k + xp.einsum("rc,rcd,rd->r", Q_k, excess, Q_k)  # M^r_kk without its c^2 R_kk
-    noise = xp.sum(L_k * (M @ L_k[:, :, None])[:, :, 0], axis=1) + 2 * l_kk * xp.sum(L_k * M_k, axis=1) + l_kk**2 * own
-    right = f * R_k[0] - h @ R_k[1:] + solution[: k - 1] @ sigma + chi_kk * xp.sum(n * c2 * noise)
-    R_kk = right / (h_kk - chi_kk * xp.sum(n * c2**2 * l_kk**2))
-    return xp.append(R_k, R_kk), xp.append(solution[: k - 1], chi_kk)
+    return xp.append(xp.linalg.solve(equations[:, :-1], -equations[:, -1]), 1.0)
 
 
 def _off_truth(R_r: Values, R_0: Values, inverse: Values, cotangent: Values) -> Values:

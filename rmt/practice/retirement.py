@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmt._check import Array, number, require, whole
-from rmt.practice.recursion import Fits, grow, marchenko_pastur
+from rmt.practice.recursion import Fits, grow, marchenko_pastur, solve_affine
 
 __all__ = ["Retire", "SampledRound", "add_sampled_fit", "retire"]
 
@@ -97,7 +97,7 @@ def retire(rounds: list[SampledRound], share: float) -> None:
 
 def add_sampled_fit(fits: Fits, rounds: list[SampledRound], ridge: float, rng: np.random.Generator) -> Fits:
     """Solve fit k = len(rounds) by sampled expectations, and draw g_k and F_k of every row in use."""
-    R, chi, k = fits.R, fits.chi, len(rounds)
+    R, k = fits.R, len(rounds)
     n = np.array([part.n * part.share for part in rounds])
     c2 = np.array([part.c2 for part in rounds])
     penalty = ridge * n.sum()
@@ -129,14 +129,7 @@ def add_sampled_fit(fits: Fits, rounds: list[SampledRound], ridge: float, rng: n
         regressions.append(regression)
         slopes.append(scale)
     h_kk = penalty + float(np.sum(n * c2 * np.array(slopes)))
-    equations = np.concatenate(
-        [
-            h_kk * chi_k + chi.T @ h,
-            (h_kk * R_k[0] - f + R[0, 1:] @ h)[None],
-            h_kk * R_k[1:] - R[0, 1:, None] * f + R[1:, 1:].T @ h - chi @ sigma,
-        ]
-    )
-    solution = np.append(np.linalg.solve(equations[:, :-1], -equations[:, -1]), 1.0)
+    solution = solve_affine(np, fits, h_kk, h, f, sigma)
     h, f, sigma, R_k, chi_k = (form @ solution for form in (h, f, sigma, R_k, chi_k))
     residuals = [form @ solution for form in residuals]
     regressions = [form @ solution for form in regressions]

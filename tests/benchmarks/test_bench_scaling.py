@@ -1,4 +1,4 @@
-"""How fast curves are analysed: pytest tests/benchmarks/test_bench_scaling.py --benchmark-only -n 0 (one thread)."""
+"""Time the analysis of curves: pytest tests/benchmarks/test_bench_scaling.py --benchmark-only -n 0 (one thread)."""
 
 import numpy as np
 import pytest

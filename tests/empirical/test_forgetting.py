@@ -95,7 +95,7 @@ def test_a_forgetful_run_is_verified_down_to_its_images(tmp_path, world):
 
 
 def test_other_forgotten_rows_are_named_although_they_are_signed(tmp_path):
-    """As many rows are retired, but one of them is of a round that a fit should see."""
+    """Refuse a record that retires the right number of rows, one of them from a round that a fit should see."""
     run = tiny("linear", **GROWING, **{"growth.memory": 2})
     execute(run, tmp_path)
     folder = folder_of(run, tmp_path)

@@ -139,7 +139,7 @@ def test_every_case_is_dealt_once_and_runs_that_begin_alike_stay_together(record
 
 
 def test_what_a_living_job_does_is_not_submitted_again(recorded, cases, monkeypatch):
-    """Of two jobs of an earlier call the living one is waited for; the one that ended without results is replaced."""
+    """Wait for the job of an earlier call that still runs; replace the one that ended without results."""
     first = recorded(jobs=2)
     first.submit(cases)
     living = {"1"}
