@@ -29,10 +29,10 @@ def main(options: GeneratorOptions) -> int:
     available(options.device)
     out = options.out / "generator"
     if not options.resume:
-        (out / f"{options.world}_generator.checkpoint.safetensors").unlink(missing_ok=True)
+        generator_check.checkpoint_path(run, out).unlink(missing_ok=True)
     with progress_line("generator") as report:
         record = generator_check.train_generator(run, training, out, report, options.device)
     for name, value in record["checks"].items():
         console.print(f"{name.replace('_', ' ')}: {value:.4f}")
-    console.print(str(out / f"{options.world}_generator.safetensors"), markup=False)
+    console.print(str(generator_check.weights_path(run, out)), markup=False)
     return 0

@@ -43,13 +43,12 @@ def train_generator(
 ) -> dict[str, Any]:
     """Train a generator for the world of `run` and check it; write weights and record under `out`, return the record.
 
-    The weights are `<world>_generator.safetensors`; the record beside them, `.json`, has settings, checks and manifest.
-    An interrupted call is continued by the same call, from `<world>_generator.checkpoint.safetensors`.
+    The weights are at `weights_path`; the record beside them, `.json`, has settings, checks and manifest. An
+    interrupted call is continued by the same call, from the file at `checkpoint_path`.
     """
     world = _trainable(run)
     world.prepare()
-    path = out / f"{world.name}_generator.safetensors"
-    checkpoint = path.with_name(f"{path.stem}.checkpoint.safetensors")
+    path, checkpoint = weights_path(run, out), checkpoint_path(run, out)
     world = world.encoded(out, checkpoint.exists(), lambda _, note: report(0, settings.iterations, note))
     model = train(
         world.material(),
@@ -74,6 +73,16 @@ def train_generator(
     write_json(path.with_suffix(".json"), record)
     checkpoint.unlink()
     return record
+
+
+def weights_path(run: Run, out: Path) -> Path:
+    """Return the path of the weights that are trained under `out` for the world of a run."""
+    return out / _trainable(run).file_name("generator")
+
+
+def checkpoint_path(run: Run, out: Path) -> Path:
+    """Return the path of the checkpoint of a training under `out`, which exists while the training is unfinished."""
+    return weights_path(run, out).with_suffix(".checkpoint.safetensors")
 
 
 def check(run: Run, root: Path, images: int, device: str = "cpu") -> dict[str, float]:

@@ -52,7 +52,7 @@ class LatentDigitsWorld(DigitsWorld):
         do = "train one: python paper_repro.py generator latent_digits"
         require(path.is_file(), where, str(path), "an existing weights file", f"name another, or {do}")
         space, values = _load(path, path.stat().st_mtime_ns, device)
-        stored, own = values["corpus"], list(self.corpus)
+        stored, own = values["corpus"], super().learned_from()["corpus"]
         require(stored == own, f"{where}: its corpus", stored, f"{own}, the world's own", f"name another, or {do}")
         return space, values
 
@@ -66,7 +66,7 @@ class LatentDigitsWorld(DigitsWorld):
 
     def encoded(self, folder: Path, begun: bool, report: Callable[[int, str], None]) -> Self:
         """Return the world with an autoencoder trained on the corpus; the minute or two of training is not resumed."""
-        path = folder / "latent_digits_autoencoder.safetensors"
+        path = folder / self.file_name("autoencoder")
         if not (begun and path.exists()):
             about = super().learned_from()
             autoencoder_training.train(self.corpus_split().images, AutoencoderTraining(), path, about, report)

@@ -44,7 +44,8 @@ class PixelWorld:
 
     corpus: the rows or fonts that the generator has learned from.
     weights: the generator's weights file (default: the shipped one, or the one trained here).
-    A subclass adds its other options and its images, the further methods of `Trainable`.
+    A subclass adds its other options and its images, the further methods of `Trainable`; its option that has shipped
+    weights of its own gives `variant` a name.
     """
 
     name: ClassVar[str]
@@ -102,19 +103,29 @@ class PixelWorld:
         return self.shape
 
     @property
+    def variant(self) -> str:
+        """Name of the variant of the world with weights files, and a preset for their training, of its own; or ""."""
+        return ""
+
+    @property
     def path(self) -> Path:
         """The generator's weights file."""
         return self._file(self.weights, "generator")
 
+    def file_name(self, part: str) -> str:
+        """Return the name of the weights file of the "generator" or the "autoencoder"."""
+        return "_".join(filter(None, (self.name, self.variant, f"{part}.safetensors")))
+
     def _file(self, named: str, part: str) -> Path:
         """Return the path of a weights file: named, else shipped, else written by `paper_repro.py generator`."""
-        shipped = Path(__file__).with_name(f"{self.name}_{part}.safetensors")
+        shipped = Path(__file__).with_name(self.file_name(part))
         trained = Path("results", "generator", shipped.name)
         return Path(named) if named else shipped if shipped.exists() else trained
 
     def _loaded(self, device: str) -> tuple[nn.Module, dict[str, Any]]:
         """Load the generator and its stored values; InputError where it is missing or does not fit this world."""
-        path, train = self.path, f"train one: python paper_repro.py generator {self.name}"
+        preset = f" --preset {self.variant}" if self.variant else ""
+        path, train = self.path, f"train one: python paper_repro.py generator {self.name}{preset}"
         where = f"world ({self.name})"
         require(path.is_file(), f"{where}.weights", str(path), "an existing weights file", f"name another, or {train}")
         model, values = _load(path, path.stat().st_mtime_ns, device)
@@ -173,6 +184,8 @@ class Trainable(World, Protocol):
     def corpus(self) -> tuple[Any, ...]: ...
 
     def with_weights(self, path: Path) -> Self: ...
+
+    def file_name(self, part: str) -> str: ...
 
     def origin(self) -> dict[str, Any]: ...
 

@@ -29,12 +29,12 @@ class World(Generator, Protocol):
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Options that name files or folders; a run stays the same if they change, for `models` if `identity` does."""
+        """Options that choose files; a run stays the same if they change, for `models` if `identity` does."""
         ...
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Name the options among `places` that hold the generator's weights."""
+        """Name the options among `places` that choose the generator's weights."""
         ...
 
     @property
