@@ -7,7 +7,7 @@ levels; `chinchilla` fits losses of models of N parameters on D tokens.
 
 from scaling.averages import Aggregate, aggregate
 from scaling.backtests import BackTest, Choice, backtest, choose
-from scaling.bootstrap import Interval, levels, paired_gain
+from scaling.bootstrap import Interval, levels, paired_gain, pooled_gain
 from scaling.fits import Fit, Prediction, fit
 from scaling.forms import FORMS, Form
 from scaling.ratios import Multiplier, Reading, multiplier
@@ -33,4 +33,5 @@ __all__ = [
     "levels",
     "multiplier",
     "paired_gain",
+    "pooled_gain",
 ]

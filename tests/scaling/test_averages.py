@@ -71,6 +71,33 @@ def test_interval_of_eight_seeds_covers():
     assert 0.90 < covered / 400 < 0.98  # .935 in 1,000 trials, +- .012 here; plain quantiles .89
 
 
+def test_pooling_one_experiment_is_its_own_gain():
+    rng = np.random.default_rng(6)
+    a, b = correctness(rng, 4, 60, 0.8), correctness(rng, 4, 60, 0.7)
+    alone = bootstrap.paired_gain(a, b, images=True, rng=np.random.default_rng(0))
+    assert bootstrap.pooled_gain([(a, b)], images=True, rng=np.random.default_rng(0)) == alone
+
+
+def test_a_pooled_gain_is_the_average_with_the_variance_of_independent_experiments():
+    """A seed bootstrap has variance sum_s (D_s - D)^2 / S^2; an average of two experiments, a quarter of their sum."""
+    rng = np.random.default_rng(7)
+    pairs = [(correctness(rng, 8, images, 0.8), correctness(rng, 8, images, 0.7)) for images in (40, 90)]
+    per_seed = [(a.astype(float) - b).mean(axis=1) for a, b in pairs]
+    pooled = bootstrap.pooled_gain(pairs, images=False, rng=rng, resamples=40000)
+    assert pooled.value == pytest.approx(np.mean([d.mean() for d in per_seed]))
+    std = np.sqrt(sum(d.var() / 8 for d in per_seed)) / 2
+    level = norm.cdf(-t.ppf(0.975, 14) * np.sqrt(8 / 7))
+    assert (pooled.high - pooled.low) / (-2 * norm.ppf(level)) == pytest.approx(std, rel=0.03)
+    either = [bootstrap.paired_gain(*pair, images=False, rng=rng) for pair in pairs]
+    assert pooled.high - pooled.low < 0.9 * max(one.high - one.low for one in either)
+
+
+def test_experiments_of_unequal_numbers_of_seeds_are_not_pooled():
+    pairs = [(np.ones((seeds, 5)), np.zeros((seeds, 5))) for seeds in (4, 5)]
+    with pytest.raises(ValueError, match=r"got \[4, 5\] seeds; allowed one number"):
+        bootstrap.pooled_gain(pairs, images=True, rng=np.random.default_rng(0))
+
+
 def test_pairing_cancels_what_both_share():
     a = correctness(np.random.default_rng(2), 8, 100, 0.8)
     assert bootstrap.paired_gain(a, a, images=True, rng=np.random.default_rng(0)) == (0.0, 0.0, 0.0)

@@ -46,6 +46,8 @@ def test_what_is_no_number_is_refused_everywhere(bad):
         lambda: scaling.paired_gain(np.eye(2), np.ones((2, 2)), images=True, rng=bad),
         lambda: scaling.levels(bad, 3),
         lambda: scaling.levels(0.9, bad),
+        lambda: scaling.levels(0.9, 3, bad),
+        lambda: scaling.pooled_gain([(pair, np.ones((2, 2)))], images=True, rng=rng()),
         lambda: wilson(bad, 7),
         lambda: wilson(7, bad),
         lambda: wilson(3, 7, bad),
