@@ -17,7 +17,7 @@ from cli.speeds import CORE, Speeds, known
 from cli.terminal import console
 from empirical.settings.values import flat
 from empirical.system.errors import require
-from figures.registry import FIGURES
+from figures.registry import QUESTIONS
 
 if TYPE_CHECKING:
     from empirical.config import Run
@@ -26,17 +26,20 @@ if TYPE_CHECKING:
 
 
 def main(options: ListOptions) -> int:
-    """Print every figure with its content and the time to make it from nothing on this machine's cores."""
+    """Print the figures, by question, with their content and the time to make each from nothing on these cores."""
     require(options.workers >= 0, "--workers", options.workers, "an integer >= 1, or 0 for the default")
     lines = Table("name", "what it shows", "default", "quick", "made")
     recipes = world_recipes(options.experiments)
     fast = known({name: recipe.throughput for name, recipe in recipes.items()}, options.out, options.device)
-    for name in FIGURES:
-        presets: tuple[Preset, ...] = ("default", "quick")
-        times = [_from_nothing(name, options, preset, recipes, fast) for preset in presets]
-        header = (options.experiments / f"{name}.toml").read_text().partition("\n")[0].lstrip("# ")
-        made = "yes" if (options.out / name / f"{name}.json").exists() else ""
-        lines.add_row(name, header.partition(": ")[2] or header, *(f"{s / 60:.1f} min" for s in times), made)
+    presets: tuple[Preset, ...] = ("default", "quick")
+    for question, names in QUESTIONS.items():
+        lines.add_row("", f"[bold]{question}[/bold]")
+        for name in names:
+            times = [_from_nothing(name, options, preset, recipes, fast) for preset in presets]
+            header = (options.experiments / f"{name}.toml").read_text().partition("\n")[0].lstrip("# ")
+            made = "yes" if (options.out / name / f"{name}.json").exists() else ""
+            lines.add_row(name, header.partition(": ")[2] or header, *(f"{s / 60:.1f} min" for s in times), made)
+        lines.add_section()
     console.print(lines)
     return 0
 

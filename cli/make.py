@@ -19,6 +19,7 @@ from figures.registry import FIGURES, figure
 
 if TYPE_CHECKING:
     from empirical.scale.sweep import Case
+    from figures.output import Made
 
 
 def main(options: Options) -> int:
@@ -33,13 +34,17 @@ def main(options: Options) -> int:
 
         return show_plans(plans, options)
     start, pending = time.monotonic(), list(plans)
+    stories: dict[str, str] = {}
 
     def make_finished(is_done: Callable[[Plan], bool]) -> None:
         """Make the figures whose runs are done, in the order in which they were asked for."""
         for item in [item for item in pending if is_done(item)]:
             pending.remove(item)
             made = make_figure(item, options, start)
-            console.print(*made, sep="\n  ", markup=False, highlight=False, soft_wrap=True)
+            lines = (f"{item.name}: {made.summary}", made.picture)
+            console.print(*lines, sep="\n  ", markup=False, highlight=False, soft_wrap=True)
+            if made.story:
+                stories[item.name] = f"{made.story} Picture: {made.picture}"
 
     root = options.out / "runs"
     if not options.resume:
@@ -55,6 +60,9 @@ def main(options: Options) -> int:
 
         make_runs([case for item in plans for case in item.cases], options, progress)
     make_finished(lambda _: True)
+    for item in plans:
+        if item.name in stories:
+            console.print(f"\n{item.name}. {stories[item.name]}", markup=False, highlight=False)
     return 0
 
 
@@ -72,8 +80,8 @@ def make_runs(cases: Sequence[Case], options: Options, progress: Callable[..., N
     sweep(cases, options.out / "runs", options.device, options.workers or os.cpu_count() or 1, progress)
 
 
-def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
-    """Make one figure's files from its finished runs; return its one line, with its name, and its picture."""
+def make_figure(item: Plan, options: Options, start: float) -> Made:
+    """Make one figure's files from its finished runs."""
     from empirical.runs.folder import run_name
     from empirical.runs.manifest import manifest
     from empirical.scale import sweep
@@ -104,10 +112,8 @@ def make_figure(item: Plan, options: Options, start: float) -> tuple[str, str]:
     stem = options.out / item.name / item.name
     with progress_line(item.name) as report:
         inputs = Inputs(settings, records, report)
-        summary, picture = output.produce(
-            figure(item.name), stem, inputs, names, "; ".join(notes), about, reuse=options.resume
-        )
-    return f"{item.name}: {summary}", str(picture)
+        chosen = figure(item.name)
+        return output.produce(chosen, stem, inputs, names, "; ".join(notes), about, reuse=options.resume)
 
 
 def total_cost(costs: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

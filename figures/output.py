@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import figures
 import rmt
@@ -23,6 +23,14 @@ from figures.drawing import style
 log = logging.getLogger(__name__)
 
 
+class Made(NamedTuple):
+    """A figure that was made: its result in one line, and in a paragraph ("" without one), and its picture."""
+
+    summary: str
+    story: str
+    picture: Path
+
+
 def produce(
     figure: Figure,
     stem: Path,
@@ -32,8 +40,8 @@ def produce(
     about: Callable[[], Mapping[str, Any]],
     *,
     reuse: bool,
-) -> tuple[str, Path]:
-    """Write `stem`.csv, .png, .pdf and .svg, then .json; return the figure's summary and the path of its picture.
+) -> Made:
+    """Write `stem`.csv, .png, .pdf and .svg, then .json; return the figure's summary, story and picture.
 
     runs: names of the runs, one a record. note: a remark for the picture. about: makes further entries of a new
     manifest, once the table is computed. `stem`_seeds.csv has the samples behind the averages, where there are some. A
@@ -74,7 +82,7 @@ def produce(
         summary += f"; table: {files[-1].name}"
     pictures = style.save(figure.draw(contents), stem)
     write_signed(stem.with_suffix(".json"), {**values, "files": digests([*files, *pictures])})
-    return summary, pictures[0]
+    return Made(summary, figure.story(contents) if figure.story else "", pictures[0])
 
 
 def tables(stem: Path) -> list[Path]:

@@ -70,6 +70,7 @@ class Figure:
     summary: says the result in one line for the terminal.
     draw: draws the panels that have rows; raises ValueError where there are none.
     describe: captions the figure with its settings.
+    story: tells the result in a short paragraph, for a reader who has not read the paper.
     details: collects numbers for the manifest from the records, as plain values.
     markdown: writes the table as Markdown.
     pictures: collects sample images from the records, for `draw`.
@@ -82,6 +83,7 @@ class Figure:
     summary: Callable[[Contents], str]
     draw: Callable[[Contents], Plot]
     describe: Callable[[Settings], str]
+    story: Callable[[Contents], str] | None = None
     details: Callable[[Sequence[Record]], dict[str, Any]] | None = None
     markdown: Callable[[Contents], str] | None = None
     pictures: Callable[[Sequence[Record]], Mapping[str, Any]] | None = None

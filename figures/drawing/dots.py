@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from empirical.runs.result import Record
+from figures.contract import words
 from figures.contract.records import average, differences, gain, mean_row
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
@@ -242,60 +243,18 @@ def markdown(rows: Sequence[Row], lines: Mapping[str, Line], columns: Sequence[C
 
     def write_change(row: Row) -> str:
         other = lines[row.series].against[0]
-        return change(row) + (f" (from {other!r})" if other != main else "")
+        return words.change(row) + (f" (from {other!r})" if other != main else "")
 
     for column in columns:
         for panel, title in column.panels.items():
-            add(column.rows(rows, panel), title, accuracy)
+            add(column.rows(rows, panel), title, words.accuracy)
             if column.quantity == "accuracy":
                 add(select(rows, panel=panel, quantity="change"), "change", write_change)
-        add(column.theory(rows), "theory", lambda row: share(row.y))
+        add(column.theory(rows), "theory", lambda row: words.share(row.y))
         add(column.numbers(rows).values(), column.beside[1], lambda row: ticks.count(row.y))
     seeds = {row.panel: row.n_seeds for row in drawn if row.n_seeds}
     sizes = ", ".join(f"{panel} {count} seeds" for panel, count in seeds.items())
     reading = (
         f"Mean +- one standard error ({sizes}); changes are from {main!r} unless another line is named, paired by seed."
     )
-    return sheet(heads, cells.values()) + "\n" + " ".join([reading, *notes] if sizes else notes) + "\n"
-
-
-def sheet(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Write a Markdown table.
-
-    >>> print(sheet(["", "digits"], [["static", ".930"]]), end="")
-    |  | digits |
-    |---|---|
-    | static | .930 |
-    """
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads]) + "".join(
-        [f"|{'---|' * len(heads)}\n", *(f"| {' | '.join(cells)} |\n" for cells in lines)]
-    )
-
-
-def accuracy(row: Row) -> str:
-    """Write an accuracy with its standard error, or, without one, with four decimals as the paper prints it.
-
-    >>> row = Row("f", "p", "s", "accuracy", "practice", 0, 0.9634, 0.0031, 8)
-    >>> accuracy(row), accuracy(row._replace(source="paper", stderr=None))
-    ('.963 +- .003', '.9634')
-    """
-    return share(row.y, 4) if row.stderr is None else f"{share(row.y)} +- {share(row.stderr)}"
-
-
-def change(row: Row) -> str:
-    """Write a difference of accuracies with its sign and its standard error.
-
-    >>> change(Row("f", "p", "s", "q", "practice", 0, -0.0041, 0.0021, 8))
-    '-.004 +- .002'
-    """
-    sign = "-" if round(row.y, 3) < 0 else "+"
-    return sign + accuracy(row._replace(y=abs(row.y)))
-
-
-def share(value: float, decimals: int = 3) -> str:
-    """Write a number without its leading zero, if it is below 1.
-
-    >>> share(0.0314), share(1.0)
-    ('.031', '1.000')
-    """
-    return f"{value:.{decimals}f}".removeprefix("0")
+    return words.sheet(heads, cells.values()) + "\n" + " ".join([reading, *notes] if sizes else notes) + "\n"

@@ -16,6 +16,7 @@ from scipy.stats import binomtest
 
 from empirical.runs.result import Record
 from empirical.system.errors import require
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import average, mean_row, pool_size
 from figures.contract.table import Row, select
@@ -94,7 +95,7 @@ class PaperTable:
         )
         methods = {line.name: line.method for line in self.lines}
         digits = sorted(select(contents.rows, panel="digits", quantity="accuracy"), key=lambda row: row.y)
-        best = {methods[row.series]: f"{row.series} {dots.accuracy(row)}" for row in digits}
+        best = {methods[row.series]: f"{row.series} {words.accuracy(row)}" for row in digits}
         return finished + ("; best of digits: " + ", ".join(best.values()) if best else "")
 
     def markdown(self, contents: Contents) -> str:
@@ -109,14 +110,14 @@ class PaperTable:
         for line in self.lines:
             cells.append([line.name])
             for name in sets:
-                cells[-1].append(dots.share(line.per_cent[name] / 100, 4) if name in line.per_cent else "-")
+                cells[-1].append(words.share(line.per_cent[name] / 100, 4) if name in line.per_cent else "-")
                 cells[-1].append(own(contents, name, line.name) if line.ours else "")
             if digits:
                 scaled, end = digits.get(line.name), ends.get(line.name)
-                cells[-1] += [dots.accuracy(scaled) if scaled else "-", f"{end.y:.0f}" if end else "-"]
+                cells[-1] += [words.accuracy(scaled) if scaled else "-", f"{end.y:.0f}" if end else "-"]
         heads += ["digits", "samples"] if digits else []
         reading = "Own numbers: mean +- one standard error (seeds), or one run (95 % Wilson interval of the images)."
-        return dots.sheet(heads, cells) + "\n" + " ".join([reading, *self.notes]) + "\n"
+        return words.sheet(heads, cells) + "\n" + " ".join([reading, *self.notes]) + "\n"
 
     def draw(self, contents: Contents) -> Plot:
         """Draw a dot plot of the table, with hollow markers for the paper's numbers."""
@@ -214,11 +215,11 @@ def own(contents: Contents, name: str, line: str) -> str:
     ('.566 (.552 to .579)', '-')
     """
     for row in select(contents.rows, panel=name, series=line, source="practice"):
-        return f"{dots.accuracy(row)} ({row.n_seeds} seeds)"
+        return f"{words.accuracy(row)} ({row.n_seeds} seeds)"
     for entry in contents.details.get(SINGLE, ()):
         if (entry["set"], entry["line"]) == (name, line):
             low, high = binomtest(entry["hits"], entry["images"]).proportion_ci(method="wilson")
-            return f"{dots.share(entry['hits'] / entry['images'])} ({dots.share(low)} to {dots.share(high)})"
+            return f"{words.share(entry['hits'] / entry['images'])} ({words.share(low)} to {words.share(high)})"
     return "-"
 
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 from empirical.runs.result import Record
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.limits import comparisons, limits, verdict
 from figures.contract.records import average, mean_rows, points
@@ -180,11 +181,11 @@ def summary(contents: Contents) -> str:
     for world in IMAGES:
         changes = select(rows, panel=world, quantity=CHANGE)
         if changes:
-            named = ", ".join(f"{row.series} {dots.change(row)}" for row in changes)
+            named = ", ".join(f"{row.series} {words.change(row)}" for row in changes)
             sentences.append(f"{world}, change from {DP}: {named}")
         held = {row.series: row for row in select(rows, panel=world, quantity=AGREEMENT)}  # of the last round
         if held:
-            named = ", ".join(f"{series} {dots.accuracy(row)}" for series, row in held.items())
+            named = ", ".join(f"{series} {words.accuracy(row)}" for series, row in held.items())
             sentences.append(f"{world}, labels that hold in the last round: {named}")
     return "; ".join(sentences) or "no runs"
 

@@ -58,7 +58,7 @@ def summary(contents: Contents) -> str:
     for panel in PANELS:
         saved = fig4.saving(reference(select(contents.rows, panel=panel)), panel)
         if saved:
-            sentences.append(f"{panel}, accuracy {fig4.words(saved)}")
+            sentences.append(f"{panel}, accuracy {fig4.reading(saved)}")
         own = own_points(contents, panel)
         sentences += [f"{panel}, own points: {len(own)}"] if own else []
     return "; ".join(sentences) or "no panel has both methods"

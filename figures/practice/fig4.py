@@ -16,6 +16,7 @@ from matplotlib.figure import Figure as Plot
 
 import scaling
 from empirical.runs.result import Record
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.limits import comparisons, limits, path, sweep, verdict
 from figures.contract.records import average, averages, gain, hits, points, pool_size
@@ -124,7 +125,7 @@ def _with_binomial_errors(rows: Sequence[Row]) -> list[Row]:
     return [row._replace(stderr=(row.y * (1 - row.y) / images[row]) ** 0.5) if row in images else row for row in rows]
 
 
-def words(multiplier: scaling.Multiplier) -> str:
+def reading(multiplier: scaling.Multiplier) -> str:
     """Write the multiplier at the best accuracy that can be read: "0.940: 3.2x fewer samples (2.5 to 4.1)"."""
     best = multiplier.best
     interval = f" ({best.interval()})" if best.interval() else ""
@@ -134,9 +135,46 @@ def words(multiplier: scaling.Multiplier) -> str:
 def summary(contents: Contents) -> str:
     """Say in one line, by panel, how many times fewer samples it takes at the best accuracy that can be read."""
     savings = {panel: saving(contents.rows, panel) for panel in PANELS}
-    sentences = [f"{panel}, accuracy {words(saved)}" for panel, saved in savings.items() if saved]
+    sentences = [f"{panel}, accuracy {reading(saved)}" for panel, saved in savings.items() if saved]
     sentences.append(verdict(comparisons(contents.rows), "{:,.0f} samples"))
     return "; ".join(filter(None, sentences)) or "no panel has both methods"
+
+
+def story(contents: Contents) -> str:
+    """Tell, by world, where deliberate practice passes static data, what its controls do, and what it saves."""
+    sentences = [
+        "Does a classifier learn more from images that are made to be hard for it than from more images? "
+        "Both are trained on generated samples alone and tested on real ones."
+    ]
+    for panel in RUN_PANELS:
+        runs = select(contents.rows, panel=panel, source="practice")
+        static, practice = select(runs, series=STATIC), select(runs, series=DP)
+        if not static or not practice:
+            continue
+        best = max(static, key=lambda row: row.y)
+        shown = next((row for row in practice if _difference(row, best) > 2), practice[-1])
+        sentences.append(
+            f"{PANELS[panel].title.capitalize()}: accuracy {words.accuracy(shown)} with {shown.x:,.0f} samples under "
+            f"deliberate practice; static data have at best {words.accuracy(best)}, with {best.x:,.0f}."
+        )
+        controls = [row for row in runs if row.x == shown.x and row.series not in (STATIC, DP)]
+        if controls:
+            named = " and ".join(f"{words.accuracy(row)} ({row.series})" for row in controls)
+            beaten = all(_difference(shown, row) > 2 for row in controls)
+            meaning = "so the gain is due to the entropy's gradient" if beaten else "not all clearly below"
+            sentences.append(f"Its controls have {named} with as many: {meaning}.")
+        saved = saving(contents.rows, panel)
+        factor = saved.best.words("fewer", "more") if saved else ""
+        if saved and factor:
+            interval = f" (95 % interval {saved.best.interval()})" if saved.best.interval() else ""
+            sentences.append(f"For accuracy {words.share(saved.best.level)} it needs {factor} samples{interval}.")
+    return " ".join(sentences)
+
+
+def _difference(row: Row, other: Row) -> float:
+    """Return row - other in standard errors of unpaired averages."""
+    error = np.hypot(row.stderr or 0.0, other.stderr or 0.0)
+    return float((row.y - other.y) / error) if error else float(np.sign(row.y - other.y) * np.inf)
 
 
 def draw(contents: Contents) -> Plot:
@@ -181,6 +219,7 @@ FIGURE = Figure(
     name="fig4",
     compute=compute,
     summary=summary,
+    story=story,
     draw=draw,
     describe=lambda _: CAPTION,
     details=details,

@@ -15,17 +15,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 
-import rmt
 import scaling
 from empirical.runs.result import Record
 from empirical.system.errors import require
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.limits import comparisons, limits, sweep, verdict
-from figures.contract.records import average, averages, theory_rows
+from figures.contract.records import average, averages
 from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
+from figures.practice import replacement
 
 WORLDS = ("linear", "digits")
+TITLES = {"linear": "Linear world", "digits": "Digits"}
 PRUNE, BASELINE, RANDOM = "oversample-then-prune", "random baseline", "random direction"
 DP_SERIES = ("DP through x0", "DP through denoiser")
 RANGE = 0.07  # largest omega of the theory at d = 128: moves omega sqrt(d) of up to .8, which leave |x| as it is
@@ -41,7 +43,6 @@ AXES = {  # letter: (title, x label)
     "d": ("d   accuracy against cost", "sampling work per added sample (plain: 1)"),
 }
 RUN_PANELS = (*(f"{letter} {world}" for letter in "ab" for world in WORLDS), "c")
-INITIAL, REPLACEMENT, THEORY = "initial", "replacement", "Theorem 1"
 CAPTION = (
     "One addition to a trained learner: samples selected (a, c) or generated to be hard (b), and the cost (d); "
     "random baseline: all candidates added, unselected"
@@ -84,8 +85,8 @@ def compute(inputs: Inputs) -> list[Row]:
             costs = average("fig5", usual, _cost) + limits("fig5", usual, _cost)
             rows += [row._replace(panel=f"d {world}", series=f"DP {row.series}") for row in costs]
         else:
-            rows += average("fig5", [r for r in runs if r.series == REPLACEMENT], lambda record: record.value)
-            rows += theorem(runs)
+            refitted = [record for record in runs if record.series == replacement.REPLACEMENT]
+            rows += average("fig5", refitted, lambda record: record.value) + replacement.theorem(runs)
     return rows
 
 
@@ -110,29 +111,6 @@ def _guided(records: Sequence[Record]) -> list[Row]:
         between = np.sqrt(omegas[1:] * omegas[:-1]).tolist()
         rows += sweep("fig5", runs, "acquire.omega", {omega: omega for omega in between}, rows)
     return rows
-
-
-def theorem(records: Sequence[Record]) -> list[Row]:
-    """Compute Theorem 1 for learners refitted on the kept samples alone: accuracy against 1/p, averaged over the seeds.
-
-    Each seed has its own rho = cos(w_initial, w_0). P samples kept of a pool of n = P/p; the learner's penalty is per
-    kept sample, the theorem's per sample of the pool: lam = p ridge.
-    """
-    rho = np.array([r.result.alignment for r in records if r.series == INITIAL])
-    runs = [r.result.config for r in records if r.series == REPLACEMENT]
-    if not len(rho) or not runs:
-        return []
-    world, kept = runs[0]["world"], runs[0]["growth"]["addition"]
-    ratios = np.geomspace(1, max(run["acquire"]["ratio"] for run in runs), 60)
-    problem = rmt.Problem(
-        n=kept * ratios[:, None],
-        d=world["dimension"],
-        ridge=world["ridge"] / ratios[:, None],
-        rule=rmt.KeepHard(1 / ratios[:, None]),
-        rho=rho,
-    )
-    accuracy = 1 - np.asarray(rmt.error_rate(problem)).mean(axis=1)
-    return theory_rows("fig5", "c", THEORY, "accuracy", ratios, accuracy)
 
 
 def _oversampling(record: Record) -> float:
@@ -167,19 +145,6 @@ def cheaper(rows: Sequence[Row], world: str) -> dict[str, scaling.Reading]:
     return factors
 
 
-def theory_gap(rows: Sequence[Row]) -> tuple[int, float] | None:
-    """Count the runs of panel c in the range of the theory line, and find their largest distance in standard errors.
-
-    The line is interpolated in log x. None without points or line; a point without spread is left out.
-    """
-    line = panels.curve(select(rows, panel="c", source="theory"))
-    if not line.x:
-        return None
-    inside = [r for r in select(rows, panel="c", source="practice") if line.x[0] <= r.x <= line.x[-1]]
-    gaps = [abs(r.y - np.interp(np.log(r.x), np.log(line.x), line.y)) / r.stderr for r in inside if r.stderr]
-    return (len(gaps), float(max(gaps))) if gaps else None
-
-
 def _best(rows: Sequence[Row]) -> Row | None:
     return max(rows, key=lambda row: row.y, default=None)
 
@@ -201,7 +166,7 @@ def summary(contents: Contents) -> str:
             phrases.append(f"{series} {compared}")
         if phrases:
             sentences.append(f"{world}: " + ", ".join(phrases))
-    gap = theory_gap(rows)
+    gap = replacement.theory_gap(rows)
     if gap:
         sentences.append(f"theory: {gap[0]} replacement runs within {gap[1]:.1f} standard errors of Theorem 1")
     pairs = [pair for pair in comparisons(rows) if pair.panel[0] in "ab"]
@@ -211,6 +176,30 @@ def summary(contents: Contents) -> str:
     if effects:
         sentences.append("practice - theory where the dimension is too low for the limit: " + ", ".join(effects))
     return "; ".join(filter(None, sentences)) or "no panel has rows"
+
+
+def story(contents: Contents) -> str:
+    """Tell, by world, what selecting and what generating hard samples gains, and at what cost."""
+    sentences = [
+        "Is it better to select hard examples or to generate them? A trained learner gets one addition, made in either "
+        "way, and goes on."
+    ]
+    for world in WORLDS:
+        costs = select(contents.rows, panel=f"d {world}", source="practice")
+        selected, guided = select(costs, series=PRUNE), select(costs, series=DP_SERIES[0])
+        best = _best(selected)
+        if not best or not guided:
+            continue
+        plain, generated = selected[0], guided[0]
+        sentences.append(
+            f"{TITLES[world]}: plain samples give accuracy {words.accuracy(plain)}; selecting the most uncertain gives "
+            f"at best {words.accuracy(best)}, for {best.x:.3g} times the work of sampling; guidance gives "
+            f"{words.accuracy(generated)} for {generated.x:.3g} times the work."
+        )
+    gap = replacement.theory_gap(contents.rows)
+    if gap:
+        sentences.append(f"Theorem 1 predicts {gap[0]} runs on selected samples within {gap[1]:.1f} standard errors.")
+    return " ".join(sentences)
 
 
 def draw(contents: Contents) -> Plot:
@@ -275,6 +264,7 @@ FIGURE = Figure(
     name="fig5",
     compute=compute,
     summary=summary,
+    story=story,
     draw=draw,
     describe=lambda _: CAPTION,
     panels=RUN_PANELS,

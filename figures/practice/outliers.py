@@ -18,10 +18,11 @@ from matplotlib.figure import Figure as Plot
 from scipy.special import stdtrit
 
 from empirical.runs.result import Record
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.records import Pair, average, differences, gain, mean_row, points
 from figures.contract.table import Row, select
-from figures.drawing import dots, panels, style, ticks
+from figures.drawing import panels, style, ticks
 from figures.drawing.worlds import WORLDS as TITLES
 
 WORLDS = ("linear", "digits")
@@ -174,7 +175,7 @@ def summary(contents: Contents) -> str:
         phrases += [f"accuracy not below plain up to {paying.words()}"] if paying else []
         filtered = [row for row in rows if (row.panel, row.quantity) == (f"b {world}", OVER_NONE)]
         best = max(filtered, key=lambda row: row.y, default=None)
-        phrases += [f"best filter {best.series} at {best.x:g}: {dots.change(best)}"] if best else []
+        phrases += [f"best filter {best.series} at {best.x:g}: {words.change(best)}"] if best else []
         sentences += [f"{world}: " + ", ".join(phrases)] if phrases else []
     return "; ".join(sentences) or "no panel has runs"
 
@@ -193,11 +194,11 @@ def _table(rows: Sequence[Row], world: str) -> str:
     a, b, c = (select(rows, panel=f"{letter} {world}") for letter in "abc")
     filters = sorted({row.series for row in select(b, quantity=OVER_NONE)})
     columns = [
-        (AGREE, select(a, series=AGREE), dots.accuracy),
-        (FAR, select(a, series=FAR), dots.accuracy),
-        ("accuracy", select(b, series=ALL, quantity="accuracy"), dots.accuracy),
-        ("change from plain", select(b, series=ALL, quantity=OVER_PLAIN), dots.change),
-        *((name, select(b, series=name, quantity=OVER_NONE), dots.change) for name in filters),
+        (AGREE, select(a, series=AGREE), words.accuracy),
+        (FAR, select(a, series=FAR), words.accuracy),
+        ("accuracy", select(b, series=ALL, quantity="accuracy"), words.accuracy),
+        ("change from plain", select(b, series=ALL, quantity=OVER_PLAIN), words.change),
+        *((name, select(b, series=name, quantity=OVER_NONE), words.change) for name in filters),
     ]
     shown = [column for column in columns if column[1]]
     lines = []
@@ -210,10 +211,10 @@ def _table(rows: Sequence[Row], world: str) -> str:
     sentences = [f"Labels are faithful up to omega {trusted.words()}."] if trusted else []
     sentences += [f"Accuracy is not below that of plain samples up to {paying.words()}."] if paying else []
     instead, loop = select(b, series=INSTEAD, quantity="accuracy"), select(c, quantity=OVER_NONE)
-    sentences += [f"With the reference's images added instead: {dots.accuracy(row)}." for row in instead]
-    sentences += [f"Full loop, {row.series}, {row.x:.0%} dropped: {dots.change(row)}." for row in loop]
+    sentences += [f"With the reference's images added instead: {words.accuracy(row)}." for row in instead]
+    sentences += [f"Full loop, {row.series}, {row.x:.0%} dropped: {words.change(row)}." for row in loop]
     heads = [f"{TITLES[world].title}: omega", *(name for name, _, _ in shown)]
-    return dots.sheet(heads, lines) + (f"\n{' '.join(sentences)}\n" if sentences else "")
+    return words.sheet(heads, lines) + (f"\n{' '.join(sentences)}\n" if sentences else "")
 
 
 def draw(contents: Contents) -> Plot:

@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.records import average
 from figures.contract.table import Row, select
@@ -106,7 +107,7 @@ def describe(_: Settings) -> str:
 def cheap(rows: Sequence[Row]) -> list[str]:
     """Write a sentence on every guided mode of at most `CHEAP` times the work of plain sampling."""
     cost, entropy = ({row.series: row.y for row in select(rows, quantity=name)} for name in (COST, ENTROPY))
-    changes = {row.series: dots.change(row) for row in select(rows, quantity="change")}
+    changes = {row.series: words.change(row) for row in select(rows, quantity="change")}
     guided = [name for name in dots.order(select(rows, quantity=COST), LINES) if name not in (COSTLIEST, PLAIN, RANDOM)]
     return [
         f"{name} costs {cost[name]:.2f} of plain sampling, entropy {entropy[name]:.2f} (costliest way: "
@@ -121,7 +122,7 @@ def summary(contents: Contents) -> str:
     """Give accuracy and cost of plain sampling and of the costliest mode, then the modes that cost almost nothing."""
     rows = contents.rows
     cost = {row.series: row.y for row in select(rows, quantity=COST)}
-    accuracies = {row.series: dots.accuracy(row) for row in select(rows, quantity="accuracy")}
+    accuracies = {row.series: words.accuracy(row) for row in select(rows, quantity="accuracy")}
     ends = [f"{name} {accuracies[name]} at {cost[name]:.2f}" for name in (PLAIN, COSTLIEST) if name in accuracies]
     return "; ".join(ends + cheap(rows)) or "no runs"
 

@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.limits import comparisons, limits, verdict
 from figures.contract.records import pool_size
@@ -92,8 +93,8 @@ def summary(contents: Contents) -> str:
         changes = select(rows, panel=panel, quantity="change")
         if first:
             named = sorted(changes, key=lambda row: list(LINES).index(row.series))
-            from_first = [f"{row.series} {dots.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
-            worlds.append(f"{panel}: {dots.accuracy(first[0])}; changes: " + (", ".join(from_first) or "none"))
+            from_first = [f"{row.series} {words.change(row)}" for row in named if LINES[row.series].against[0] == MAIN]
+            worlds.append(f"{panel}: {words.accuracy(first[0])}; changes: " + (", ".join(from_first) or "none"))
     worlds += [*uneven(rows), verdict(comparisons(rows))]
     return "; ".join(filter(None, worlds)) or "no panel has the first line"
 

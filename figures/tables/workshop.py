@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure as Plot
 
 from empirical.runs.result import Record
+from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs, Settings
 from figures.contract.limits import comparisons, curve, limits, question, verdict
 from figures.contract.records import mean_rows, theory_rows
@@ -115,7 +116,7 @@ def summary(contents: Contents) -> str:
         accuracies = {row.series: row for row in select(rows, panel=panel, quantity="accuracy", source="practice")}
         made = {row.series: row.y for row in select(rows, panel=panel, quantity="images")}
         lines = [
-            f"{name} {dots.accuracy(accuracies[name])} ({ticks.count(made[name])} images)"
+            f"{name} {words.accuracy(accuracies[name])} ({ticks.count(made[name])} images)"
             for name in dots.order(accuracies.values(), LINES)
         ]
         worlds += [f"{panel}: " + ", ".join(lines)] if lines else []
@@ -128,15 +129,15 @@ def alternation(rows: Sequence[Row]) -> str:
     pairs = [pair for pair in comparisons(rows, AFTER) if pair.series == WHOLE and pair.x > 0]
     if not pairs:
         return ""
-    practice = " ".join(dots.share(pair.practice.y) for pair in pairs)
-    theory = " ".join(dots.share(pair.theory.y) for pair in pairs)
+    practice = " ".join(words.share(pair.practice.y) for pair in pairs)
+    theory = " ".join(words.share(pair.theory.y) for pair in pairs)
     return f"{pairs[0].panel}, {WHOLE}: {practice} on validation samples after 1, 2, ... swaps, theory {theory}"
 
 
 def markdown(contents: Contents) -> str:
     """Write the table in Markdown, with the precursor's ImageNet-1k numbers below it."""
     rows = contents.rows
-    thousand = [f"{row.series} {dots.accuracy(row)}" for row in select(rows, panel="IN-1k val")]
+    thousand = [f"{row.series} {words.accuracy(row)}" for row in select(rows, panel="IN-1k val")]
     notes = ["The precursor on ImageNet-1k (650,000 samples, validation): " + ", ".join(thousand) + "."]
     return dots.markdown(rows, LINES, COLUMNS, notes if thousand else [])
 

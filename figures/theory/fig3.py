@@ -143,10 +143,38 @@ def summary(contents: Contents) -> str:
             series, factor = saving
             samples = f"{factor.method_x:,.0f} samples {what} instead of {factor.baseline_x:,.0f}"
             sentences.append(f"{series}: accuracy {LEVEL} with {samples} ({factor.words('fewer', 'more')})")
+    simulated, gap = monte_carlo_gap(rows)
+    return "; ".join([*sentences, f"{simulated} Monte-Carlo points within {gap:.4f} of the exact law"])
+
+
+def monte_carlo_gap(rows: Sequence[Row]) -> tuple[int, float]:
+    """Count the Monte-Carlo points beside the exact law, and find the largest difference of accuracies."""
     law = {(row.series, row.x): row.y for row in select(rows, panel="kept", source="theory")}
     simulated = [row for row in select(rows, panel="kept", source="simulation") if (row.series, row.x) in law]
-    gap = max((abs(row.y - law[row.series, row.x]) for row in simulated), default=0.0)
-    return "; ".join([*sentences, f"{len(simulated)} Monte-Carlo points within {gap:.4f} of the exact law"])
+    return len(simulated), max((abs(row.y - law[row.series, row.x]) for row in simulated), default=0.0)
+
+
+def story(contents: Contents) -> str:
+    """Tell what a hard sample is worth, per sample trained on and per sample generated."""
+    rows = contents.rows
+    sentences = [
+        "What is a hard example worth? A linear classifier is trained on the hardest fraction of a pool, as ranked by "
+        "an imperfect teacher."
+    ]
+    for panel, instead, which in (
+        ("kept", "training samples", "if they are taken as they come"),
+        ("pool", "generated samples", "without selection"),
+    ):
+        saving = best_saving(rows, panel)
+        if saving:
+            series, factor = saving
+            sentences.append(
+                f"Counted in {instead}, accuracy {LEVEL} takes {factor.baseline_x:,.0f} {which}, "
+                f"{factor.method_x:,.0f} with the rule '{series}' ({factor.words('fewer', 'more')})."
+            )
+    simulated, gap = monte_carlo_gap(rows)
+    sentences.append(f"The lines are exact theory; {simulated} simulated points agree with them within {gap:.4f}.")
+    return " ".join(sentences)
 
 
 def describe(settings: Settings) -> str:
@@ -191,6 +219,7 @@ FIGURE = Figure(
     name="fig3",
     compute=compute,
     summary=summary,
+    story=story,
     draw=draw,
     describe=describe,
     settings=Config,

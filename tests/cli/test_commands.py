@@ -140,7 +140,7 @@ def test_help_and_list_load_no_heavy_library(arguments, heavy, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["fig99"], "fig3, fig4, fig5"),
+        (["fig99"], "fig4, fig1, table4"),
         (["fig4", "list"], "list"),
         (["fig4", "run"], "run"),
         (["fig4", "--seeds", "1"], "--seeds"),

@@ -4,6 +4,7 @@ Experiments here are small files of the real format, on the linear world; the pr
 """
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from support.small_experiments import COMMAND, files, in_this_process, write_exp
 import paper_repro
 from cli import make
 from cli.options import Options
+from figures.output import Made
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +89,17 @@ def test_each_figure_is_made_as_soon_as_its_own_runs_are_done(monkeypatch, tmp_p
 
     def made(item, *_):
         happened.append(item.name)
-        return f"{item.name}: a line", "picture"
+        return Made("a line", f"The story of {item.name}." if item.name != "fig6" else "", Path("picture"))
 
     monkeypatch.setattr(make, "plan", planned)
     monkeypatch.setattr(make, "make_runs", train)
     monkeypatch.setattr(make, "make_figure", made)
     assert make.main(Options(targets=["fig6", "fig4", "fig5", "fig3"], out=tmp_path)) == 0
     assert happened == ["fig3", "run b", "fig5", "run a", "fig4", "run c", "fig6"]
-    lines = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines() if ": a line" in line]
-    assert lines == ["fig3", "fig5", "fig4", "fig6"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines if ": a line" in line] == ["fig3", "fig5", "fig4", "fig6"]
+    told = [line for line in lines if "story" in line]  # after all the work, in the order asked for
+    assert told == [f"{name}. The story of {name}. Picture: picture" for name in ("fig4", "fig5", "fig3")]
 
 
 def test_a_generator_is_trained_from_its_recipe_and_used(tmp_path, capsys):

@@ -48,7 +48,7 @@ def invented(computed=(), **more):
 
 def test_a_figure_with_markdown_gets_a_file_that_its_line_names(tmp_path):
     figure = invented(markdown=lambda contents: f"| {contents.rows[0].y} |\n")
-    said, picture = produce(tmp_path, figure, note="quick preset")
+    said, _, picture = produce(tmp_path, figure, note="quick preset")
     assert said == "a line; table: t.md"
     assert (tmp_path / "t.md").read_text() == "A caption (quick preset)\n\n| 0.5 |\n"
     (tmp_path / "t.md").unlink()
@@ -58,7 +58,7 @@ def test_a_figure_with_markdown_gets_a_file_that_its_line_names(tmp_path):
 
 
 def test_a_figure_without_markdown_gets_none(tmp_path):
-    said, _ = produce(tmp_path, invented())
+    said = produce(tmp_path, invented()).summary
     assert said == "a line"
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".csv", ".json", ".pdf", ".png", ".svg"]
 

@@ -6,13 +6,18 @@ import sys
 import pytest
 from support.places import EXPERIMENTS, ROOT
 
-from figures.registry import FIGURES, figure
+from figures.registry import FIGURES, QUESTIONS, figure
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_name_leads_to_a_figure_with_an_experiment(name):
     assert figure(name).name == name
     assert (EXPERIMENTS / f"{name}.toml").exists()
+
+
+def test_every_experiment_answers_one_question():
+    names = [name for names in QUESTIONS.values() for name in names]
+    assert sorted(names) == sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
 
 
 def test_the_names_are_known_without_matplotlib():
