@@ -10,6 +10,7 @@ app = marimo.App(width="medium")
 with app.setup:
     from functools import cache
     from pathlib import Path
+    from typing import NamedTuple
 
     import marimo as mo
     import numpy as np
@@ -29,15 +30,25 @@ with app.setup:
     REDRAWS = 4000
 
 
-@app.function
-def printed(table: str, series: str) -> curves.Series:
-    """Read a series of the paper: sizes x, accuracies y, and the standard errors of its validation images.
+@app.class_definition
+class Curve(NamedTuple):
+    """A printed curve: numbers of images, accuracies, and the standard errors that its validation images give them."""
 
-    >>> printed("table4", "static").y.max()
+    size: np.ndarray
+    accuracy: np.ndarray
+    stderr: np.ndarray
+
+
+@app.function
+def printed(table: str, series: str) -> Curve:
+    """Read a series of the paper.
+
+    >>> printed("table4", "static").accuracy.max()
     np.float64(0.6232)
     """
     path = Path(figures.paper.__file__).with_name(f"{table}_curves.csv")
-    return next(one for one in curves.read(path) if one.name == series)
+    one = next(one for one in curves.read(path) if one.name == series)
+    return Curve(one.x, one.y, np.asarray(one.stderr))
 
 
 @app.function
@@ -57,7 +68,7 @@ def needed(size: np.ndarray, accuracy: np.ndarray, level: float) -> float:
 def usual_reading(table: str, level: float) -> float:
     """Divide the size that static data need for a level by the size that deliberate practice needs."""
     static, practice = printed(table, STATIC), printed(table, PRACTICE)
-    return needed(static.x, static.y, level) / needed(practice.x, practice.y, level)
+    return needed(static.size, static.accuracy, level) / needed(practice.size, practice.accuracy, level)
 
 
 @app.function
@@ -65,11 +76,11 @@ def usual_reading(table: str, level: float) -> float:
 def redrawn() -> np.ndarray:
     """Read static's best level from tables drawn anew: static data flat at .6192 from 400,000 images on, and noise."""
     static, practice = printed("table4", STATIC), printed("table4", PRACTICE)
-    flat, rng = np.minimum(static.y, 0.6192), np.random.default_rng(0)
+    flat, rng = np.minimum(static.accuracy, 0.6192), np.random.default_rng(0)
     factors = []
     for _ in range(REDRAWS):
-        base, new = flat + rng.normal(0, static.stderr), practice.y + rng.normal(0, practice.stderr)
-        factors.append(needed(static.x, base, base.max()) / needed(practice.x, new, base.max()))
+        base, new = flat + rng.normal(0, static.stderr), practice.accuracy + rng.normal(0, practice.stderr)
+        factors.append(needed(static.size, base, base.max()) / needed(practice.size, new, base.max()))
     return np.array(factors)
 
 
@@ -92,8 +103,8 @@ def solve_factor() -> float:
     sizes = []
     for series in ("static", "deliberate practice"):
         curve = printed("table4", series)
-        running_maximum = np.maximum.accumulate(curve.y)
-        sizes.append(np.exp(np.interp(0.600, running_maximum, np.log(curve.x))))
+        running_maximum = np.maximum.accumulate(curve.accuracy)
+        sizes.append(np.exp(np.interp(0.600, running_maximum, np.log(curve.size))))
     return sizes[0] / sizes[1]
 
 
@@ -108,8 +119,8 @@ def solve_last_rise() -> tuple[float, float]:
 def solve_honest() -> tuple[float, float, float]:
     """Read the multiplier at the best level that stands out from static's noise: factor, low, high."""
     static, practice = printed("table4", "static"), printed("table4", "deliberate practice")
-    highest = scaling.multiplier(static.points, practice.points, direction="up").highest
-    best = scaling.multiplier(static.points, practice.points, [highest], direction="up").best
+    highest = scaling.multiplier(static, practice, direction="up").highest
+    best = scaling.multiplier(static, practice, [highest], direction="up").best
     return best.factor, best.low, best.high
 
 
@@ -129,9 +140,9 @@ def solve_odd_line() -> float:
 def solve_distances() -> tuple[float, float]:
     """Compute how many standard errors the exact and the printed law are from the measured error rate."""
     measured = monte_carlo()
-    laws = (rmt.error_rate(misprinted_problem(), law=law) for law in ("arccos", "gaussian_margin"))
-    exact, first_version = ((law - measured.mean) / measured.stderr for law in laws)
-    return exact, first_version
+    exact = rmt.error_rate(misprinted_problem())
+    first_version = rmt.error_rate(misprinted_problem(), law="gaussian_margin")
+    return float((exact - measured.mean) / measured.stderr), float((first_version - measured.mean) / measured.stderr)
 
 
 @app.function
@@ -149,17 +160,14 @@ def exercises() -> dict[str, Exercise]:
                 "That is the inverse: static data need more, so divide their size by the other.": lambda: (
                     1 / solve_factor()
                 ),
-                "You interpolated in the size itself; on a scaling plot one reads in log(size).": lambda: (
-                    np.interp(0.6, printed("table4", STATIC).y, printed("table4", STATIC).x)
-                    / np.interp(0.6, printed("table4", PRACTICE).y, printed("table4", PRACTICE).x)
-                ),
+                "You divided sizes that the table has; the level lies between two of them.": lambda: 260_000 / 96_000,
             },
         ),
         Exercise(
             name="last_rise",
             solution=solve_last_rise,
             rtol=0.02,
-            hint="An accuracy a on m images has the standard error sqrt(a (1 - a)/m). Of a difference, the squares add.",
+            hint="An accuracy a on m images has the standard error sqrt(a (1 - a)/m). Of a difference the squares add.",
             meaning="A gain of .0040 +- .0097 for ten times the data: nobody can tell it from nothing.",
             mistakes={
                 "You took the error of one accuracy; the difference has both.": lambda: (
@@ -173,7 +181,7 @@ def exercises() -> dict[str, Exercise]:
             name="honest",
             solution=solve_honest,
             rtol=0.02,
-            hint="`scaling.multiplier(static.points, practice.points, [level], direction='up').best` has `factor`, "
+            hint="`scaling.multiplier(static, practice, [level], direction='up').best` has `factor`, "
             "`low` and `high`. The level is the attribute `highest` of a multiplier without levels.",
             meaning="At .609: 3.2 times fewer images, and with 95 % confidence 2.0 to 9.8. That can be said.",
             mistakes={
@@ -186,8 +194,8 @@ def exercises() -> dict[str, Exercise]:
             rtol=1e-9,
             hint="Solve samples = initial + additions x addition for additions, on the lines whose `method` is "
             "'deliberate practice'.",
-            meaning="1,794,000 = 130,000 + 26 x 64,000, though k = 27 is printed: one of the two numbers is wrong by one "
-            "addition. With 27 it is the 1.9 million of the paper's Table 1.",
+            meaning="1,794,000 = 130,000 + 26 x 64,000, though k = 27 is printed: one of the two is "
+            "wrong by one addition. With 27 it is the 1.9 million of the paper's Table 1.",
             mistakes={"27 is printed; how many has the total that is printed beside it?": lambda: 27.0},
         ),
         Exercise(
@@ -213,9 +221,9 @@ def exercises() -> dict[str, Exercise]:
 def readings(table: str) -> scaling.Multiplier:
     """Read the multiplier at 25 levels from static's first point to the best level beyond its noise."""
     static, practice = printed(table, STATIC), printed(table, PRACTICE)
-    highest = scaling.multiplier(static.points, practice.points, direction="up", resamples=2).highest
-    levels = np.linspace(static.y[0] + 2 * static.stderr[0], highest, 25)
-    return scaling.multiplier(static.points, practice.points, levels, direction="up")
+    highest = scaling.multiplier(static, practice, direction="up", resamples=2).highest
+    levels = np.linspace(static.accuracy[0] + 2 * static.stderr[0], highest, 25)
+    return scaling.multiplier(static, practice, levels, direction="up")
 
 
 @app.function
@@ -223,24 +231,18 @@ def draw(table: str, level: float) -> Figure:
     """Draw the printed curves with a level across them, and the multiplier against the level, usual and honest."""
     figure, (left, right) = picture.canvas(2)
     static, practice = printed(table, STATIC), printed(table, PRACTICE)
-    for series, mark in ((static, "x"), (practice, "o")):
-        look = style.SERIES[series.name]
-        left.errorbar(
-            np.log10(series.x),
-            series.y,
-            yerr=2 * series.stderr,
-            fmt=f"-{mark}",
-            ms=5,
-            color=look.colour,
-            label=series.name,
-        )
-        left.plot(np.log10([needed(series.x, series.y, level)]), [level], "s", ms=9, mfc="none", color=style.BLACK)
+    for name, curve in ((STATIC, static), (PRACTICE, practice)):
+        look = style.SERIES[name]
+        size, bars = np.log10(curve.size), 2 * curve.stderr
+        left.errorbar(size, curve.accuracy, yerr=bars, fmt=f"-{look.marker}", ms=5, color=look.colour, label=name)
+        place = np.log10(needed(curve.size, curve.accuracy, level))
+        left.plot([place], [level], "s", ms=9, mfc="none", color=style.BLACK)
     left.axhline(level, color=style.BLACK, linewidth=0.8, linestyle=":")
     picture.log_ticks(left, x=(5e4, 2e5, 1e6, 5e6) if table == "table4" else (2e5, 1e6, 5e6, 2e7))
     left.set(xlabel="images", ylabel="validation accuracy, +-2 binomial stderr", title=TABLES[table])
     left.legend(frameon=False, loc="lower right")
-    best = static.y.max()
-    grid = np.linspace(max(static.y[0], practice.y[0]), best, 200)
+    best = static.accuracy.max()
+    grid = np.linspace(max(static.accuracy[0], practice.accuracy[0]), best, 200)
     right.plot(grid, np.log10([usual_reading(table, at) for at in grid]), color=style.GREY, label="usual reading")
     honest = readings(table)
     high = np.where(np.isfinite(honest.high), honest.high, 100)
@@ -274,8 +276,8 @@ def _():
     Table 4, ImageNet-1k in Table 5. Its text says that deliberate practice needs **7.5 times** fewer images on
     ImageNet-100 and **20 times** fewer on ImageNet-1k. You will read the same tables.
 
-    `printed("table4", "static")` and `printed("table4", "deliberate practice")` are the curves. Each has `x` (images),
-    `y` (accuracy on 5,000 validation images), and `stderr`.
+    `printed("table4", "static")` and `printed("table4", "deliberate practice")` are the curves: tuples
+    `(size, accuracy, stderr)`, with attributes of these names. The 5,000 validation images give the standard errors.
     """)
     return
 
@@ -385,10 +387,10 @@ def _(prediction_share):
     desk.predicted("prediction_share", prediction_share)
     _shares = [float(np.mean(mask)) for mask in (redrawn() < 5, (redrawn() > 10) & (redrawn() < 25), redrawn() >= 25)]
     mo.md(f"""
-    The reading is a lottery with three prizes: about 3 ({_shares[0]:.0%} of the tables), about 16 ({_shares[1]:.0%}) and
-    about 33 ({_shares[2]:.0%}), according to which of the three flat points noise makes the highest. Where a baseline is
-    flat, its best level is noise, and the size at which it is reached is an accident. The bias has one direction: the
-    flatter the baseline and the farther it was measured, the larger the factor.
+    The reading is a lottery with three prizes: about 3 ({_shares[0]:.0%} of the tables), about 16 ({_shares[1]:.0%})
+    and about 33 ({_shares[2]:.0%}), according to which of the three flat points noise makes the highest. Where a
+    baseline is flat, its best level is noise, and the size at which it is reached is an accident. The bias has one
+    direction: the farther a flat baseline was measured, the larger the factor.
 
     Choose a table and move the level. Right: the usual reading, and what stands out from the noise. The shaded range
     has the levels within two standard errors of static's best. An open interval (up to the edge) says that the data do
@@ -410,12 +412,12 @@ def _(prediction_share):
 def _(place, table):
     _static = printed(table.value, STATIC)
     _practice = printed(table.value, PRACTICE)
-    _low = max(_static.y[0], _practice.y[0])
-    _level = float(_low + (_static.y.max() - _low) * place.value / 100)
+    _low = max(_static.accuracy[0], _practice.accuracy[0])
+    _level = float(_low + (_static.accuracy.max() - _low) * place.value / 100)
     _honest = readings(table.value)
     _words = f"**Level {_level:.4f}: usual reading {usual_reading(table.value, _level):.1f}.** "
     if _level <= _honest.highest:
-        _at = scaling.multiplier(_static.points, _practice.points, [_level], direction="up").best
+        _at = scaling.multiplier(_static, _practice, [_level], direction="up").best
         _high = f"{_at.high:.1f}" if np.isfinite(_at.high) else "an open end"
         _words += f"Beyond the noise: {_at.factor:.1f}, 95 % interval {_at.low:.1f} to {_high}."
     else:
@@ -429,7 +431,7 @@ def _():
     mo.md(r"""
     ## 4. What can be said
 
-    `scaling.multiplier(static.points, practice.points, direction="up")` reads no level above the baseline's maximum
+    `scaling.multiplier(static, practice, direction="up")` reads no level above the baseline's maximum
     minus two standard errors; its attribute `highest` is that level. With a list of levels it reads those. Its
     intervals come from curves drawn anew, as you did.
 
@@ -539,8 +541,8 @@ def _():
     * A ratio of sizes belongs to a level, and has an interval. Where the baseline is flat there is no ratio.
     * What a table does not print can often be put back: counts of images give a binomial error, which is the *least*
       there can be. Noise between training runs comes on top, so that true intervals are wider still.
-    * It does **not** mean that the paper is wrong about its method: in every level that can be read deliberate practice
-      needs fewer images, and its best accuracy, .689, is 6.7 points above static data at any size.
+    * It does **not** mean that the paper is wrong about its method: at the best levels that can be read deliberate
+      practice needs several times fewer images, and its best accuracy is 6.6 points above static data of any size.
     * Formulas are checked like numbers: one case, one simulation, an error bar.
 
     **Before you believe a table:** How many seeds? How many test images? Is the baseline still rising where the ratio
