@@ -1,0 +1,145 @@
+"""Sphinx roles and directives that write the numbers of shipped tables; an unknown key ends the build.
+
+    {num}`fig4; digits; static; accuracy; 512`      .930 +- .003      {miss} writes 1 - y instead, the error of an accuracy
+    {value}`fig4; digits; static; accuracy; 512`    .930              {missed} 1 - y
+    {detail}`fig4; gains; panel=digits; size=512; gain over static`   a paired gain with its intervals, or text
+    {count}`fig4; digits; static; accuracy; 512`    the number of seeds or trials
+
+    ```{made} fig4                 the picture, how it was made, and the line that the command prints
+    ```
+    ```{results} table3            the figure's own Markdown table
+    ```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tables
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from figures.contract.figure import Contents
+from figures.registry import figure
+
+MISSING = "No table of this figure is shipped: the numbers of this section are those of an earlier run, copied by hand."
+
+
+def number(key: str) -> str:
+    """Write y and its standard error."""
+    row = tables.row(key)
+    return tables.measured(row.y, row.stderr, signed=row.quantity in ("change", "gap"))
+
+
+def miss(key: str) -> str:
+    """Write 1 - y and its standard error."""
+    row = tables.row(key)
+    return tables.measured(1 - row.y, row.stderr)
+
+
+def detail(path: str) -> str:
+    """Write an entry of a manifest's details: a paired gain with its intervals, a number, or a text."""
+    entry = tables.detail(path)
+    if isinstance(entry, dict):
+        return tables.gain(entry)
+    return tables.measured(entry, None) if isinstance(entry, float) else str(entry)
+
+
+ROLES: dict[str, Callable[[str], str]] = {
+    "num": number,
+    "miss": miss,
+    "value": lambda key: number(key).partition(" +- ")[0],
+    "missed": lambda key: miss(key).partition(" +- ")[0],
+    "detail": detail,
+    "count": lambda key: str(tables.row(key).n_seeds),
+}
+
+
+class Number(SphinxRole):
+    """A role that writes what a function of its key returns."""
+
+    def __init__(self, write: Callable[[str], str]) -> None:
+        self.write = write
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        try:
+            text = self.write(self.text)
+        except (ValueError, KeyError) as error:
+            raise ExtensionError(f"{self.env.docname}: {error}") from error
+        return [nodes.inline(self.rawtext, text.replace(" +- ", "\N{NO-BREAK SPACE}+-\N{NO-BREAK SPACE}"))], []
+
+
+class Made(SphinxDirective):
+    """A figure's picture, the sentence on how its table was made, and its summary, computed from the table."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        lines = [f"![{name}]({name}.png)", ""]
+        try:
+            table = tables.shipped(name)
+        except ValueError:
+            return self._parsed([*lines, f"*{MISSING}*"])
+        told = figure(name).summary(contents(name, table)).split("; ")
+        folded = [*(f"* {line}" for line in told), ""]
+        before = nodes.raw("", "<details><summary>The numbers in one look, computed from the table</summary>", format="html")
+        after = nodes.raw("", "</details>", format="html")
+        above = [*lines, tables.provenance(table.manifest)]
+        return [*self._parsed(above), before, *self._parsed([escaped(line) for line in folded]), after]
+
+    def _parsed(self, lines: list[str]) -> list[nodes.Node]:
+        return parsed(self, lines)
+
+
+class Results(SphinxDirective):
+    """The Markdown table that a figure writes beside its picture, from its shipped table."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        try:
+            table, made = tables.shipped(name), figure(name)
+        except ValueError as error:
+            raise ExtensionError(f"{self.env.docname}: {error}") from error
+        if made.markdown is None:
+            raise ExtensionError(f"{self.env.docname}: got the figure {name!r}; allowed one that writes Markdown")
+        return parsed(self, made.markdown(contents(name, table)).splitlines())
+
+
+def contents(name: str, table: tables.Shipped) -> Contents:
+    """Make of a shipped table what the functions of its figure take."""
+    return Contents(table.rows, details=table.manifest["details"])
+
+
+def escaped(line: str) -> str:
+    """Keep marks of Markdown inside a line as they are.
+
+    >>> escaped("* a ~ k^-1 * b_c | d")
+    '* a \\\\~ k^-1 \\\\* b\\\\_c \\\\| d'
+    """
+    head, text = line[:2], line[2:]
+    for mark in "*_~|<[":
+        text = text.replace(mark, f"\\{mark}")
+    return head + text
+
+
+def parsed(directive: SphinxDirective, lines: list[str]) -> list[nodes.Node]:
+    """Parse Markdown lines into nodes, at the place of a directive."""
+    node = nodes.container()
+    directive.state.nested_parse(StringList(lines, directive.get_source_info()[0]), directive.content_offset, node)
+    return node.children
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the roles and directives."""
+    for name, write in ROLES.items():
+        app.add_role(name, Number(write))
+    app.add_directive("made", Made)
+    app.add_directive("results", Results)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

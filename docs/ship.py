@@ -1,0 +1,44 @@
+"""Ship finished tables with the pages: python docs/ship.py results/fig4 results/table3 ...
+
+A table is copied to docs/tables with seven digits a number; of its manifest, the part that says how it was made, and
+the details, are kept: its runs and the digests of its files belong to the folder that it comes from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from figures.contract.manifest import read_manifest
+from figures.contract.table import Row, load, save
+
+FOLDER = Path(__file__).resolve().parent / "tables"
+KEPT = ("command", "preset", "learner", "cost", "wall_s", "versions", "git_revision", "hardware", "started", "seeds")
+
+
+def rounded(value: float | None) -> float | None:
+    """Round a number to seven digits, beyond which nothing is measured, so that the files stay small."""
+    return None if value is None else float(f"{value:.7g}")
+
+
+def short(row: Row) -> Row:
+    """Round the numbers of a row."""
+    return row._replace(x=float(f"{row.x:.7g}"), y=float(f"{row.y:.7g}"), stderr=rounded(row.stderr))
+
+
+def ship(folder: Path) -> None:
+    """Copy the table and the manifest of a figure, results/NAME, to docs/tables; paths of this machine are left out."""
+    name = folder.name
+    manifest = read_manifest(folder / f"{name}.json")
+    values = {key: getattr(manifest, key) for key in KEPT} | {"details": manifest.details, "settings": manifest.settings}
+    values["command"] = re.sub(r" --(out|workers) \S+", "", manifest.command)
+    FOLDER.mkdir(exist_ok=True)
+    save(map(short, load(folder / f"{name}.csv")), FOLDER / f"{name}.csv")
+    (FOLDER / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        ship(Path(argument).resolve())
