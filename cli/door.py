@@ -41,6 +41,7 @@ COMMANDS = {
         options.TheoryDataOptions, "cli.theory_data", "[FEATURES.npz]", "predict learning curves of your own data"
     ),
     "law": Command(options.LawOptions, "cli.law", "CURVES.csv", "analyse the scaling curves of any loss or accuracy"),
+    "learn": Command(options.LearnOptions, "cli.learn", "[LESSON]", "list the lessons, or open one: learn 1"),
     "errata": Command(options.ErrataOptions, "cli.errata", "", "print the paper's misprints, with numbers"),
 }
 

@@ -94,6 +94,21 @@ class ErrataOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LearnOptions:
+    """List the lessons, or open one in the browser by marimo: learn 3.
+
+    A lesson is opened as a copy in --out, which keeps your answers; delete the copy to begin anew.
+    """
+
+    lesson: tyro.conf.Positional[int | None] = None
+    """Number of a lesson; without it the lessons are listed."""
+    run: bool = False
+    """Serve the lesson as a page to read, with its sliders and results, but without code."""
+    out: Path = Path("results/lessons")
+    """Folder of your copies."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GeneratorOptions:
     """Train the generator of a world into <out>/generator and check its quality; if stopped, a rerun goes on."""
 

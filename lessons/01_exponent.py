@@ -5,9 +5,10 @@ Fit a power law with a floor to learning curves whose law is known exactly, and 
 
 import marimo
 
+__generated_with = "0.25.2"
 app = marimo.App(width="medium")
 
-with app.setup:
+with app.setup(hide_code=True):
     from functools import cache
 
     import marimo as mo
@@ -23,6 +24,32 @@ with app.setup:
 
     D = 512  # dimension of the data
     SEEDS = 8
+
+
+@app.cell(hide_code=True)
+def _():
+    desk.title(__file__)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    **Afterwards you can** fit a scaling law with a floor, tell from the data alone whether its error bars may be
+    believed, and repair the fit.
+
+    **You need** a little Python and NumPy, and what a standard error is. No earlier lesson.
+
+    Scaling laws are curves like $\text{error}(n) = \text{floor} + \text{scale} \cdot n^{-\text{exponent}}$, fitted to a
+    few sizes $n$ and read far beyond them. How good is such a fit? With real networks nobody knows, because nobody
+    knows the true curve. Here we do: a ridge classifier learns from Gaussian data in 512 dimensions, of which it is
+    given the 30 % that look hardest. Its error rate follows an exact law. You will measure it as one measures
+    networks, at several sizes and with several seeds, and then look at the answer.
+
+    Each of your cells below says `= None`. Replace `None`, or write a few lines that end in that name. Names that
+    begin with `_` stay within a cell.
+    """)
+    return
 
 
 @app.function
@@ -60,27 +87,229 @@ def usual_fit(size: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return best, np.sqrt(np.diag(covariance))
 
 
-@app.function
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 1. The usual fit
+
+    `measured(smallest, largest)` returns the sizes ($n/d$, rows per dimension: 2, 4, 8, ...) and the error rates of
+    eight seeds. `usual_fit(size, error)` does what most papers do: least squares, weighted by the standard errors of
+    the averages. It returns `(floor, scale, exponent)` and their standard errors.
+
+    **Exercise.** Fit sizes 2 to 32. Set `short_exponent` to a pair: the exponent and its standard error.
+    """)
+    return
+
+
+@app.cell
+def _():
+    short_exponent = None
+    return (short_exponent,)
+
+
+@app.cell(hide_code=True)
+def _(short_exponent):
+    desk.check(exercises()["short_exponent"], short_exponent)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 2. A prediction
+
+    The exact exponent can be derived: far out, the error approaches its floor as $n^{-1}$. **How many of its own
+    standard errors is the fitted exponent away from 1?** If the error bar means what it says, about 1, and hardly ever
+    more than 2.
+    """)
+    return
+
+
+@app.cell
+def _():
+    prediction_distance = None
+    return (prediction_distance,)
+
+
+@app.cell(hide_code=True)
+def _(prediction_distance):
+    _predicted = desk.predicted("prediction_distance", prediction_distance)
+    _exponent, _stderr = solve_short_exponent()
+    mo.vstack(
+        [
+            desk.compare(_predicted, (1 - _exponent) / _stderr, "standard errors from fitted to exact exponent", 2),
+            mo.md(r"""
+    The error bar is not a little too small; it answers another question. It says how much the exponent would move if
+    you repeated the measurement with other seeds, *provided that the law has this form*. It has not: at small sizes the
+    true curve bends otherwise. Seeds cannot tell you that.
+    """),
+        ]
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    And the floor?
+
+    **Exercise.** Set `true_floor` to the error rate that is left with endless data. `problem(1.0)` poses the problem
+    (at any size), and `rmt.limits.infinite_data` solves it exactly.
+    """)
+    return
+
+
+@app.cell
+def _():
+    true_floor = None
+    return (true_floor,)
+
+
+@app.cell(hide_code=True)
+def _(true_floor):
+    desk.check(exercises()["true_floor"], true_floor)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 3. More data?
+
+    A colleague proposes larger runs. **Predict the number of standard errors between the fitted floor and the true
+    one, .0635, when the fit has sizes up to 1,024** instead of 32.
+    """)
+    return
+
+
+@app.cell
+def _():
+    prediction_floor = None
+    return (prediction_floor,)
+
+
+@app.cell(hide_code=True)
+def _(prediction_floor):
+    _predicted = desk.predicted("prediction_floor", prediction_floor)
+    _best, _stderr = usual_fit(*measured(2, 1024))
+    smallest = mo.ui.dropdown({str(s): s for s in (2, 4, 8, 16)}, value="2", label="smallest size fitted")
+    largest = mo.ui.slider(steps=[32, 64, 128, 256, 512, 1024], value=128, label="largest size fitted", show_value=True)
+    mo.vstack(
+        [
+            desk.compare(
+                _predicted, (solve_true_floor() - _best[0]) / _stderr[0], "standard errors from floor to truth", 2
+            ),
+            mo.md(
+                "The fit came nearer, but its error bar shrank as fast: it is as wrong as before. Move the slider, "
+                "then the other end of the range. The shaded strips at the bottom show which sizes are fitted."
+            ),
+            mo.hstack([smallest, largest], justify="start", gap=2),
+        ]
+    )
+    return largest, smallest
+
+
+@app.cell(hide_code=True)
+def _(largest, smallest):
+    _best, _stderr = usual_fit(*measured(smallest.value, largest.value))
+    _text = f"floor {_best[0]:.4f} +- {_stderr[0]:.4f}; exponent {_best[2]:.3f} +- {_stderr[2]:.3f}"
+    mo.vstack([mo.md(f"**Usual fit: {_text}.** Exact: floor .0635, exponent 1."), draw(smallest.value, largest.value)])
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 4. How you would have noticed
+
+    With a network you have no exact law. But you can play the same game with what you measured: hide the largest sizes,
+    fit the rest, and see whether the fit foresees what was hidden. That is a *back-test*. `scaling.backtest(size,
+    error, form="power_floor")` hides the largest one, two and three sizes; `worst_z` is its worst miss in standard
+    errors of the prediction and the measurement together.
+
+    **Exercise.** Set `worst_z` to that of sizes 2 to 128.
+    """)
+    return
+
+
+@app.cell
+def _():
+    worst_z = None
+    return (worst_z,)
+
+
+@app.cell(hide_code=True)
+def _(worst_z):
+    desk.check(exercises()["worst_z"], worst_z)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 5. The cure
+
+    Two things help, and only together. `scaling.fit` widens its interval by the misfit that it sees: for sizes 2 to
+    128 it returns an exponent between .21 and 2.19 and calls it *not identified*, which is honest and useless. What
+    makes it useful is to leave out the small sizes until the back-test passes. Try it above, then:
+
+    **Exercise.** Fit sizes 8 to 1,024 with `scaling.fit(size, error)`. Set `honest_exponent` to the ends of the 95 %
+    interval of the exponent.
+    """)
+    return
+
+
+@app.cell
+def _():
+    honest_exponent = None
+    return (honest_exponent,)
+
+
+@app.cell(hide_code=True)
+def _(honest_exponent):
+    desk.check(exercises()["honest_exponent"], honest_exponent)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## What it means, and what not
+
+    * A standard error of a fit measures noise, not whether the form is right. Where noise is small and the form wrong,
+      it misleads most.
+    * More and larger runs alone do not repair a wrong form. A back-test shows it, without any theory.
+    * It does **not** mean that power laws are wrong: from size 8 on, this one holds to within noise. And no back-test
+      foresees a law that changes beyond your largest size.
+
+    **Read on:** `docs/law.md` (the same analysis for your own CSV file), `docs/grade.md` (this fit and the usual ones,
+    graded against exact laws), `help(scaling.fit)`, and *(Mis)Fitting: A Survey of Scaling Laws* (arXiv 2502.18969).
+    **Next:** lesson 2, where the exact law comes from.
+    """)
+    return
+
+
+@app.function(hide_code=True)
 def solve_short_exponent() -> tuple[float, float]:
     """Fit the usual law to sizes 2 to 32; return the exponent and its standard error."""
     best, stderr = usual_fit(*measured(2, 32))
     return best[2], stderr[2]
 
 
-@app.function
+@app.function(hide_code=True)
 def solve_true_floor() -> float:
     """Compute the error rate that is left with endless data."""
-    return rmt.limits.infinite_data(problem(1.0))
+    return float(rmt.limits.infinite_data(problem(1.0)))
 
 
-@app.function
-def solve_worst_z() -> float:
+@app.function(hide_code=True)
+def solve_worst_z() -> float | None:
     """Hold out the largest sizes, fit the rest, and return the worst miss in standard errors."""
     size, error = measured(2, 128)
     return scaling.backtest(size, error, form="power_floor").worst_z
 
 
-@app.function
+@app.function(hide_code=True)
 def solve_honest_exponent() -> tuple[float, float]:
     """Fit sizes 8 to 1024; return the ends of the exponent's 95 % interval."""
     size, error = measured(8, 1024)
@@ -88,7 +317,7 @@ def solve_honest_exponent() -> tuple[float, float]:
     return exponent.low, exponent.high
 
 
-@app.function
+@app.function(hide_code=True)
 def exercises() -> dict[str, Exercise]:
     """Return the exercises of this lesson by name."""
     listed = (
@@ -147,7 +376,7 @@ def exercises() -> dict[str, Exercise]:
     return {exercise.name: exercise for exercise in listed}
 
 
-@app.function
+@app.function(hide_code=True)
 def draw(smallest: int, largest: int) -> Figure:
     """Draw the measured error rates, the exact law, and usual fits: to sizes 2 ... 32, and to the chosen ones."""
     figure, (ax,) = picture.canvas()
@@ -169,234 +398,6 @@ def draw(smallest: int, largest: int) -> Figure:
     ax.set(xlabel="pool size per dimension, n/d", ylabel="error rate")
     ax.legend(frameon=False, loc="lower left")
     return figure
-
-
-@app.cell
-def _():
-    desk.title(__file__)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    **Afterwards you can** fit a scaling law with a floor, tell from the data alone whether its error bars may be
-    believed, and repair the fit.
-
-    **You need** a little Python and NumPy, and what a standard error is. No earlier lesson.
-
-    Scaling laws are curves like $\text{error}(n) = \text{floor} + \text{scale} \cdot n^{-\text{exponent}}$, fitted to a
-    few sizes $n$ and read far beyond them. How good is such a fit? With real networks nobody knows, because nobody
-    knows the true curve. Here we do: a ridge classifier learns from Gaussian data in 512 dimensions, of which it is
-    given the 30 % that look hardest. Its error rate follows an exact law. You will measure it as one measures
-    networks, at several sizes and with several seeds, and then look at the answer.
-
-    Each of your cells below says `= None`. Replace `None`, or write a few lines that end in that name. Names that
-    begin with `_` stay within a cell.
-    """)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 1. The usual fit
-
-    `measured(smallest, largest)` returns the sizes ($n/d$, rows per dimension: 2, 4, 8, ...) and the error rates of
-    eight seeds. `usual_fit(size, error)` does what most papers do: least squares, weighted by the standard errors of
-    the averages. It returns `(floor, scale, exponent)` and their standard errors.
-
-    **Exercise.** Fit sizes 2 to 32. Set `short_exponent` to a pair: the exponent and its standard error.
-    """)
-    return
-
-
-@app.cell
-def _():
-    short_exponent = None
-    return (short_exponent,)
-
-
-@app.cell
-def _(short_exponent):
-    desk.check(exercises()["short_exponent"], short_exponent)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 2. A prediction
-
-    The exact exponent can be derived: far out, the error approaches its floor as $n^{-1}$. **How many of its own
-    standard errors is the fitted exponent away from 1?** If the error bar means what it says, about 1, and hardly ever
-    more than 2.
-    """)
-    return
-
-
-@app.cell
-def _():
-    prediction_distance = None
-    return (prediction_distance,)
-
-
-@app.cell
-def _(prediction_distance):
-    _predicted = desk.predicted("prediction_distance", prediction_distance)
-    _exponent, _stderr = solve_short_exponent()
-    mo.vstack(
-        [
-            desk.compare(_predicted, (1 - _exponent) / _stderr, "standard errors from fitted to exact exponent", 2),
-            mo.md(r"""
-    The error bar is not a little too small; it answers another question. It says how much the exponent would move if
-    you repeated the measurement with other seeds, *provided that the law has this form*. It has not: at small sizes the
-    true curve bends otherwise. Seeds cannot tell you that.
-    """),
-        ]
-    )
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    And the floor?
-
-    **Exercise.** Set `true_floor` to the error rate that is left with endless data. `problem(1.0)` poses the problem
-    (at any size), and `rmt.limits.infinite_data` solves it exactly.
-    """)
-    return
-
-
-@app.cell
-def _():
-    true_floor = None
-    return (true_floor,)
-
-
-@app.cell
-def _(true_floor):
-    desk.check(exercises()["true_floor"], true_floor)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 3. More data?
-
-    A colleague proposes larger runs. **Predict the number of standard errors between the fitted floor and the true
-    one, .0635, when the fit has sizes up to 1,024** instead of 32.
-    """)
-    return
-
-
-@app.cell
-def _():
-    prediction_floor = None
-    return (prediction_floor,)
-
-
-@app.cell
-def _(prediction_floor):
-    _predicted = desk.predicted("prediction_floor", prediction_floor)
-    _best, _stderr = usual_fit(*measured(2, 1024))
-    smallest = mo.ui.dropdown({str(s): s for s in (2, 4, 8, 16)}, value="2", label="smallest size fitted")
-    largest = mo.ui.slider(steps=[32, 64, 128, 256, 512, 1024], value=128, label="largest size fitted", show_value=True)
-    mo.vstack(
-        [
-            desk.compare(
-                _predicted, (solve_true_floor() - _best[0]) / _stderr[0], "standard errors from floor to truth", 2
-            ),
-            mo.md(
-                "The fit came nearer, but its error bar shrank as fast: it is as wrong as before. Move the slider, "
-                "then the other end of the range. The shaded strips at the bottom show which sizes are fitted."
-            ),
-            mo.hstack([smallest, largest], justify="start", gap=2),
-        ]
-    )
-    return largest, smallest
-
-
-@app.cell
-def _(largest, smallest):
-    _best, _stderr = usual_fit(*measured(smallest.value, largest.value))
-    _text = f"floor {_best[0]:.4f} +- {_stderr[0]:.4f}; exponent {_best[2]:.3f} +- {_stderr[2]:.3f}"
-    mo.vstack([mo.md(f"**Usual fit: {_text}.** Exact: floor .0635, exponent 1."), draw(smallest.value, largest.value)])
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 4. How you would have noticed
-
-    With a network you have no exact law. But you can play the same game with what you measured: hide the largest sizes,
-    fit the rest, and see whether the fit foresees what was hidden. That is a *back-test*. `scaling.backtest(size,
-    error, form="power_floor")` hides the largest one, two and three sizes; `worst_z` is its worst miss in standard
-    errors of the prediction and the measurement together.
-
-    **Exercise.** Set `worst_z` to that of sizes 2 to 128.
-    """)
-    return
-
-
-@app.cell
-def _():
-    worst_z = None
-    return (worst_z,)
-
-
-@app.cell
-def _(worst_z):
-    desk.check(exercises()["worst_z"], worst_z)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 5. The cure
-
-    Two things help, and only together. `scaling.fit` widens its interval by the misfit that it sees: for sizes 2 to
-    128 it returns an exponent between .21 and 2.19 and calls it *not identified*, which is honest and useless. What
-    makes it useful is to leave out the small sizes until the back-test passes. Try it above, then:
-
-    **Exercise.** Fit sizes 8 to 1,024 with `scaling.fit(size, error)`. Set `honest_exponent` to the ends of the 95 %
-    interval of the exponent.
-    """)
-    return
-
-
-@app.cell
-def _():
-    honest_exponent = None
-    return (honest_exponent,)
-
-
-@app.cell
-def _(honest_exponent):
-    desk.check(exercises()["honest_exponent"], honest_exponent)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## What it means, and what not
-
-    * A standard error of a fit measures noise, not whether the form is right. Where noise is small and the form wrong,
-      it misleads most.
-    * More and larger runs alone do not repair a wrong form. A back-test shows it, without any theory.
-    * It does **not** mean that power laws are wrong: from size 8 on, this one holds to within noise. And no back-test
-      foresees a law that changes beyond your largest size.
-
-    **Read on:** `docs/law.md` (the same analysis for your own CSV file), `docs/grade.md` (this fit and the usual ones,
-    graded against exact laws), `help(scaling.fit)`, and *(Mis)Fitting: A Survey of Scaling Laws* (arXiv 2502.18969).
-    **Next:** lesson 2, where the exact law comes from.
-    """)
-    return
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("rmt", "scaling", "empirical", "figures", "cli")
+PACKAGES = ("rmt", "scaling", "empirical", "figures", "lessons", "cli")
 # From the top floor down; a room imports only rooms below it. Rooms of one line do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("paper_repro",),
     ("cli",),
+    ("lessons",),
     ("figures.registry", "figures.output"),
     ("figures.practice", "figures.theory", "figures.tables", "figures.pictures"),
     ("figures.paper",),
