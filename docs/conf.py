@@ -30,9 +30,8 @@ mathjax3_config = {"options": {"enableMenu": False}}
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autodoc_type_aliases = {name: name for name in ("ArrayLike", "Array", "Floats", "Values")}
 python_use_unqualified_type_names = True
-nitpick_ignore_regex = []
+nitpick_ignore_regex = [("py:class", r".*")]  # types in signatures: most of them have no page here
 
 html_theme = "furo"
 html_static_path = ["_static"]

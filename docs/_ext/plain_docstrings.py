@@ -1,16 +1,24 @@
 """Show docstrings as they are written: plain text with formulas, tables in columns, and doctests.
 
-Without this, reStructuredText would take |<x, w_s>| for a substitution, x* for emphasis and w_ for a link.
+Without this, reStructuredText would take |<x, w_s>| for a substitution, x* for emphasis and w_ for a link. Types of
+arrays are shown by their names, not as the unions that they stand for.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import reduce
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sphinx.application import Sphinx
+from sphinx.util.typing import stringify_annotation
+
+TYPES = {"ArrayLike": ArrayLike, "NDArray[float64]": NDArray[np.float64], "NDArray[Any]": NDArray[Any]}
+LONG = {stringify_annotation(kind, "smart"): name for name, kind in TYPES.items()}
 
 
 
@@ -57,12 +65,18 @@ def shown(lines: Iterable[str]) -> list[str]:
     return out
 
 
-def replace(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
-    """Rewrite the lines of a docstring in place, as the event asks for it."""
-    lines[:] = shown(lines)
+def replace(*event: Any) -> None:
+    """Rewrite the lines of a docstring in place; they are the last argument of the event."""
+    event[-1][:] = shown(event[-1])
+
+
+def named(*event: Any) -> tuple[str | None, ...]:
+    """Write types of arrays by their names in the signature and the returned type, the event's last two arguments."""
+    return tuple(text and reduce(lambda t, item: t.replace(*item), LONG.items(), text) for text in event[-2:])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the rewriting of docstrings."""
+    """Register the rewriting of docstrings and signatures."""
     app.connect("autodoc-process-docstring", replace)
+    app.connect("autodoc-process-signature", named)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

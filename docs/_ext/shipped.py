@@ -85,11 +85,13 @@ class Made(SphinxDirective):
             table = tables.shipped(name)
         except ValueError:
             return self._parsed([*lines, f"*{MISSING}*"])
-        told = figure(name).summary(contents(name, table)).split("; ")
+        made, filled = figure(name), Contents(table.rows, details=table.manifest["details"])
+        story = [made.story(filled), ""] if made.story else []
+        told = made.summary(filled).split("; ")
         folded = [*(f"* {line}" for line in told), ""]
         before = nodes.raw("", "<details><summary>The numbers in one look, computed from the table</summary>", format="html")
         after = nodes.raw("", "</details>", format="html")
-        above = [*lines, tables.provenance(table.manifest)]
+        above = [*lines, *story, tables.provenance(table.manifest)]
         return [*self._parsed(above), before, *self._parsed([escaped(line) for line in folded]), after]
 
     def _parsed(self, lines: list[str]) -> list[nodes.Node]:
@@ -109,12 +111,8 @@ class Results(SphinxDirective):
             raise ExtensionError(f"{self.env.docname}: {error}") from error
         if made.markdown is None:
             raise ExtensionError(f"{self.env.docname}: got the figure {name!r}; allowed one that writes Markdown")
-        return parsed(self, made.markdown(contents(name, table)).splitlines())
-
-
-def contents(name: str, table: tables.Shipped) -> Contents:
-    """Make of a shipped table what the functions of its figure take."""
-    return Contents(table.rows, details=table.manifest["details"])
+        filled = Contents(table.rows, details=table.manifest["details"])
+        return parsed(self, made.markdown(filled).splitlines())
 
 
 def escaped(line: str) -> str:

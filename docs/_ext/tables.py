@@ -63,7 +63,7 @@ def detail(path: str, folder: Path = FOLDER) -> Any:
     entry: Any = shipped(figure, folder).manifest["details"]
     for step in steps:
         field, chooses, value = step.partition("=")
-        if chooses and isinstance(entry, list):
+        if chooses and field.isidentifier() and isinstance(entry, list):
             known = list(dict.fromkeys(_text(element.get(field)) for element in entry))
             entry = [element for element in entry if _text(element.get(field)) == value]
             _require(bool(entry), path, step, known)
@@ -95,14 +95,18 @@ def measured(value: float, stderr: float | None, signed: bool = False) -> str:
     ('+.033 +- .005', '1,683')
     """
     if stderr is None:
-        return plain(value, decimals(value, abs(value) / 500 if value else 1), signed)
-    places = max(3 if abs(value) < 1 else 2, decimals(value, stderr)) if abs(value) < 100 else 0
+        return plain(value, decimals(abs(value)) + 2 if 0 < abs(value) < 100 else 0, signed)
+    places = max(3 if abs(value) < 1 else 2, decimals(stderr)) if abs(value) < 100 else 0
     return f"{plain(value, places, signed)} +- {plain(stderr, places)}"
 
 
-def decimals(value: float, error: float) -> int:
-    """Return how many decimals write an error to one digit; at least 3 where it is 0."""
-    return max(0, -math.floor(math.log10(error))) if error > 0 else 3 if abs(value) < 1 else 0
+def decimals(number: float) -> int:
+    """Return how many decimals show the first digit of a positive number; 0 for 0, or where it is above 1.
+
+    >>> decimals(0.0042), decimals(3.5), decimals(0.0)
+    (3, 0, 0)
+    """
+    return max(0, -math.floor(math.log10(number))) if number > 0 else 0
 
 
 def plain(value: float, places: int, signed: bool = False) -> str:
@@ -118,7 +122,7 @@ def plain(value: float, places: int, signed: bool = False) -> str:
 
 def gain(entry: Mapping[str, Any]) -> str:
     """Write a paired gain and its 95 % intervals: (over seeds) and [over seeds and test images]."""
-    places = max(3, decimals(entry["value"], entry["stderr"]))
+    places = max(3, decimals(entry["stderr"]))
     text = plain(entry["value"], places, signed=True)
     for name, (first, last) in {"seeds": "()", "seeds and images": "[]"}.items():
         if name in entry:
