@@ -18,6 +18,7 @@ from scaling._check import Floats, finite, in_range, whole
 Direction = Literal["up", "down"]
 
 SMALLEST, LARGEST = 1e-15, 1e15  # errors and sizes of which powers stay far from the limits of double precision
+_CLEAR = 2.0  # standard errors by which curves rise or fall
 _PRIOR = 4.0  # degrees of freedom of the trend of the variances, as many as four more seeds have
 _LEAST = 1e-9  # least standard error relative to y: exact numbers keep a finite weight
 
@@ -100,12 +101,15 @@ def curve(where: str, x: ArrayLike, y: ArrayLike, stderr: ArrayLike | None = Non
 
 
 def sense(where: str, *curves: Curve) -> Direction:
-    """Return "up" or "down", as the curves run over log x; ValueError where they do neither."""
-    slope = sum(float((np.log(c.x) - np.log(c.x).mean()) @ c.y) for c in curves)
-    if abs(slope) <= 1e-12 * max(float(np.abs(c.y).max()) for c in curves):
+    """Return "up" or "down", as the curves run over log x; ValueError where they do neither beyond their noise."""
+    runs = [np.log(c.x) - np.log(c.x).mean() for c in curves]
+    slope = sum(float(u @ c.y) for u, c in zip(runs, curves, strict=True))
+    noise = sum(float(np.sum((c.deviations @ u) ** 2)) for u, c in zip(runs, curves, strict=True)) ** 0.5
+    rounding = 1e-12 * max(float(np.abs(c.y).max()) for c in curves)
+    if abs(slope) <= max(rounding, _CLEAR * noise):
         raise ValueError(
-            f"{where}: got curves that neither rise nor fall; allowed direction 'up' (accuracy) or 'down' (loss); "
-            "do name it"
+            f"{where}: got curves that neither rise nor fall beyond their noise; allowed direction 'up' (accuracy) or "
+            "'down' (loss); do name it"
         )
     return "up" if slope > 0 else "down"
 

@@ -131,9 +131,10 @@ def sentences(one: Analysis) -> list[str]:
     law, test = one.fit, one.test
     z = "" if test.worst_z is None else f", {test.worst_z:.1f} standard errors at worst"
     sizes = max(miss.held_out for miss in test.misses)
-    foreseen = (
-        f"Fitted without its {sizes} largest sizes, {law.form} ({law.formula}) misses them by {test.score:.2g} %{z}"
-    )
+    without = "largest size" if sizes == 1 else f"{sizes} largest sizes"
+    foreseen = f"Fitted without its {without}, {law.form} ({law.formula}) misses by {test.score:.2g} %{z}"
+    if len(test.misses) == 1:
+        foreseen += ", a test by a single point"
     if law.chi2_per_dof is not None:
         foreseen += f"; chi^2/dof of the whole fit is {law.chi2_per_dof:.2g}"
     named = [f"{name} {_interval(p)}" for name, p in law.parameters.items() if name != "scale"]
@@ -142,7 +143,10 @@ def sentences(one: Analysis) -> list[str]:
     if open_ones:
         fitted += f"; not identified: {', '.join(open_ones)}"
     if law.misfit:
-        fitted += f"; the intervals allow for a misfit of {100 * law.misfit:.2g} % of the error"
+        fitted += (
+            f"; the intervals allow for a form that is wrong by up to {100 * law.misfit:.2g} % of the error, most of "
+            "which the parameters would hide"
+        )
     ahead = "; ".join(
         f"y = {value:.4g} ({low:.4g} to {high:.4g}) at x = {x:.6g}, {decades:.1f} decades beyond the data"
         for x, value, low, high, decades in zip(*one.predictions, strict=True)

@@ -15,7 +15,8 @@ _MOST = 5  # ticks
 def factors(ax: Axes, multiplier: scaling.Multiplier, colour: str) -> None:
     """Draw the factor against the level as a line over its 95 % interval; bounds are triangles that point away.
 
-    An interval that is open runs to the edge of the axes. The grey line is 1: no difference.
+    An interval that is open on a side runs to the edge of the axes there, and is hatched. The grey line is 1: no
+    difference.
     """
     levels, factor = multiplier.levels, multiplier.factor
     known = np.array([not reading.bound for reading in multiplier.readings])
@@ -26,9 +27,14 @@ def factors(ax: Axes, multiplier: scaling.Multiplier, colour: str) -> None:
     ax.set_yscale("log")
     ax.set_ylim(low, high)
     ax.axhline(1.0, color="#7A7A7A", linewidth=0.8, zorder=1)
-    bottom, top = (np.clip(ends, low, high) for ends in (multiplier.low, multiplier.high))
+    bottom, top = (np.clip(ends, low / 100, 100 * high) for ends in (multiplier.low, multiplier.high))
     if len(levels) > 1:
-        ax.fill_between(levels, bottom, top, color=colour, alpha=0.18, linewidth=0)
+        closed = (multiplier.low > 0) & np.isfinite(multiplier.high)
+        ax.fill_between(levels, bottom, top, where=closed, color=colour, alpha=0.18, linewidth=0)
+        left = ~closed | np.append(~closed[1:], False) | np.insert(~closed[:-1], 0, False)  # up to the closed ones
+        ax.fill_between(
+            levels, bottom, top, where=left, facecolor="none", edgecolor=colour, alpha=0.3, hatch="////", linewidth=0
+        )
         ax.plot(levels[known], factor[known], color=colour)
     else:
         ax.vlines(levels, bottom, top, color=colour, alpha=0.4, linewidth=3)

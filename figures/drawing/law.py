@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 from figures.drawing import factors, panels, style, ticks
+from scaling.ratios import Multiplier
 from scaling.report import Analysis
 
 COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.ORANGE, style.PINK, style.SKY, style.BLACK, style.GREY)
@@ -37,13 +38,15 @@ def draw(analyses: Sequence[Analysis], caption: str = "") -> Plot:
             for one in compared:
                 factors.factors(below[1], one.multiplier, look[one.series.name].colour)  # type: ignore[arg-type]
             _widen(below[1], compared)
-            below[1].set(title=f"times more x for {compared[0].baseline}", xlabel="level of y", ylabel="factor")
+            title = f"x of {compared[0].baseline} over x of the others, at equal y"
+            below[1].set(title=title, xlabel="level of y", ylabel="ratio")
         else:
             below[1].axis("off")
         named = {
             name: Line2D([], [], color=one.colour, marker=one.marker, markersize=one.size) for name, one in look.items()
         }
-        panels.legend(figure, [named], title=rf"{panels.BARS}; bands: 95 %")
+        reading = "bands: 95 % (hatched: open intervals); triangles: bounds"
+        panels.legend(figure, [named], title=f"{panels.BARS}; {reading}")
         style.inscribe(figure, caption, "")
     return figure
 
@@ -89,21 +92,21 @@ def _residuals(ax: Axes, analyses: Sequence[Analysis], look: dict[str, style.Sty
 
 
 def _backtests(ax: Axes, analyses: Sequence[Analysis], look: dict[str, style.Style]) -> None:
-    """Draw the root mean square error of every form's predictions of the sizes held out; the chosen form is filled."""
+    """Draw the root mean square error of every form's predictions of the sizes held out; the chosen form is ringed."""
     forms = list(dict.fromkeys(test.form for one in analyses for test in one.choice.ranking))
     least = min(max(test.score, 1e-3) for one in analyses for test in one.choice.ranking)
     for index, one in enumerate(analyses):
         shift = 0.5 * ((index + 0.5) / len(analyses) - 0.5)
         for test in one.choice.ranking:
             mark = look[one.series.name]
-            chosen = test.form == one.choice.best
-            fill = mark.colour if chosen else "white"
             at, score = forms.index(test.form) + shift, max(test.score, least)
-            ax.plot([at], [score], color=mark.colour, marker=mark.marker, markerfacecolor=fill, linestyle="none")
+            ax.plot([at], [score], color=mark.colour, marker=mark.marker, linestyle="none")
+            if test.form == one.choice.best:
+                ax.plot([at], [score], color=mark.colour, marker="o", markersize=13, fillstyle="none", linestyle="none")
     ax.set_yscale("log")
     ax.set_xlim(-0.5, len(forms) - 0.5)
     ax.set_xticks(range(len(forms)), forms)
-    ax.set(title="back-test: largest sizes held out (filled: chosen)", ylabel="rms error of predictions, %")
+    ax.set(title="back-test: largest sizes held out (ringed: chosen)", ylabel="rms error of predictions, %")
 
 
 def _sizes(ax: Axes, analyses: Sequence[Analysis], law: bool = True) -> None:
@@ -116,8 +119,9 @@ def _widen(ax: Axes, compared: Sequence[Analysis]) -> None:
     """Let the axes of factors show all series."""
     ends = []
     for one in compared:
-        values = np.concatenate([one.multiplier.factor, [1.0]])  # type: ignore[union-attr]
-        ends += [values.min(), values.max()]
-    ax.set_ylim(min(ends) / 2, max(ends) * 2)
+        read: Multiplier = one.multiplier  # type: ignore[assignment]
+        closed = read.high[np.isfinite(read.high)]
+        ends += [1.0, read.factor.min(), read.factor.max(), *np.minimum(closed, 4 * read.factor.max())]
+    ax.set_ylim(min(ends) / 1.5, max(ends) * 1.5)
     if compared[0].fit.direction == "down":
         ax.invert_xaxis()
