@@ -9,6 +9,8 @@
     ```
     ```{results} table3            the figure's own Markdown table
     ```
+    ```{errata}                    the paper's misprints, computed and simulated while the page is built
+    ```
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tables
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -25,6 +28,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from figures.contract.figure import Contents
 from figures.registry import figure
+from rmt.errata import errata
 
 MISSING = "No table of this figure is shipped: the numbers of this section are those of an earlier run, copied by hand."
 
@@ -115,6 +119,19 @@ class Results(SphinxDirective):
         return parsed(self, made.markdown(filled).splitlines())
 
 
+class Errata(SphinxDirective):
+    """The table of `python paper_repro.py errata`."""
+
+    def run(self) -> list[nodes.Node]:
+        lines = ["| where | as printed, and what is meant | problem | printed | corrected | Monte Carlo |", "|---" * 6 + "|"]
+        for erratum in errata(rng=np.random.default_rng(0)):
+            printed = "unusable" if erratum.printed is None else f"{erratum.printed:.4g}"
+            texts = [escaped(f"  {text}").strip() for text in (erratum.where, erratum.misprint, erratum.problem)]
+            numbers = [printed, f"{erratum.corrected:.4g}", f"{erratum.measured:.4g} +- {erratum.stderr:.2g}"]
+            lines.append(f"| {' | '.join([*texts, *numbers])} |")
+        return parsed(self, lines)
+
+
 def escaped(line: str) -> str:
     """Keep marks of Markdown inside a line as they are.
 
@@ -140,4 +157,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_role(name, Number(write))
     app.add_directive("made", Made)
     app.add_directive("results", Results)
+    app.add_directive("errata", Errata)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """Look up the numbers of the shipped tables, docs/tables, and write them with their standard errors.
 
-A key names one row of a table: "figure; panel; series; quantity; x", with "; source" where several sources have that
-point. A path names one entry of a manifest's details: "figure; name; field=value; name".
+A key names one row of a table: "figure; panel; series; quantity; x", or "...; source". Without a source it is the measured
+row, where there is one. A path names one entry of a manifest's details: "figure; name; field=value; name".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from figures.contract.table import Row, load
+from figures.contract.table import MEASURED, Row, load
 
 FOLDER = Path(__file__).resolve().parents[1] / "tables"
 PARTS = ("panel", "series", "quantity")
@@ -41,7 +41,7 @@ def row(key: str, folder: Path = FOLDER) -> Row:
     """Find the row of a key; ValueError says which part of the key no row has, and what the rows have there."""
     figure, *parts = (part.strip() for part in key.split(";"))
     if len(parts) not in (4, 5):
-        form = "'figure; panel; series; quantity; x', and '; source' where several sources have that x"
+        form = "'figure; panel; series; quantity; x', or '...; source'"
         raise ValueError(f"docs.tables: got the key {key!r}; allowed {form}; do write it so")
     rows = list(shipped(figure, folder).rows)
     for name, part in zip(PARTS, parts, strict=False):
@@ -51,10 +51,10 @@ def row(key: str, folder: Path = FOLDER) -> Row:
     xs, x = [row.x for row in rows], float(parts[3])
     rows = [row for row in rows if math.isclose(row.x, x, rel_tol=1e-4, abs_tol=1e-12)]
     _require(bool(rows), key, f"x = {x:g}", [f"{value:g}" for value in sorted(set(xs))])
-    sources = [row.source for row in rows]
-    rows = [row for row in rows if row.source == parts[4]] if len(parts) == 5 else rows
-    _require(len(rows) == 1, key, f"{len(rows)} rows", [f"one; its source is one of {sources}"])
-    return rows[0]
+    sources = {row.source: row for row in rows}
+    wanted = parts[4] if len(parts) == 5 else next((name for name in MEASURED if name in sources), rows[0].source)
+    _require(wanted in sources, key, f"source {wanted!r}", list(sources))
+    return sources[wanted]
 
 
 def detail(path: str, folder: Path = FOLDER) -> Any:
