@@ -46,8 +46,8 @@ def _():
     given the 30 % that look hardest. Its error rate follows an exact law. You will measure it as one measures
     networks, at several sizes and with several seeds, and then look at the answer.
 
-    Each of your cells below says `= None`. Replace `None`, or write a few lines that end in that name. Names that
-    begin with `_` stay within a cell.
+    Where a cell says `= None`, put a number, or a few lines of code whose last line sets that name. Names that begin
+    with `_` stay within a cell: `_size, _error = measured(2, 32)`.
     """)
     return
 
@@ -380,23 +380,32 @@ def exercises() -> dict[str, Exercise]:
 def draw(smallest: int, largest: int) -> Figure:
     """Draw the measured error rates, the exact law, and usual fits: to sizes 2 ... 32, and to the chosen ones."""
     figure, (ax,) = picture.canvas()
-    sizes = np.logspace(np.log10(2), 3, 120)
+    sizes = np.logspace(np.log10(2), np.log10(1024), 120)
+    fits = ((2, 32, style.VERMILLION, "--"), (smallest, largest, style.BLUE, "-"))
     ax.plot(np.log10(sizes), np.log10(rmt.error_rate(problem(sizes))), color=style.BLACK, label="exact law")
-    for low, high, colour, line in ((2, 32, style.VERMILLION, "--"), (smallest, largest, style.BLUE, "-")):
+    for row, (low, high, colour, line) in enumerate(fits):
         best, _ = usual_fit(*measured(low, high))
         label = f"fit to sizes {low} to {high}: exponent {best[2]:.2f}"
         values = np.maximum(power_floor(sizes, *best), 1e-6)
         ax.plot(np.log10(sizes), np.log10(values), line, color=colour, label=label)
-        ax.axvspan(np.log10(low), np.log10(high), ymax=0.03, color=colour, alpha=0.35, linewidth=0)
+        ax.axvspan(
+            np.log10(low),
+            np.log10(high),
+            ymin=0.02 * row,
+            ymax=0.02 * row + 0.02,
+            color=colour,
+            alpha=0.35,
+            linewidth=0,
+        )
     size, error = measured(2, 1024)
     average, half = error.mean(axis=0), 2 * error.std(axis=0, ddof=1) / np.sqrt(SEEDS)
     bars = [np.log10(average / (average - half)), np.log10((average + half) / average)]
     ax.errorbar(
         np.log10(size), np.log10(average), yerr=bars, fmt="o", ms=4, color=style.GREY, label="measured, +-2 stderr"
     )
-    picture.log_ticks(ax, x=(2, 4, 8, 16, 32, 64, 128, 256, 512, 1000), y=(0.02, 0.04, 0.0635, 0.1, 0.2, 0.5))
+    picture.log_ticks(ax, x=(2, 4, 8, 16, 32, 64, 128, 256, 512, 1024), y=(0.02, 0.04, 0.0635, 0.1, 0.2, 0.5))
     ax.set(xlabel="pool size per dimension, n/d", ylabel="error rate")
-    ax.legend(frameon=False, loc="lower left")
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 0.04))
     return figure
 
 

@@ -22,7 +22,8 @@ def title(file: str) -> mo.Html:
     """Show number, question and minutes of the lesson in `file` (pass `__file__`)."""
     this = lesson(Path(file))
     _say(f"Lesson {this.number}: {this.question}")
-    return mo.md(f"# Lesson {this.number}: {this.question}\n\n*About {this.minutes} minutes.*")
+    how = "Your cells say `= None`: replace it and press Ctrl + Enter; all that depends on the cell follows."
+    return mo.md(f"# Lesson {this.number}: {this.question}\n\n*About {this.minutes} minutes. {how}*")
 
 
 def predicted(name: str, prediction: Any) -> float:
