@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+import scaling
 from empirical.runs.result import Record
 from figures.contract.table import Row
 from scaling.averages import aggregate
-from scaling.bootstrap import paired_gain
 
 
 def mean_row(
@@ -147,15 +148,29 @@ def gain(runs: Sequence[Record], rivals: Sequence[Record], rng: np.random.Genera
     The bootstrap intervals are over "seeds" and, where there are test images, over "seeds and images". None where
     `differences` finds no pairs.
     """
-    samples = differences(runs, rivals)
-    if not samples:
+    return pooled_gain([(runs, rivals)], rng)
+
+
+def pooled_gain(
+    experiments: Sequence[tuple[Sequence[Record], Sequence[Record]]], rng: np.random.Generator
+) -> dict[str, Any] | None:
+    """Measure the average `gain` over experiments (runs, rivals), each with seeds and test images of its own.
+
+    None where `differences` finds no pairs in one of them, or where their numbers of seeds differ.
+    """
+    samples = [[y for _, y in differences(runs, rivals)] for runs, rivals in experiments]
+    if not all(samples) or len({len(own) for own in samples}) > 1:
         return None
-    value, stderr, n_seeds = aggregate([y for _, y in samples])
-    numbers: dict[str, Any] = {"value": float(value), "stderr": float(stderr), "n_seeds": n_seeds}
-    ours, theirs = hits(runs), hits(rivals)
-    numbers["seeds"] = paired_gain(ours, theirs, images=False, rng=rng)._asdict()
-    if ours.shape[1] > 1:
-        numbers["seeds and images"] = paired_gain(ours, theirs, images=True, rng=rng)._asdict()
+    averages = [aggregate(own) for own in samples]
+    numbers: dict[str, Any] = {
+        "value": mean([float(average.mean) for average in averages]),
+        "stderr": math.hypot(*(float(average.stderr) for average in averages)) / len(averages),
+        "n_seeds": averages[0].n_seeds,
+    }
+    correct = [(hits(runs), hits(rivals)) for runs, rivals in experiments]
+    numbers["seeds"] = scaling.pooled_gain(correct, images=False, rng=rng)._asdict()
+    if all(ours.shape[1] > 1 for ours, _ in correct):
+        numbers["seeds and images"] = scaling.pooled_gain(correct, images=True, rng=rng)._asdict()
     return numbers
 
 

@@ -19,16 +19,21 @@ from empirical.runs.result import Record
 from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.limits import comparisons, limits, path, sweep, verdict
-from figures.contract.records import average, averages, gain, hits, points, pool_size
+from figures.contract.records import average, averages, gain, hits, points, pool_size, pooled_gain
 from figures.contract.table import Row, select
 from figures.drawing import factors, panels, style, ticks
 from figures.drawing.worlds import WORLDS, World
 from figures.paper.numbers import DP, IMAGES, STATIC, fig4_rows
 from scaling.ratios import whole_curve
 
-RUN_PANELS = ("linear", "digits", "glyphs")
+REVERSED = "digits reversed"
+SPLITS = ("digits", REVERSED)  # panels whose gains are pooled
+RUN_PANELS = ("linear", *SPLITS, "glyphs")
 PANELS = {  # panel: title and y label, in this order
-    **{name: WORLDS[name] for name in RUN_PANELS},
+    "linear": WORLDS["linear"],
+    "digits": WORLDS["digits"],
+    REVERSED: World("digits, the other split", WORLDS["digits"].accuracy),
+    "glyphs": WORLDS["glyphs"],
     "IN-100 (paper)": World("ImageNet-100: the paper's numbers (Table 4)", WORLDS["imagenet100"].accuracy),
     "IN-1k (paper)": World("ImageNet-1k: the paper's numbers (Table 5)", WORLDS["imagenet1k"].accuracy),
 }
@@ -70,7 +75,7 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
     """Measure the gains of deliberate practice over static data and its controls at equal size, paired by seed.
 
     Each with 95 % bootstrap intervals over seeds and, where there are test images, over seeds and images; and how many
-    times more static samples it takes to match.
+    times more static samples it takes to match. "pooled gains" are averages over both splits of digits.
     """
     rng = np.random.default_rng(0)
     gains = []
@@ -96,7 +101,22 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
                 if difference:  # else a seed ended at another size
                     entry[f"gain over {other}"] = difference
             gains.append(entry)
-    return {"gains": gains}
+    return {"gains": gains, "pooled gains": pooled_gains(records)}
+
+
+def pooled_gains(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Measure the gains of deliberate practice averaged over both splits of digits, at the sizes that both have."""
+    rng, by_point = np.random.default_rng(0), points(records)
+    entries = []
+    for size in sorted({at for _, series, at in by_point if series == DP}):
+        entry = {}
+        for other in dict.fromkeys(series for _, series, _ in by_point if series != DP):
+            experiments = [(by_point.get((p, DP, size), []), by_point.get((p, other, size), [])) for p in SPLITS]
+            if difference := pooled_gain(experiments, rng):
+                entry[f"gain over {other}"] = difference
+        if entry:
+            entries.append({"panels": list(SPLITS), "size": size, **entry})
+    return entries
 
 
 def saving(rows: Sequence[Row], panel: str) -> scaling.Multiplier | None:
@@ -136,6 +156,11 @@ def summary(contents: Contents) -> str:
     """Say in one line, by panel, how many times fewer samples it takes at the best accuracy that can be read."""
     savings = {panel: saving(contents.rows, panel) for panel in PANELS}
     sentences = [f"{panel}, accuracy {reading(saved)}" for panel, saved in savings.items() if saved]
+    for entry in contents.details.get("pooled gains", []):
+        if pooled := entry.get(f"gain over {STATIC}"):
+            low, high = (pooled["seeds and images"][end] for end in ("low", "high"))
+            where = f"both splits of digits, {entry['size']:,.0f} images"
+            sentences.append(f"{where}: {pooled['value']:+.3f} ({low:+.3f} to {high:+.3f}) over static data")
     sentences.append(verdict(comparisons(contents.rows), "{:,.0f} samples"))
     return "; ".join(filter(None, sentences)) or "no panel has both methods"
 
