@@ -37,11 +37,13 @@ class GeneratorTraining:
     iterations: int = 5000
     batch: int = 128
     lr: float = 4e-3
+    warmup: float = 0.02  # fraction of the iterations
     weight_decay: float = 0.01
     class_dropout: float = 0.1  # share of labels replaced by "no class", for classifier-free guidance
     ema_decay: float = 0.998
     bf16: bool = False  # run the network in bfloat16; weights, loss and averages stay float32
     half: bool = False  # store the finished weights in half precision: a file of half the size
+    kept: tuple[int, ...] = ()  # keep the averaged weights after so many iterations, too, in files of their own
     checked: int = 8192  # generated images for the quality check after the training
     seed: int = 0
 
@@ -64,7 +66,11 @@ class GeneratorTraining:
             self.attention,
             f"0 to {len(sizes)}, the resolutions",
         )
+        require(0 < self.warmup <= 0.7, f"{where}.warmup", self.warmup, "a number in (0, 0.7]")
         require(0 <= self.ema_decay < 1, f"{where}.ema_decay", self.ema_decay, "a number in [0, 1)")
+        object.__setattr__(self, "kept", tuple(self.kept))
+        among = all(type(step) is int and 0 < step < self.iterations for step in self.kept)
+        require(among, f"{where}.kept", list(self.kept), f"whole numbers from 1 to {self.iterations - 1}")
 
     def network(self, shape: tuple[int, ...], classes: int) -> dict[str, Any]:
         """Return the arguments of `unet` for images (C, H, H)."""
@@ -102,6 +108,7 @@ def train(
     device: str = "cpu",
     checkpoint: Path | None = None,
     origin: Mapping[str, Any] | None = None,
+    keep: Callable[[int, nn.Module], None] = lambda *_: None,
     save_every_s: float = 20.0,
 ) -> nn.Module:
     """Fit a UNet to predict the noise in images (n, C, H, W) in [-1, 1] of `corpus`; return the averaged model.
@@ -110,6 +117,7 @@ def train(
     checkpoint: file that keeps the state of the training; if it exists the training continues from there, on a CPU to
         the same weights bit for bit. The caller deletes it.
     origin: plain values that identify the corpus; a checkpoint with another origin is refused.
+    keep(iterations, averaged model) is called after each number of iterations in `settings.kept`.
     Raises FloatingPointError that names the iteration whose loss was not finite.
     """
     network = settings.network(shape, classes)
@@ -123,6 +131,9 @@ def train(
     while state.step < settings.iterations:
         losses.append(_iterate(state, corpus, classes, settings, alphas))
         state.step += 1
+        if state.step in settings.kept:
+            _check_weights(state)
+            keep(state.step, state.averaged.module)
         last = state.step == settings.iterations
         if state.step % every and not last:
             continue
@@ -205,7 +216,7 @@ def _iterate(
         prediction = output(state.model, noisy, times, labels)
     loss = (prediction.float() - target).square().mean()
     for group in state.optimizer.param_groups:
-        group["lr"] = settings.lr * _rate(state.step, settings.iterations)
+        group["lr"] = settings.lr * _rate(state.step, settings.iterations, settings.warmup)
     state.optimizer.zero_grad()
     loss.backward()
     state.optimizer.step()
@@ -214,7 +225,7 @@ def _iterate(
 
 
 def _check_weights(state: _State) -> None:
-    """Refuse weights that the last step has spoilt; no later loss would show it."""
+    """Refuse weights that the latest step has spoilt, which no earlier loss shows."""
     for name, value in state.averaged.module.state_dict().items():
         if not value.isfinite().all():
             raise FloatingPointError(f"generator: {name} is not finite after iteration {state.step - 1}; lower the lr")
@@ -225,6 +236,6 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(values))
 
 
-def _rate(step: int, total: int) -> float:
-    """Return the learning rate relative to `lr`: linear warm-up over 2 %, constant, linear decay over the last 30 %."""
-    return min(1.0, (step + 1) / (0.02 * total)) * min(1.0, (total - step) / (0.3 * total))
+def _rate(step: int, total: int, warmup: float) -> float:
+    """Return the learning rate relative to `lr`: linear warm-up, constant, linear decay over the last 30 %."""
+    return min(1.0, (step + 1) / (warmup * total)) * min(1.0, (total - step) / (0.3 * total))

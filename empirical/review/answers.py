@@ -34,6 +34,7 @@ SHAPES: dict[str, dict[str, Any]] = {  # a dict has exactly its keys; a list has
         "rounds": [ERRORS | {"error": list[float], "error_misclassified": list[float]}],
     },
     "fidelity": {"rounds": [SHARES], "real": {"agreement": float}},
+    "diversity": {"agreement": float, "density": float, "coverage": float},
     "features": {"guided": FEATURED, "plain": FEATURED, "test": FEATURED, "dimension": int},
 }
 PICTURES: dict[str, dict[str, type]] = {  # further values of the pictures of each kind

@@ -23,6 +23,7 @@ from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
 from empirical.practice import Progress, Setup, practice
 from empirical.review.answers import read_answer
+from empirical.review.diversity import diversity
 from empirical.review.features import twins
 from empirical.review.portraits import USES, Portrait, answer, portrait
 from empirical.review.reference import Reference
@@ -107,6 +108,7 @@ EXAMINATIONS: dict[str, Callable[[Run, Path, str], dict[str, Any]]] = {
     "hindsight": hindsight,
     "fidelity": fidelity,
     "features": twins,
+    "diversity": diversity,
 }
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from empirical.config import Run, from_dict, world_of
 from empirical.data.split import Split
 from empirical.diffusion.sampler import Sampler
@@ -43,13 +45,18 @@ def train_generator(
 ) -> dict[str, Any]:
     """Train a generator for the world of `run` and check it; write weights and record under `out`, return the record.
 
-    The weights are at `weights_path`; the record beside them, `.json`, has settings, checks and manifest. An
-    interrupted call is continued by the same call, from the file at `checkpoint_path`.
+    The weights are at `weights_path`; those of `settings.kept` stand beside them, with the iterations in their names,
+    and so does the record, `.json`, with settings, checks and manifest. An interrupted call is continued by the same
+    call, from the file at `checkpoint_path`.
     """
     world = _trainable(run)
     world.prepare()
     path, checkpoint = weights_path(run, out), checkpoint_path(run, out)
     world = world.encoded(out, checkpoint.exists(), lambda _, note: report(0, settings.iterations, note))
+
+    def write(file: Path, model: nn.Module) -> None:
+        save(file, model, settings, world.latent_shape, world.classes, world.learned_from())
+
     model = train(
         world.material(),
         world.latent_shape,
@@ -59,8 +66,9 @@ def train_generator(
         device=device,
         checkpoint=checkpoint,
         origin=world.origin(),
+        keep=lambda iterations, model: write(path.with_stem(f"{path.stem}_{iterations}"), model),
     )
-    save(path, model, settings, world.latent_shape, world.classes, world.learned_from())
+    write(path, model)
     trained = replace(run, world=choice_of(world.with_weights(path)))
     report(settings.iterations, settings.iterations, f"checking {settings.checked} images")
     record = {

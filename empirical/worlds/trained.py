@@ -23,7 +23,7 @@ from empirical.learning.evaluate import Score, score
 from empirical.learning.learner import Learner
 from empirical.learning.network_learner import NetworkLearner
 from empirical.settings.sections import Acquire, Growth, LearnerChoice, Training
-from empirical.system.errors import require
+from empirical.system.errors import require, require_non_negative
 from empirical.system.ranks import ALONE, Ranks
 from empirical.worlds.world import World, check_decode
 
@@ -44,7 +44,9 @@ class PixelWorld:
 
     corpus: the rows or fonts that the generator has learned from.
     weights: the generator's weights file (default: the shipped one, or the one trained here).
-    A subclass adds its other options and its images, the further methods of `Trainable`; its option that has shipped
+    trained: iterations of the generator's training after which its weights were taken, where its settings name them as
+    `kept`; 0: the finished weights. A named weights file is used as it is.
+    A subclass adds its other options and its images, the further methods of `Trainable`; an option that comes with
     weights of its own gives `variant` a name.
     """
 
@@ -53,11 +55,12 @@ class PixelWorld:
     shape: ClassVar[tuple[int, ...]]
     networks: ClassVar[Mapping[str, NetworkFactory]]
     decodes: ClassVar[tuple[str, ...]] = ("full",)
-    places: ClassVar[tuple[str, ...]] = ("weights", "data", "autoencoder")
-    models: ClassVar[tuple[str, ...]] = ("weights", "autoencoder")
+    places: ClassVar[tuple[str, ...]] = ("weights", "trained", "data", "autoencoder")
+    models: ClassVar[tuple[str, ...]] = ("weights", "trained", "autoencoder")
 
     corpus: tuple[Any, ...]
     weights: str = ""
+    trained: int = 0
 
     def with_weights(self, path: Path) -> Self:
         """Return the same world with another weights file."""
@@ -114,10 +117,12 @@ class PixelWorld:
 
     def file_name(self, part: str) -> str:
         """Return the name of the weights file of the "generator" or the "autoencoder"."""
-        return "_".join(filter(None, (self.name, self.variant, f"{part}.safetensors")))
+        length = str(self.trained) if self.trained and part == "generator" else ""
+        return "_".join(filter(None, (self.name, self.variant, part, length))) + ".safetensors"
 
     def _file(self, named: str, part: str) -> Path:
         """Return the path of a weights file: named, else shipped, else written by `paper_repro.py generator`."""
+        require_non_negative(f"world ({self.name})", trained=self.trained)
         shipped = Path(__file__).with_name(self.file_name(part))
         trained = Path("results", "generator", shipped.name)
         return Path(named) if named else shipped if shipped.exists() else trained

@@ -1,5 +1,6 @@
 """Training of the UNet: it learns, continues after a stop or a kill, and refuses losses that are not finite."""
 
+import copy
 import signal
 
 import pytest
@@ -63,6 +64,27 @@ def test_a_stream_is_asked_for_every_iteration_once_in_order(corpus):
 
     train(stream, GeneratorTraining(base_channels=8, iterations=7, batch=5))
     assert asked == [(step, 5) for step in range(7)]
+
+
+def test_averaged_weights_are_kept_on_the_way_and_change_nothing(corpus, undisturbed):
+    kept, losses = {}, []
+    settings = GeneratorTraining(base_channels=8, iterations=40, batch=16, lr=3e-3, kept=(20, 5))
+
+    def keep(iterations, model):
+        kept[iterations] = copy.deepcopy(model)
+
+    model = train(corpus, settings, lambda _, loss: losses.append(loss), keep=keep)
+    assert list(kept) == [5, 20]
+    assert losses == undisturbed[0]
+    assert equal(model, undisturbed[1])
+    assert not equal(kept[5], kept[20])
+    assert not equal(kept[20], model)
+
+
+@pytest.mark.parametrize("kept", [(0,), (40,), (2.5,)])
+def test_weights_can_be_kept_during_the_training_only(kept):
+    with complains("generator.kept"):
+        GeneratorTraining(iterations=40, kept=kept)
 
 
 @pytest.mark.parametrize("prediction", ["noise", "velocity"])

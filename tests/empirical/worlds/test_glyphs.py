@@ -221,6 +221,12 @@ def test_wrong_options_are_refused(change, named):
         GlyphsWorld(weights=UNTRAINED, **change)
 
 
+def test_weights_taken_during_the_training_have_the_iterations_in_their_name():
+    assert GlyphsWorld(trained=77, weights="").path.name == "glyphs_generator_77.safetensors"
+    with complains("world (glyphs).trained"):
+        GlyphsWorld(trained=-1).path  # noqa: B018
+
+
 def test_without_weights_the_command_that_makes_them_is_named():
     with complains("world (glyphs).weights") as caught:
         run_of("glyphs", **{"world.weights": "nowhere.safetensors"})
@@ -250,13 +256,15 @@ TINY = {
 def test_from_training_a_generator_to_deliberate_practice(tmp_path):
     """Train and check a tiny generator, then do a run that adds guided glyphs."""
     recipe = settings_of("glyphs", **TINY)
-    tiny = GeneratorTraining(base_channels=8, multipliers=(1, 2), patch=4, iterations=4, batch=8, checked=16)
+    tiny = GeneratorTraining(base_channels=8, multipliers=(1, 2), patch=4, iterations=4, batch=8, checked=16, kept=(2,))
     record = quality.train_generator(
         quality.plan(Recipe(recipe, {}, {}), "default")[0], tiny, tmp_path, lambda *_: None
     )
     assert record["corpus"] == list(WORLD.corpus)
     path = str(tmp_path / "glyphs_generator.safetensors")
     run = from_dict(merged(recipe, {"world.weights": path}))
+    kept = from_dict(merged(recipe, {"world.weights": path.replace("generator.", "generator_2.")}))
+    assert world_of(kept).identity() != world_of(run).identity() == record["weights_sha256"]
     assert run_name(from_dict(to_dict(run))) == run_name(run)
     result = execute(run, tmp_path / "runs")
     assert result.pool_size == 32
