@@ -72,7 +72,7 @@ def experiment(name: str, options: Options) -> Experiment:
     every = options.world == "all"
     require(every or options.world in WORLDS, "--world", options.world, f"one of all, {', '.join(WORLDS)}")
     worlds = WITHOUT_DOWNLOADS if every else (options.world,)
-    series = [one for one in file.series if one.world in worlds]
+    series = [one for one in file.series if one.world in worlds and (one.by_default or not every)]
     there = ", ".join(["all", *dict.fromkeys(one.world for one in file.series)])
     needless = every and not file.series  # a figure of theory alone
     require(bool(series) or needless, f"{name}: --world", options.world, there, "leave out the figure")

@@ -17,6 +17,7 @@ values = [1, 3]                         # or { default = [1, 3, 5], quick = [1] 
 set = { "acquire.omega" = 0.05 }        # dotted settings on top of the recipe and of [common.digits]; optional
 seeds = [100, 101]                      # a series at seeds of its own, whatever the preset and --seeds; optional
 common = false                          # a series without the settings of [common.digits]; optional
+by_default = false                      # a series that is made with --world only; optional
 examine = "hindsight"                   # question to the finished runs, see `empirical.review.examine`; optional
 """
 
@@ -51,6 +52,7 @@ class Series:
     set: dict[str, Any] = dataclasses.field(default_factory=dict)
     seeds: list[int] | None = None  # where they are not the preset's
     examine: str | dict[str, Any] = ""
+    by_default: bool = True  # False: left out unless --world names the series' world
 
     def points(self, preset: str, where: str) -> list[int | float]:
         """Return the values of `vary` for a preset."""
