@@ -44,6 +44,7 @@ WRONG = {
     "a setting that is a table": (changed("^set = .*$", "set = { growth.additions = 0 }"), "series[0].set.growth"),
     "a setting that does not exist": (changed("^set = .*$", 'set = { "growth.number" = 0 }'), "growth.number"),
     "common = 3 of a series": (changed("^vary", "common = 3\nvary"), "series[0].common"),
+    "by_default = 3": (changed("^vary", "by_default = 3\nvary"), "series[0].by_default"),
     "examine = 3": (changed("^vary", "examine = 3\nvary"), "series[0].examine"),
     "an unknown question": (changed("^vary", 'examine = "why"\nvary'), "examine"),
     "common = 3": (top("common = 3"), "common"),

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from support.records import invented
 
+from cli.options import Options
+from cli.plans import experiment
 from figures.contract.figure import Contents
 from figures.practice import fig4
 from figures.practice.fig4 import REVERSED
@@ -29,6 +31,12 @@ def records(seeds=3):
         *runs("digits", fig4.DP, 1024, [0.9, 0.9, 0.9], 20),
         *runs("digits", "static", 1024, [0.7, 0.7, 0.7], 20),
     ]
+
+
+def test_the_other_split_is_left_out_of_the_default_figure():
+    shown = {world: {one.panel for one in experiment("fig4", Options(targets=["fig4"], world=world)).series}
+             for world in ("all", "digits")}  # fmt: skip
+    assert shown == {"all": {"linear", "digits"}, "digits": {"digits", REVERSED}}
 
 
 def test_gains_are_pooled_where_both_splits_have_runs():
