@@ -5,9 +5,10 @@ Compare ways to improve a training set by accuracy for what they spend: images, 
 
 import marimo
 
+__generated_with = "0.25.2"
 app = marimo.App(width="medium")
 
-with app.setup:
+with app.setup(hide_code=True):
     from collections.abc import Sequence
     from typing import NamedTuple
 
@@ -29,6 +30,29 @@ with app.setup:
     }
     SHORT = {PRUNE: "keep the hardest", ADD: "keep all", GUIDE: "guided"}
     AXES = {"trained": "samples trained on", "generated": "samples generated", "work": "sampling work"}
+
+
+@app.cell(hide_code=True)
+def _():
+    desk.title(__file__)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    **Afterwards you can** say on which axis one method is cheaper than another, draw a Pareto front with its noise, and
+    compute at which price the ranking changes.
+
+    **You need** lessons 3 and 5.
+
+    A learner has 256 samples. You may make its data better in three ways: generate r times as many and **keep the
+    hardest 256**, generate r times as many and **keep all**, or **guide** the generator to 256 hard ones. Which is
+    cheapest? `methods(world)` has figure 5 of the project, in the "linear" world (16 seeds) and on "digits" (8 seeds):
+    a list of methods with `series`, `ratio` (r), `accuracy` (one number a seed), and three costs: `trained` (samples
+    in the pool), `generated` (samples made), `work` (operations of the sampler; 1 is 256 plain samples).
+    """)
+    return
 
 
 @app.class_definition
@@ -69,56 +93,9 @@ def methods(world: str, guided_work: float | None = None) -> list[Method]:
 
 
 @app.function
-def pareto(cost: Sequence[float], accuracy: Sequence[float]) -> list[int]:
-    """Return the indices of points that no other point beats: cheaper, or as cheap, and more accurate; by cost."""
-    order = sorted(range(len(cost)), key=lambda i: (cost[i], -accuracy[i]))
-    front: list[int] = []
-    for i in order:
-        if not front or accuracy[i] > accuracy[front[-1]]:
-            front.append(i)
-    return front
-
-
-@app.function
 def find(world: str, series: str, ratio: int = 1) -> Method:
     """Find a method by its series and its oversampling ratio."""
     return next(one for one in methods(world) if (one.series, one.ratio) == (series, ratio))
-
-
-@app.function
-def solve_seconds() -> tuple[float, float]:
-    """Compute the price of a guided sample in seconds of plain ones: through x0, and through the denoiser."""
-    plain, through_x0, through_denoiser = 250, 220, 120
-    return plain / through_x0, plain / through_denoiser
-
-
-@app.function
-def solve_front() -> tuple[int, ...]:
-    """Return the Pareto front of the linear world, accuracy against sampling work, by cost."""
-    cost = [one.work for one in methods("linear")]
-    accuracy = [one.accuracy.mean() for one in methods("linear")]
-    front: list[int] = []
-    for i in sorted(range(len(cost)), key=lambda i: (cost[i], -accuracy[i])):
-        if not front or accuracy[i] > accuracy[front[-1]]:
-            front.append(i)
-    return tuple(front)
-
-
-@app.function
-def solve_difference() -> tuple[float, float]:
-    """Compute guided minus twice as many plain samples in the linear world, paired by seed, and its standard error."""
-    guided, added = find("linear", "DP through x0"), find("linear", "random baseline", 2)
-    difference = guided.accuracy - added.accuracy
-    return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference)))
-
-
-@app.function
-def solve_saved() -> tuple[float, float]:
-    """Compute how many times the work oversampling needs to match guidance on digits: factor, and lower end."""
-    pruned = [one for one in methods("digits") if one.series == "oversample-then-prune"]
-    baseline = curve(pruned)
-    best = scaling.multiplier(baseline, curve([find("digits", "DP through x0")]), direction="up").best
-    return best.factor, best.low
 
 
 @app.function
@@ -129,7 +106,282 @@ def curve(points: Sequence[Method]) -> tuple[list[float], list[float], list[floa
     return [one.work for one in points], [float(one.accuracy.mean()) for one in points], errors, seeds
 
 
-@app.function
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 1. The price of a guided sample
+
+    A plain sample of the digits takes 15 denoising steps, each with two passes of the network (with and without the
+    class). Guidance through the denoiser also takes the gradient of the classifier's entropy with respect to the noisy
+    image, back through both passes. **Predict what a guided sample costs, in operations of a plain one.**
+    """)
+    return
+
+
+@app.cell
+def _():
+    prediction_price = None
+    return (prediction_price,)
+
+
+@app.cell(hide_code=True)
+def _(prediction_price):
+    _predicted = desk.predicted("prediction_price", prediction_price)
+    _price = tables.measured("fig5", "d digits", "DP through denoiser")[0][0]
+    desk.compare(_predicted, float(_price), "a sample guided through the denoiser, in plain ones", 3)
+    return
+
+
+@app.cell(hide_code=True)
+def _(prediction_price):
+    desk.predicted("prediction_price", prediction_price)
+    mo.md(r"""
+    A gradient with respect to the *input* costs as much as the forward pass (training would need the weights' gradient,
+    too, and cost twice that). If one holds the noise estimate constant and differentiates the estimate of the clean
+    image alone (*through x0*), no network but the small classifier is involved: 1.06. In figure 5 the cheap gradient is
+    no worse than the dear one (.954 +- .005 and .944 +- .003), and it is the default.
+
+    Operations are not seconds. The digits recipe states what one core makes in a second: **250** plain images, **220**
+    guided through x0, **120** guided through the denoiser.
+
+    **Exercise.** Set `seconds` to a pair: what a guided image takes in seconds of a plain one, through x0, then through
+    the denoiser.
+    """)
+    return
+
+
+@app.cell
+def _():
+    seconds = None
+    return (seconds,)
+
+
+@app.cell(hide_code=True)
+def _(seconds):
+    desk.check(exercises()["seconds"], seconds)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 2. The linear world
+
+    There the score is a formula, as cheap as the classifier, and a guided sample costs 2 plain ones. Guided samples
+    take the accuracy from .873 to .896. **Predict the accuracy if the same work goes into twice as many plain samples,
+    all of them kept.**
+    """)
+    return
+
+
+@app.cell
+def _():
+    prediction_plain = None
+    return (prediction_plain,)
+
+
+@app.cell(hide_code=True)
+def _(prediction_plain):
+    _predicted = desk.predicted("prediction_plain", prediction_plain)
+    desk.compare(_predicted, float(find("linear", ADD, 2).accuracy.mean()), "the accuracy with twice as many", 3)
+    return
+
+
+@app.cell(hide_code=True)
+def _(prediction_plain):
+    desk.predicted("prediction_plain", prediction_plain)
+    mo.md(r"""
+    A method is on the **Pareto front** if no other is both cheaper (or as cheap) and more accurate.
+
+    **Exercise.** Write the front of `methods("linear")`: cost `work`, accuracy `accuracy.mean()`. Set `front` to the
+    indices on it, in order of cost, as a tuple. (Ten lines will do.)
+    """)
+    return
+
+
+@app.cell
+def _():
+    front = None
+    return (front,)
+
+
+@app.cell(hide_code=True)
+def _(front):
+    desk.check(exercises()["front"], front)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    A front of points forgets that the points have noise.
+
+    **Exercise.** `find("linear", "DP through x0")` and `find("linear", "random baseline", 2)` are guided samples and
+    twice as many plain ones; seed s of both started from the same pool. Set `difference` to a pair: guided minus plain,
+    and its standard error.
+    """)
+    return
+
+
+@app.cell
+def _():
+    difference = None
+    return (difference,)
+
+
+@app.cell(hide_code=True)
+def _(difference):
+    desk.check(exercises()["difference"], difference)
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 3. Digits
+
+    Now images, made by a diffusion model that costs more than the classifier. Guided: .954, with 512 images in all.
+    **Predict the accuracy with 4,096 plain images added instead of 256.**
+    """)
+    return
+
+
+@app.cell
+def _():
+    prediction_digits = None
+    return (prediction_digits,)
+
+
+@app.cell(hide_code=True)
+def _(prediction_digits):
+    _predicted = desk.predicted("prediction_digits", prediction_digits)
+    desk.compare(_predicted, float(find("digits", ADD, 16).accuracy.mean()), "the accuracy with 4,096 plain ones", 3)
+    return
+
+
+@app.cell(hide_code=True)
+def _(prediction_digits):
+    desk.predicted("prediction_digits", prediction_digits)
+    mo.md(r"""
+    On digits guidance wins on every axis, and by more than noise. How dear might a guided sample become before
+    oversampling is the cheaper way?
+
+    **Exercise.** `pruned = [one for one in methods("digits") if one.series == "oversample-then-prune"]`, and
+    `curve(pruned)` is (work, accuracy, standard error, seeds), as `scaling.multiplier` wants it. Set `saved` to a pair:
+    how many times the work of guided samples oversampling needs for the best level that can be read, and the lower end
+    of the 95 % interval.
+    """)
+    return
+
+
+@app.cell
+def _():
+    saved = None
+    return (saved,)
+
+
+@app.cell(hide_code=True)
+def _(saved):
+    desk.check(exercises()["saved"], saved)
+    return
+
+
+@app.cell(hide_code=True)
+def _(prediction_digits):
+    desk.predicted("prediction_digits", prediction_digits)
+    world = mo.ui.dropdown(["digits", "linear"], value="digits", label="world")
+    price = mo.ui.slider(
+        steps=[1.06, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0],
+        value=1.06,
+        label="work of a guided sample (measured: 1.06 on digits, 2 in the linear world)",
+        show_value=True,
+    )
+    mo.vstack(
+        [
+            mo.md(
+                "So below 2.8 plain samples (2.6 x 1.06) guidance is surely the cheaper way to .937, and above 4.9 it "
+                "is not known to be. Move the price. The grey line is the Pareto front."
+            ),
+            mo.hstack([world, price], justify="start", gap=2),
+        ]
+    )
+    return price, world
+
+
+@app.cell(hide_code=True)
+def _(price, world):
+    _listed, _words = methods(world.value), []
+    for _cost, _label in AXES.items():
+        _kept = [_listed[i] for i in solve_front(world.value, _cost, price.value)]
+        _words.append(f"{_label}: " + ", ".join(f"{SHORT[one.series]} (r = {one.ratio})" for one in _kept))
+    mo.vstack([mo.md("**On the front.** " + ". ".join(_words) + "."), draw(world.value, price.value)])
+    return
+
+
+@app.cell(hide_code=True)
+def _():
+    mo.md(r"""
+    ## 4. At the paper's scale
+
+    With Stable Diffusion 1.5 the classifier has to see decoded images. Counted in operations, a guided sample costs
+    1.04 plain ones (through x0, a linear map as decoder), 1.2 (a tiny decoder), 4.1 (the full one), up to 5.2 (through
+    both passes and the full decoder); the paper measures 1.82 and guides, it seems, in every fifth step. The range
+    goes from "free" to "as dear as oversampling": details of the implementation decide whether the method pays, and a
+    paper has to state them.
+
+    ## What it means, and what not
+
+    * "Cheaper" needs an axis. Samples trained on matter if training is dear, samples generated if they are stored or
+      labelled, operations and seconds if the sampler is the bill. Rankings differ, as in the linear world.
+    * Methods that save *training* samples save nothing on the generator's bill. Selection never does.
+    * It does **not** mean that guidance is always worth it: it was on digits, at this size, in this price range. And
+      costs of training are left out: all runs here train for equally many steps, which large pools would not allow.
+
+    **Read on:** `docs/guidance_cost.md` (every way of guiding, counted), `python paper_repro.py fig5`, and
+    `python paper_repro.py throughput RECIPE.toml`, which measures seconds on your machine. **Next:** lesson 8, the
+    paper's own tables.
+    """)
+    return
+
+
+@app.function(hide_code=True)
+def solve_seconds() -> tuple[float, float]:
+    """Compute the price of a guided sample in seconds of plain ones: through x0, and through the denoiser."""
+    plain, through_x0, through_denoiser = 250, 220, 120
+    return plain / through_x0, plain / through_denoiser
+
+
+@app.function(hide_code=True)
+def solve_front(world: str = "linear", cost: str = "work", guided_work: float | None = None) -> tuple[int, ...]:
+    """Return the indices of the methods on the Pareto front, cheapest first."""
+    listed = methods(world, guided_work)
+    costs = [getattr(one, cost) for one in listed]
+    accuracy = [one.accuracy.mean() for one in listed]
+    front: list[int] = []
+    for i in sorted(range(len(listed)), key=lambda i: (costs[i], -accuracy[i])):
+        if not front or accuracy[i] > accuracy[front[-1]]:
+            front.append(i)
+    return tuple(front)
+
+
+@app.function(hide_code=True)
+def solve_difference() -> tuple[float, float]:
+    """Compute guided minus twice as many plain samples in the linear world, paired by seed, and its standard error."""
+    guided, added = find("linear", "DP through x0"), find("linear", "random baseline", 2)
+    difference = guided.accuracy - added.accuracy
+    return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference)))
+
+
+@app.function(hide_code=True)
+def solve_saved() -> tuple[float, float]:
+    """Compute how many times the work oversampling needs to match guidance on digits: factor, and lower end."""
+    pruned = [one for one in methods("digits") if one.series == "oversample-then-prune"]
+    baseline = curve(pruned)
+    best = scaling.multiplier(baseline, curve([find("digits", "DP through x0")]), direction="up").best
+    return best.factor, best.low
+
+
+@app.function(hide_code=True)
 def exercises() -> dict[str, Exercise]:
     """Return the exercises of this lesson by name."""
     listed = (
@@ -153,18 +405,10 @@ def exercises() -> dict[str, Exercise]:
             meaning="The cheapest method (index 0), and then nothing but plain samples, all of them kept (6 to 9). On "
             "this axis neither selection nor guidance is worth its price.",
             mistakes={
-                "This is the front of generated samples; `work` is what they cost.": lambda: tuple(
-                    pareto(
-                        [one.generated for one in methods("linear")],
-                        [one.accuracy.mean() for one in methods("linear")],
-                    )
+                "This is the front of generated samples; `work` is what they cost.": lambda: solve_front(
+                    cost="generated"
                 ),
-                "This is the front of samples trained on; take `work`.": lambda: tuple(
-                    pareto(
-                        [one.trained for one in methods("linear")],
-                        [one.accuracy.mean() for one in methods("linear")],
-                    )
-                ),
+                "This is the front of samples trained on; take `work`.": lambda: solve_front(cost="trained"),
             },
         ),
         Exercise(
@@ -206,7 +450,7 @@ def exercises() -> dict[str, Exercise]:
     return {exercise.name: exercise for exercise in listed}
 
 
-@app.function
+@app.function(hide_code=True)
 def draw(world: str, guided_work: float) -> Figure:
     """Draw accuracy against three costs, and the Pareto front of each."""
     figure, axes = picture.canvas(3)
@@ -221,7 +465,7 @@ def draw(world: str, guided_work: float) -> Figure:
             look = style.SERIES[series]
             size = 8 if series == GUIDE else 5
             ax.errorbar(x, y, yerr=bars, fmt=look.marker, ms=size, color=look.colour, label=LABELS[series])
-        front = pareto(cost, accuracy)
+        front = solve_front(world, field, guided_work)
         steps = np.log10([cost[i] for i in front])
         ax.step(steps, [accuracy[i] for i in front], where="post", color=style.GREY, linewidth=0.9, zorder=1)
         ticks = (1, 2, 4, 8, 16) if field == "work" else (256, 512, 1024, 2048, 4096)
@@ -236,270 +480,6 @@ def draw(world: str, guided_work: float) -> Figure:
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, loc="upper center", ncols=3)
     return figure
-
-
-@app.cell
-def _():
-    desk.title(__file__)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    **Afterwards you can** say on which axis one method is cheaper than another, draw a Pareto front with its noise, and
-    compute at which price the ranking changes.
-
-    **You need** lessons 3 and 5.
-
-    A learner has 256 samples. You may make its data better in three ways: generate r times as many and **keep the
-    hardest 256**, generate r times as many and **keep all**, or **guide** the generator to 256 hard ones. Which is
-    cheapest? `methods(world)` has figure 5 of the project, in the "linear" world (16 seeds) and on "digits" (8 seeds):
-    a list of methods with `series`, `ratio` (r), `accuracy` (one number a seed), and three costs: `trained` (samples
-    in the pool), `generated` (samples made), `work` (operations of the sampler; 1 is 256 plain samples).
-    """)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 1. The price of a guided sample
-
-    A plain sample of the digits takes 15 denoising steps, each with two passes of the network (with and without the
-    class). Guidance through the denoiser also takes the gradient of the classifier's entropy with respect to the noisy
-    image, back through both passes. **Predict what a guided sample costs, in operations of a plain one.**
-    """)
-    return
-
-
-@app.cell
-def _():
-    prediction_price = None
-    return (prediction_price,)
-
-
-@app.cell
-def _(prediction_price):
-    _predicted = desk.predicted("prediction_price", prediction_price)
-    _price = tables.measured("fig5", "d digits", "DP through denoiser")[0][0]
-    desk.compare(_predicted, float(_price), "a sample guided through the denoiser, in plain ones", 3)
-    return
-
-
-@app.cell
-def _(prediction_price):
-    desk.predicted("prediction_price", prediction_price)
-    mo.md(r"""
-    A gradient with respect to the *input* costs as much as the forward pass (training would need the weights' gradient,
-    too, and cost twice that). If one holds the noise estimate constant and differentiates the estimate of the clean
-    image alone (*through x0*), no network but the small classifier is involved: 1.06. In figure 5 the cheap gradient is
-    no worse than the dear one (.954 +- .005 and .944 +- .003), and it is the default.
-
-    Operations are not seconds. The digits recipe states what one core makes in a second: **250** plain images, **220**
-    guided through x0, **120** guided through the denoiser.
-
-    **Exercise.** Set `seconds` to a pair: what a guided image takes in seconds of a plain one, through x0, then through
-    the denoiser.
-    """)
-    return
-
-
-@app.cell
-def _():
-    seconds = None
-    return (seconds,)
-
-
-@app.cell
-def _(seconds):
-    desk.check(exercises()["seconds"], seconds)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 2. The linear world
-
-    There the score is a formula, as cheap as the classifier, and a guided sample costs 2 plain ones. Guided samples
-    take the accuracy from .873 to .896. **Predict the accuracy if the same work goes into twice as many plain samples,
-    all of them kept.**
-    """)
-    return
-
-
-@app.cell
-def _():
-    prediction_plain = None
-    return (prediction_plain,)
-
-
-@app.cell
-def _(prediction_plain):
-    _predicted = desk.predicted("prediction_plain", prediction_plain)
-    desk.compare(_predicted, float(find("linear", ADD, 2).accuracy.mean()), "the accuracy with twice as many", 3)
-    return
-
-
-@app.cell
-def _(prediction_plain):
-    desk.predicted("prediction_plain", prediction_plain)
-    mo.md(r"""
-    A method is on the **Pareto front** if no other is both cheaper (or as cheap) and more accurate.
-
-    **Exercise.** Write the front of `methods("linear")`: cost `work`, accuracy `accuracy.mean()`. Set `front` to the
-    indices on it, in order of cost, as a tuple. (Ten lines will do.)
-    """)
-    return
-
-
-@app.cell
-def _():
-    front = None
-    return (front,)
-
-
-@app.cell
-def _(front):
-    desk.check(exercises()["front"], front)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    A front of points forgets that the points have noise.
-
-    **Exercise.** `find("linear", "DP through x0")` and `find("linear", "random baseline", 2)` are guided samples and
-    twice as many plain ones; seed s of both started from the same pool. Set `difference` to a pair: guided minus plain,
-    and its standard error.
-    """)
-    return
-
-
-@app.cell
-def _():
-    difference = None
-    return (difference,)
-
-
-@app.cell
-def _(difference):
-    desk.check(exercises()["difference"], difference)
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 3. Digits
-
-    Now images, made by a diffusion model that costs more than the classifier. Guided: .954, with 512 images in all.
-    **Predict the accuracy with 4,096 plain images added instead of 256.**
-    """)
-    return
-
-
-@app.cell
-def _():
-    prediction_digits = None
-    return (prediction_digits,)
-
-
-@app.cell
-def _(prediction_digits):
-    _predicted = desk.predicted("prediction_digits", prediction_digits)
-    desk.compare(_predicted, float(find("digits", ADD, 16).accuracy.mean()), "the accuracy with 4,096 plain ones", 3)
-    return
-
-
-@app.cell
-def _(prediction_digits):
-    desk.predicted("prediction_digits", prediction_digits)
-    mo.md(r"""
-    On digits guidance wins on every axis, and by more than noise. How dear might a guided sample become before
-    oversampling is the cheaper way?
-
-    **Exercise.** `pruned = [one for one in methods("digits") if one.series == "oversample-then-prune"]`, and
-    `curve(pruned)` is (work, accuracy, standard error, seeds), as `scaling.multiplier` wants it. Set `saved` to a pair: how many times
-    the work of guided samples oversampling needs for the best level that can be read, and the lower end of the 95 %
-    interval.
-    """)
-    return
-
-
-@app.cell
-def _():
-    saved = None
-    return (saved,)
-
-
-@app.cell
-def _(saved):
-    desk.check(exercises()["saved"], saved)
-    return
-
-
-@app.cell
-def _(prediction_digits):
-    desk.predicted("prediction_digits", prediction_digits)
-    world = mo.ui.dropdown(["digits", "linear"], value="digits", label="world")
-    price = mo.ui.slider(
-        steps=[1.06, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0],
-        value=1.06,
-        label="work of a guided sample, plain = 1",
-        show_value=True,
-    )
-    mo.vstack(
-        [
-            mo.md(
-                "So below 2.8 plain samples (2.6 x 1.06) guidance is surely the cheaper way to .937, and above 4.9 it "
-                "is not known to be. Move the price. The grey line is the Pareto front."
-            ),
-            mo.hstack([world, price], justify="start", gap=2),
-        ]
-    )
-    return price, world
-
-
-@app.cell
-def _(price, world):
-    _listed = methods(world.value, price.value)
-    _means = [float(one.accuracy.mean()) for one in _listed]
-    _words = []
-    for _field, _label in AXES.items():
-        _costs = [float(getattr(one, _field)) for one in _listed]
-        _kept = [_listed[i] for i in pareto(_costs, _means)]
-        _words.append(f"{_label}: " + ", ".join(f"{SHORT[one.series]} (r = {one.ratio})" for one in _kept))
-    mo.vstack([mo.md("**On the front.** " + ". ".join(_words) + "."), draw(world.value, price.value)])
-    return
-
-
-@app.cell
-def _():
-    mo.md(r"""
-    ## 4. At the paper's scale
-
-    With Stable Diffusion 1.5 the classifier has to see decoded images. Counted in operations, a guided sample costs
-    1.04 plain ones (through x0, a linear map as decoder), 1.2 (a tiny decoder), 4.1 (the full one), up to 5.2 (through
-    both passes and the full decoder); the paper measures 1.82 and guides, it seems, in every fifth step. The range
-    goes from "free" to "as dear as oversampling": details of the implementation decide whether the method pays, and a
-    paper has to state them.
-
-    ## What it means, and what not
-
-    * "Cheaper" needs an axis. Samples trained on matter if training is dear, samples generated if they are stored or
-      labelled, operations and seconds if the sampler is the bill. Rankings differ, as in the linear world.
-    * Methods that save *training* samples save nothing on the generator's bill. Selection never does.
-    * It does **not** mean that guidance is always worth it: it was on digits, at this size, in this price range. And
-      costs of training are left out: all runs here train for equally many steps, which large pools would not allow.
-
-    **Read on:** `docs/guidance_cost.md` (every way of guiding, counted), `python paper_repro.py fig5`, and
-    `python paper_repro.py throughput RECIPE.toml`, which measures seconds on your machine. **Next:** lesson 8, the
-    paper's own tables.
-    """)
-    return
 
 
 if __name__ == "__main__":
