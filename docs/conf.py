@@ -7,7 +7,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
 project = "Deliberate practice"
-copyright = "the authors of this project; Apache-2.0"  # noqa: A001
+copyright = "the authors of this project; Apache-2.0"
 html_title = "Deliberate practice"
 
 extensions = [

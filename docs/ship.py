@@ -16,6 +16,7 @@ from figures.contract.table import Row, load, save
 
 FOLDER = Path(__file__).resolve().parent / "tables"
 KEPT = ("command", "preset", "learner", "cost", "wall_s", "versions", "git_revision", "hardware", "started", "seeds")
+KEPT += ("details", "settings")
 
 
 def rounded(value: float | None) -> float | None:
@@ -32,7 +33,7 @@ def ship(folder: Path) -> None:
     """Copy the table and the manifest of a figure, results/NAME, to docs/tables; paths of this machine are left out."""
     name = folder.name
     manifest = read_manifest(folder / f"{name}.json")
-    values = {key: getattr(manifest, key) for key in KEPT} | {"details": manifest.details, "settings": manifest.settings}
+    values = {key: getattr(manifest, key) for key in KEPT}
     values["command"] = re.sub(r" --(out|workers) \S+", "", manifest.command)
     FOLDER.mkdir(exist_ok=True)
     save(map(short, load(folder / f"{name}.csv")), FOLDER / f"{name}.csv")

@@ -21,7 +21,6 @@ TYPES = {"ArrayLike": ArrayLike, "NDArray[float64]": NDArray[np.float64], "NDArr
 LONG = {stringify_annotation(kind, "smart"): name for name, kind in TYPES.items()}
 
 
-
 def marked(text: str) -> str:
     """Escape the marks of reStructuredText, but for code between backticks.
 
@@ -61,7 +60,8 @@ def shown(lines: Iterable[str]) -> list[str]:
             out += [paragraph[0], *map(marked, paragraph[1:]), ""]
         else:
             for kept, part in groupby(paragraph, key=tabular):
-                out += ["::", "", *(f"    {line}" for line in part), ""] if kept else [*map(marked, part), ""]
+                head, write = (["::", ""], "    {}".format) if kept else ([], marked)
+                out += [*head, *map(write, part), ""]
     return out
 
 

@@ -1,21 +1,23 @@
 """Sphinx roles and directives that write the numbers of shipped tables; an unknown key ends the build.
 
-    {num}`fig4; digits; static; accuracy; 512`      .930 +- .003      {miss} writes 1 - y instead, the error of an accuracy
-    {value}`fig4; digits; static; accuracy; 512`    .930              {missed} 1 - y
-    {detail}`fig4; gains; panel=digits; size=512; gain over static`   a paired gain with its intervals, or text
-    {count}`fig4; digits; static; accuracy; 512`    the number of seeds or trials
+{num}`fig4; digits; static; accuracy; 512`      .930 +- .003    {miss}: 1 - y, the error of an accuracy
+{value}`fig4; digits; static; accuracy; 512`    .930            {missed}: 1 - y
+{detail}`fig4; gains; panel=digits; size=512; gain over static`   a paired gain with its intervals, or text
+{count}`fig4; digits; static; accuracy; 512`    the number of seeds or trials
 
-    ```{made} fig4                 the picture, how it was made, and the line that the command prints
-    ```
-    ```{results} table3            the figure's own Markdown table
-    ```
-    ```{errata}                    the paper's misprints, computed and simulated while the page is built
-    ```
+```{made} fig4                 the picture, how it was made, and the line that the command prints
+```
+```{results} table3            the figure's own Markdown table
+```
+```{errata}                    the paper's misprints, computed and simulated while the page is built
+```{lessons}                   the lessons: number, question, minutes, and their pictures
+```
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from figures.contract.figure import Contents
 from figures.registry import figure
+from lessons.catalogue import lessons
 from rmt.errata import errata
 
 MISSING = "No table of this figure is shipped: the numbers of this section are those of an earlier run, copied by hand."
@@ -53,6 +56,7 @@ def detail(path: str) -> str:
     return tables.measured(entry, None) if isinstance(entry, float) else str(entry)
 
 
+FOLDED = "The numbers in one look, computed from the table"
 ROLES: dict[str, Callable[[str], str]] = {
     "num": number,
     "miss": miss,
@@ -93,7 +97,7 @@ class Made(SphinxDirective):
         story = [made.story(filled), ""] if made.story else []
         told = made.summary(filled).split("; ")
         folded = [*(f"* {line}" for line in told), ""]
-        before = nodes.raw("", "<details><summary>The numbers in one look, computed from the table</summary>", format="html")
+        before = nodes.raw("", f"<details><summary>{FOLDED}</summary>", format="html")
         after = nodes.raw("", "</details>", format="html")
         above = [*lines, *story, tables.provenance(table.manifest)]
         return [*self._parsed(above), before, *self._parsed([escaped(line) for line in folded]), after]
@@ -123,12 +127,27 @@ class Errata(SphinxDirective):
     """The table of `python paper_repro.py errata`."""
 
     def run(self) -> list[nodes.Node]:
-        lines = ["| where | as printed, and what is meant | problem | printed | corrected | Monte Carlo |", "|---" * 6 + "|"]
+        heads = ("where", "as printed, and what is meant", "problem", "printed", "corrected", "Monte Carlo")
+        lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for erratum in errata(rng=np.random.default_rng(0)):
             printed = "unusable" if erratum.printed is None else f"{erratum.printed:.4g}"
             texts = [escaped(f"  {text}").strip() for text in (erratum.where, erratum.misprint, erratum.problem)]
             numbers = [printed, f"{erratum.corrected:.4g}", f"{erratum.measured:.4g} +- {erratum.stderr:.2g}"]
             lines.append(f"| {' | '.join([*texts, *numbers])} |")
+        return parsed(self, lines)
+
+
+class Lessons(SphinxDirective):
+    """The list of lessons, as their files have it, and their pictures, which docs/lesson_pictures.py makes."""
+
+    def run(self) -> list[nodes.Node]:
+        known = lessons()
+        lines = ["| | question | minutes |", "|---|---|---|"]
+        lines += [f"| {lesson.number} | {lesson.question} | {lesson.minutes} |" for lesson in known]
+        for lesson in known:
+            picture = Path(self.env.srcdir, "lessons", f"{lesson.path.stem}.png")
+            if picture.exists():
+                lines += ["", f"![Lesson {lesson.number}: {lesson.question}](lessons/{picture.name})"]
         return parsed(self, lines)
 
 
@@ -158,4 +177,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("made", Made)
     app.add_directive("results", Results)
     app.add_directive("errata", Errata)
+    app.add_directive("lessons", Lessons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

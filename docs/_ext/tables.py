@@ -1,7 +1,7 @@
 """Look up the numbers of the shipped tables, docs/tables, and write them with their standard errors.
 
-A key names one row of a table: "figure; panel; series; quantity; x", or "...; source". Without a source it is the measured
-row, where there is one. A path names one entry of a manifest's details: "figure; name; field=value; name".
+A key names one row of a table: "figure; panel; series; quantity; x", or "...; source". Without a source it is the
+measured row, where there is one. A path names one entry of a manifest's details: "figure; name; field=value; name".
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _text(value: Any) -> str:
 
 def _require(valid: bool, key: str, got: str, known: Sequence[str]) -> None:
     if not valid:
-        raise ValueError(f"docs.tables {key!r}: got {got}; allowed {list(known)}; do correct the page or ship the table")
+        raise ValueError(f"docs.tables {key!r}: got {got}; allowed {list(known)}; do correct the page")
 
 
 def measured(value: float, stderr: float | None, signed: bool = False) -> str:
