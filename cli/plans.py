@@ -71,8 +71,11 @@ def experiment(name: str, options: Options) -> Experiment:
         require(preset in table, f"{path.name}: {key}", sorted(table), f"an entry {preset!r}", "add the entry")
     every = options.world == "all"
     require(every or options.world in WORLDS, "--world", options.world, f"one of all, {', '.join(WORLDS)}")
-    worlds = WITHOUT_DOWNLOADS if every else (options.world,)
-    series = [one for one in file.series if one.world in worlds and (one.by_default or not every)]
+    if every:
+        series = [one for one in file.series if one.world in WITHOUT_DOWNLOADS and one.by_default]
+        series = series or file.series  # a figure of other worlds alone
+    else:
+        series = [one for one in file.series if one.world == options.world]
     there = ", ".join(["all", *dict.fromkeys(one.world for one in file.series)])
     needless = every and not file.series  # a figure of theory alone
     require(bool(series) or needless, f"{name}: --world", options.world, there, "leave out the figure")

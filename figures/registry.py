@@ -47,6 +47,7 @@ QUESTIONS = {  # the figures and tables in the order of `list`: question -> name
     "Which real data and which generator does it need?": {
         "validation": "practice",
         "no_real_data": "practice",
+        "generators": "practice",
         "table2": "tables",
     },
     "How do hard images look?": {

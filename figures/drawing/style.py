@@ -85,6 +85,10 @@ SERIES = {  # where points coincide, the earlier series lies on top
     "20 % dropped": Style(GREEN, "s", size=4.0),
     "40 % dropped": Style(VERMILLION, "^"),
     "reference's images added instead": Style(BLACK, "x", ":"),
+    "density": Style(GREEN, "s", size=4.0),
+    "coverage": Style(VERMILLION, "^"),
+    "by guidance scale": Style(BLACK, "o"),
+    "by length of the training": Style(GREY, "D", size=4.0),
     "usual omega": Style(BLUE, "o"),
     "twice the usual omega": Style(VERMILLION, "^"),
 }
