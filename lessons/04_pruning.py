@@ -183,8 +183,8 @@ def _(ratio, rho):
     mo.vstack(
         [
             mo.md(
-                f"**{ratio.value:g} samples per dimension, cosine {rho.value:.2f}: keep {100 * _best.argument:.0f} %**; "
-                f"error rate {_best.error_rate:.4f}, {_gain:.2f} times lower than with all samples."
+                f"**{ratio.value:g} samples per dimension, cosine {rho.value:.2f}: keep {100 * _best.argument:.0f} %**"
+                f"; error rate {_best.error_rate:.4f}, {_gain:.2f} times lower than with all samples."
             ),
             draw(ratio.value, rho.value),
         ]
