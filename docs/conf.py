@@ -19,7 +19,7 @@ extensions = [
     "shipped",
 ]
 exclude_patterns = ["_ext", "tables"]
-suppress_warnings = ["misc.highlighting_failure"]
+highlight_language = "text"  # of blocks without a language: formulas and tables in columns
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
