@@ -1,7 +1,8 @@
-"""Shipped results of `paper_repro.py fig3 fig4 fig5`, seed by seed, so that no lesson has to wait for them.
+"""Read shipped results of `paper_repro.py fig3 fig4 fig5`, seed by seed: no lesson has to wait for them.
 
-fig3_seeds.csv, fig4_seeds.csv, fig5_seeds.csv: as the command writes them, the panels that lessons read.
+fig3_seeds.csv, fig4_seeds.csv, fig5_seeds.csv: as the command writes them (of fig3 panel "pool").
 fig4_correct.csv: which of the 597 test digits each of fig4's classifiers got right, as 0 and 1.
+digits_curves.csv: the example of lesson 9, made by its function `measure_example`.
 """
 
 from __future__ import annotations
