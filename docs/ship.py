@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from figures.contract.manifest import read_manifest
-from figures.contract.table import Row, load, save
+from figures.contract.table import KEYS, Row, load, save
 
 FOLDER = Path(__file__).resolve().parent / "tables"
 KEPT = ("command", "preset", "learner", "cost", "wall_s", "versions", "git_revision", "hardware", "started", "seeds")
@@ -36,7 +36,8 @@ def ship(folder: Path) -> None:
     values = {key: getattr(manifest, key) for key in KEPT}
     values["command"] = re.sub(r" --(out|workers) \S+", "", manifest.command)
     FOLDER.mkdir(exist_ok=True)
-    save(map(short, load(folder / f"{name}.csv")), FOLDER / f"{name}.csv")
+    rows = {row[: len(KEYS)]: row for row in map(short, load(folder / f"{name}.csv"))}  # points 1e-8 apart become one
+    save(rows.values(), FOLDER / f"{name}.csv")
     (FOLDER / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n")
 
 
