@@ -141,7 +141,7 @@ def markdown(modes: Sequence[Mode], path: Path) -> str:
         *("| " + " | ".join(row) + " |" for row in rows(modes)),
         "",
         "Words in front of a colon are values of `acquire.through`; `acquire.decode` is `full`, `tiny` or `linear`.",
-        "`acquire.every` and `acquire.interval` say at which steps. `acquire.checkpointed` decodes once more a step.",
+        "`acquire.every` and `acquire.interval` say at which steps. `acquire.chunk` saves memory at no cost.",
         "",
     ]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from empirical.system.errors import require
 def main(options: GeneratorOptions) -> int:
     """Train the generator of a world, write its weights under <out>/generator, and print its quality."""
     from empirical.review import generator_check
-    from empirical.system.devices import available
+    from empirical.system.devices import settle
 
     known = [name for name in IMAGE_WORLDS if (options.experiments / "worlds" / f"{name}.toml").exists()]
     allowed = f"one of {', '.join(known)}"
@@ -26,7 +26,7 @@ def main(options: GeneratorOptions) -> int:
         for key, value in flat(asdict(training)).items():
             console.print(f"generator.{key} = {value}", markup=False, highlight=False)
         return 0
-    available(options.device)
+    settle(options.device)
     out = options.out / "generator"
     if not options.resume:
         generator_check.checkpoint_path(run, out).unlink(missing_ok=True)

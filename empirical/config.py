@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from empirical.learning.learner import Learner
     from empirical.worlds.world import World
 
+# Settings that are gone: stored configurations of older runs have them, at these values.
+GONE: dict[str, dict[str, Any]] = {"acquire": {"checkpointed": False}}
 SECTIONS = {"learner": LearnerChoice, "training": Training, "sampling": Sampling, "growth": Growth, "acquire": Acquire}
 
 
@@ -67,6 +69,7 @@ def from_dict(values: Mapping[str, Any]) -> Run:
     Options of the world are checked by `world_of`, since only the world's own module knows them.
     """
     require(isinstance(values, Mapping), "run", values, "the tables of a configuration")
+    values = current(values)
     tables = {name: values.get(name, {}) for name in ("world", *SECTIONS)}
     for name, table in tables.items():
         require(isinstance(table, Mapping), name, table, "a table of settings")
@@ -75,6 +78,16 @@ def from_dict(values: Mapping[str, Any]) -> Run:
     require(isinstance(name, str) and name in WORLDS, "world.name", name, f"one of {', '.join(WORLDS)}")
     sections = {name: build(SECTIONS[name], table, name) for name, table in tables.items()}
     return build(Run, {**values, **sections, "world": WorldChoice.of(str(name), options)}, "run")
+
+
+def current(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the settings that are gone, where it has them at the values that are left."""
+    result = dict(values)
+    for section, gone in GONE.items():
+        table = result.get(section)
+        if isinstance(table, Mapping):
+            result[section] = {name: value for name, value in table.items() if gone.get(name, ...) != value}
+    return result
 
 
 def to_dict(run: Run) -> dict[str, Any]:

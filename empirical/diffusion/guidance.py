@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from empirical.diffusion.denoiser import ClassifierFree, Predictor, predict_x0, unchanged
 from empirical.learning.entropy import ascent
@@ -80,6 +79,8 @@ class EntropyGuide:
     through: how x0_hat depends on x_t. "denoiser": by the whole noise estimate, classifier-free guidance included.
         "conditional": x0_hat follows from the conditional estimate alone; classifier-free guidance reuses that pass.
         "x0": the noise estimate is held constant, which saves the backward pass through the network.
+    chunk: samples whose gradient is computed at once, since its activations fill the memory of a GPU; 0: the batch.
+        The gradient is exact: of each sample, by its own logits.
     mode, arithmetic: see `Guide`.
     """
 
@@ -89,10 +90,11 @@ class EntropyGuide:
         omega: float,
         through: str,
         when: When | None = None,
+        chunk: int = 0,
         mode: str = "",
         arithmetic: Hashable = None,
     ) -> None:
-        self.logits, self.omega, self.through = logits, omega, through
+        self.logits, self.omega, self.through, self.chunk = logits, omega, through, chunk
         self.mode, self.arithmetic = mode or through, arithmetic
         self.steps = (when or When()).steps
         self._skipped: int | Tensor = 0  # a tensor after the first step, since reading it would wait for a GPU
@@ -106,18 +108,22 @@ class EntropyGuide:
         alphas, acting = scheduler.alphas_cumprod, frozenset(self.steps(scheduler))
         estimate = denoiser.conditional if self.through == "conditional" else denoiser
 
+        def differentiated(x: Tensor, t: int, labels: Tensor, held: Tensor | None) -> tuple[Tensor, Tensor]:
+            """Return eps, `held` if it is given, and the gradient of the entropy at x."""
+            with torch.enable_grad():
+                point = x.detach().requires_grad_().view_as(x)  # not a leaf: torch's FLOP counter fails on leaves
+                eps = estimate(point, t, labels) if held is None else held
+                logits = self.logits(predict_x0(point, eps, alphas[t]))
+                (gradient,) = torch.autograd.grad(logits, point, ascent(logits))
+            return eps.detach(), gradient
+
         def predict(x: Tensor, t: int, labels: Tensor) -> tuple[Tensor, Tensor]:
             if t not in acting:
                 return x, denoiser(x, t, labels)
-            if self.through == "x0":
-                eps = estimate(x, t, labels)
-            with torch.enable_grad():
-                point = x.detach().requires_grad_().view_as(x)  # not a leaf: torch's FLOP counter fails on leaves
-                if self.through != "x0":
-                    eps = estimate(point, t, labels)
-                logits = self.logits(predict_x0(point, eps, alphas[t]))
-                (gradient,) = torch.autograd.grad(logits, point, ascent(logits))
-            eps = eps.detach()
+            held = estimate(x, t, labels) if self.through == "x0" else None
+            parts = [slice(low, low + size) for size in [self.chunk or len(x)] for low in range(0, len(x), size)]
+            pairs = [differentiated(x[part], t, labels[part], None if held is None else held[part]) for part in parts]
+            eps, gradient = (torch.cat(column) for column in zip(*pairs, strict=True))
             if self.through == "conditional":
                 eps = denoiser.complete(eps, x, t, labels)
             moved, skipped = _shifted(x, gradient, self.omega)
@@ -171,10 +177,10 @@ def make_guide(
         return RandomGuide(acquire.omega, when)
 
     def preview_logits(x0: Tensor) -> Tensor:
-        return logits(checkpoint(preview, x0, use_reentrant=False) if acquire.checkpointed else preview(x0))
+        return logits(preview(x0))
 
-    arithmetic = None if network is None else (acquire.mode, acquire.checkpointed, network)
-    return EntropyGuide(preview_logits, acquire.omega, acquire.through, when, acquire.mode, arithmetic)
+    arithmetic = None if network is None else (acquire.mode, network)
+    return EntropyGuide(preview_logits, acquire.omega, acquire.through, when, acquire.chunk, acquire.mode, arithmetic)
 
 
 def _shifted(x: Tensor, direction: Tensor, omega: float) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from empirical.system.devices import fitting
 from empirical.system.errors import require
 from empirical.system.finite import require_finite
 
-SMALLER = "lower sampling.batch; if guided, try acquire.decode = 'linear' or 'tiny', or acquire.checkpointed = true too"
+SMALLER = "lower sampling.batch; if guided, rather set acquire.chunk, or try acquire.decode = 'linear' or 'tiny'"
 STEPS_TOO_LONG = "lower acquire.omega or sampling.guidance_scale"
 
 _GFLOP: dict[object, float] = {}  # 10^9 operations per image, by all that decides them; counting is slow

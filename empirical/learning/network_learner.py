@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from empirical.system.devices import fitting
 from empirical.system.errors import require
 from empirical.system.ranks import ALONE, Ranks
 
-SMALLER = "lower training.batch, set training.bf16 = true, or share the batch among more processes"
+SMALLER = "set training.chunk, say to 64, or training.bf16 = true, or share the batch among more processes"
 
 
 class NetworkLearner:
@@ -102,16 +102,36 @@ class NetworkLearner:
             with _numpy_seed(seed):
                 images, targets = self.mixup(images.clone(), labels)
             loss = self.target_loss
-        with _torch_seed(seed, self.device):
-            value = loss(self._pass(self.trained, images), targets)
         self.optimizer.zero_grad()
-        value.backward()
+        with _torch_seed(seed, self.device):
+            value = self._backward(loss, images, targets)
         norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
         if self.training.clip > 0:
             nn.utils.clip_grads_with_norm_(self.model.parameters(), self.training.clip, norm)
         self.optimizer.step()
         self.averaged.update(self.model, step=step)
-        return torch.stack([value.detach(), norm])
+        return torch.stack([value, norm])
+
+    def _backward(self, loss: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+        """Add the gradient of the mean loss to the weights', in passes of `training.chunk` images; return that loss.
+
+        Processes exchange their gradients in the last pass only. Layers that look at the whole batch, such as batch
+        normalisation, see one pass at a time.
+        """
+        size = self.training.chunk or len(images)
+        total, passes = torch.zeros((), device=self.device), len(range(0, len(images), size))
+        for number, (some, wanted) in enumerate(zip(images.split(size), targets.split(size), strict=True), start=1):
+            with self._together(last=number == passes):
+                value = loss(self._pass(self.trained, some), wanted) * (len(some) / len(images))
+                value.backward()
+            total += value.detach()
+        return total
+
+    def _together(self, *, last: bool) -> AbstractContextManager[None]:
+        """Let processes exchange the gradients of a pass if it is the last of its iteration."""
+        if isinstance(self.trained, nn.parallel.DistributedDataParallel) and not last:
+            return self.trained.no_sync()
+        return nullcontext()
 
     def _mean_loss(self, start: int, records: Tensor) -> float:
         """Average the losses over iterations and processes; all processes see all records, so all stop or none."""

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from empirical.data.images import resized
 from empirical.system.errors import InputError, require
 
 
@@ -91,8 +92,7 @@ class TimmNetwork(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        if images.shape[-2:] != self.size:
-            images = nn.functional.interpolate(images, self.size, mode="bilinear", antialias=True)
+        images = resized(images, self.size)
         images = images.expand(-1, 3, -1, -1)
         return self.model(((images + 1) / 2 - self.mean) / self.std)
 

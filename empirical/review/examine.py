@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,9 @@ from torch import Tensor
 
 from empirical.config import Run, new_learner, world_of
 from empirical.data.split import Split
-from empirical.diffusion.plain_samples import PlainSamples
-from empirical.diffusion.sampler import Sampler
 from empirical.learning.evaluate import correct
-from empirical.loop.signals import Watch
 from empirical.pool.pool import Pool
 from empirical.pool.rounds import Round
-from empirical.practice import Progress, Setup, practice
 from empirical.review.answers import read_answer
 from empirical.review.diversity import diversity
 from empirical.review.features import twins
@@ -29,6 +26,7 @@ from empirical.review.portraits import USES, Portrait, answer, portrait
 from empirical.review.reference import Reference
 from empirical.review.remake import open_pool
 from empirical.runs.folder import result_path, run_directory
+from empirical.runs.result import read_result
 from empirical.system.errors import require
 from empirical.system.files import write_signed
 
@@ -39,27 +37,26 @@ Question = str | Portrait
 def hindsight(run: Run, root: Path, device: str) -> dict[str, Any]:
     """Measure the error of the learner on the rows of each round at each evaluation, also before the round was made.
 
-    The run is replayed on its finished pool: the learner is trained again, nothing is generated. Returns "step" (E,)
-    and for each round "round", "added_at" (iteration), "rows", "misclassified" (number of rows that were misclassified
-    when they were added), "error" (E,) on all rows, "error_misclassified" (E,) on those (empty where there were none).
+    The learner is trained again on the finished pool, which grows at the recorded iterations; nothing is generated and
+    nothing written, so a learner whose last digits differ, say on another device, has hindsight of the same rounds.
+    Returns "step" (E,) and for each round "round", "added_at" (iteration), "rows", "misclassified" (number of rows that
+    were misclassified when they were added), "error" (E,) on all rows, "error_misclassified" (E,) on those (empty where
+    there were none).
     """
     world, directory = world_of(run), run_directory(run, root)
     pool = Pool(directory / "pool", world.shape, 0, device, run.growth.newest_weight)
-    source = PlainSamples(Sampler(world, run.sampling, device), root / world.name)
-    learner, progress = new_learner(run, device), Progress()
-    final = open_pool(run, directory)
+    learner, final = new_learner(run, device), open_pool(run, directory)
     splits = [_rows(round_) for round_ in final.rounds]
     wrong: list[list[Tensor]] = [[] for _ in splits]
-    steps, when_added = [], {}
-    setup = Setup(run=run, learner=learner, pool=pool, source=source, watch=Watch(run, source))
-    for event in practice(setup, progress):
-        if event.kind == "evaluated":
-            steps.append(event.values["step"])
-            for mask, split in zip(wrong, splits, strict=True):
-                mask.append(~correct(learner, split))
-        elif event.kind in ("started", "added"):
-            number = len(pool.rounds) - 1
-            when_added[number] = ~correct(learner, splits[number])
+    when_added: list[Tensor] = []
+    steps = read_result(result_path(run, root)).trajectory["step"]
+    for start, stop in pairwise([0, *map(int, steps)]):
+        while len(pool.rounds) < len(splits) and final.rounds[len(pool.rounds)].step <= start:
+            when_added.append(~correct(learner, splits[len(pool.rounds)]))
+            pool.append()
+        learner.fit(pool, start, stop)
+        for masks, split in zip(wrong, splits, strict=True):
+            masks.append(~correct(learner, split))
     rounds = []
     for number, masks in enumerate(wrong):
         missed, table = when_added[number], torch.stack(masks).double()  # (rows,), (E, rows)

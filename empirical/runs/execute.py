@@ -21,6 +21,7 @@ from empirical.runs.manifest import note
 from empirical.runs.result import TRAJECTORY, Result, read_result, write_result
 from empirical.runs.sharing import begin, share
 from empirical.runs.state import State
+from empirical.system.devices import device_name
 from empirical.system.errors import require
 from empirical.system.files import sweep_temporaries
 from empirical.system.ranks import ALONE, Ranks
@@ -65,7 +66,8 @@ def execute(
         state = State(run, directory, device, ranks)
         if ranks.first:
             step = state.progress.step
-            note(directory, "resumed" if step else "started", step=step, ranks=ranks.count)
+            place = {"device": device, "device_name": device_name(device)}
+            note(directory, "resumed" if step else "started", step=step, ranks=ranks.count, **place)
         source = PlainSamples(Sampler(world, run.sampling, device), base)
         watch = Watch(run, source, ranks)
         judge = Judge(run, source, device) if run.acquire.reject else None

@@ -20,18 +20,20 @@ import fcntl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from empirical.config import Run, to_dict
+from empirical import __version__
+from empirical.config import GONE, Run, current, to_dict
 from empirical.settings.build import build, checked
 from empirical.settings.sections import Acquire, Growth
 from empirical.settings.values import values_digest
 from empirical.system.errors import InputError
 from empirical.worlds import open_world
 
-VERSION = version("deliberate-practice")
+# Names of runs hold all settings, those of the first version with their values. A setting that has come since is left
+# out at its default, and one that has gone stays at the only value that is left: older runs keep their names.
+NEWER: dict[str, dict[str, Any]] = {"training": {"chunk": 0}, "acquire": {"chunk": 0}}
 
 
 def deciding_settings(run: Run) -> dict[str, Any]:
@@ -44,17 +46,23 @@ def deciding(config: Mapping[str, Any], places: Sequence[str]) -> dict[str, Any]
 
     Data and weights may move, and runs that differ only in settings without effect are the same run.
     """
+    config = current(config)
     tables = {name: checked(config.get(name, {}), dict[str, Any], name) for name in ("world", "growth", "acquire")}
     world = {name: value for name, value in tables["world"].items() if name not in places}
     growth, acquire = build(Growth, tables["growth"], "growth"), build(Acquire, tables["acquire"], "acquire")
     sections = {"growth": growth.effective(), "acquire": acquire.effective(growth.additions)}
-    return {**config, "world": world} | {name: dataclasses.asdict(section) for name, section in sections.items()}
+    values = {**config, "world": world} | {name: dataclasses.asdict(section) for name, section in sections.items()}
+    for name, defaults in NEWER.items():
+        table = checked(values.get(name, {}), dict[str, Any], name)
+        used = {key: value for key, value in table.items() if defaults.get(key, ...) != value}
+        values[name] = used | GONE.get(name, {})
+    return values
 
 
 @lru_cache(maxsize=4096)
 def run_name(run: Run) -> str:
     """Return the folder name of a run: a digest of all that decides its numbers."""
-    return values_digest([deciding_settings(run), open_world(run.world).identity(), VERSION])
+    return values_digest([deciding_settings(run), open_world(run.world).identity(), __version__])
 
 
 def run_directory(run: Run, root: Path) -> Path:
@@ -80,7 +88,7 @@ def prefix_name(run: Run, additions: int) -> str:
     del values["growth"]["additions"]
     if additions == 0:  # settings of the first addition do not matter yet
         del values["acquire"], values["growth"]["addition"], values["growth"]["newest_weight"]
-    return "prefix-" + values_digest([values, open_world(run.world).identity(), VERSION, additions])
+    return "prefix-" + values_digest([values, open_world(run.world).identity(), __version__, additions])
 
 
 @contextmanager

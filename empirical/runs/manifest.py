@@ -7,18 +7,19 @@ import os
 import platform
 import subprocess
 import time
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from empirical import __version__
 from empirical.settings.build import build, checked
+from empirical.system.devices import arithmetic, device_name
 from empirical.system.errors import InputError, require
 from empirical.system.files import read_json, read_signed, write_bytes
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
+UNKNOWN = "unknown"
 RESTORE = "restore the file, or delete the run and rerun"
 
 
@@ -35,22 +36,27 @@ class Hardware:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Hold a run's manifest.json; identity and sha256 are "" in the manifest of an older version, which lacks them.
+    """Hold a run's manifest.json; entries with a default are missing in the manifests of older versions.
 
-    identity: digest of the generator's weights. sha256: digest of the other entries, see `write_signed`.
+    arithmetic: see `devices.arithmetic`. identity: digest of the generator's weights. sha256: digest of the other
+    entries, see `write_signed`.
     """
 
     versions: dict[str, str]
     git_revision: str
     hardware: Hardware
     started: str
+    arithmetic: dict[str, Any] = field(default_factory=dict)
     identity: str = ""
     sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """Hold one line of a run's journal: `event` is "started", "resumed", or "recovered" from `damage`."""
+    """Hold one line of a run's journal: `event` is "started", "resumed", or "recovered" from `damage`.
+
+    device, device_name: where the run went on, "" if recovered, and in the journals of older versions.
+    """
 
     time: str
     event: str
@@ -58,6 +64,8 @@ class Start:
     pid: int
     step: int
     ranks: int = 1
+    device: str = ""
+    device_name: str = ""
     damage: str = ""
 
     def __post_init__(self) -> None:
@@ -66,13 +74,11 @@ class Start:
 
 
 def manifest(device: str) -> dict[str, Any]:
-    """Collect versions, git revision and hardware: numbers may depend on them besides the configuration."""
-    source = Path(__file__).parent
-    git = subprocess.run(
-        ["git", "-C", source, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
+    """Collect versions, git revision and hardware: numbers may depend on them besides the configuration.
+
+    What this machine cannot tell is "unknown": it may have no git, and packages without metadata.
+    """
     packages = (
-        "deliberate-practice",
         "numpy",
         "scipy",
         "torch",
@@ -83,17 +89,38 @@ def manifest(device: str) -> dict[str, Any]:
         "pillow",
     )
     return {
-        "versions": {name: version(name) for name in packages} | {"python": platform.python_version()},
-        "git_revision": git.stdout.strip() or "unknown",
+        "versions": {
+            "deliberate-practice": __version__,
+            **{name: _version(name) for name in packages},
+            "python": platform.python_version(),
+        },
+        "git_revision": _revision(),
         "hardware": {
             "machine": platform.machine(),
             "system": platform.system(),
             "device": device,
-            "device_name": torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor(),
+            "device_name": device_name(device),
             "cores": os.cpu_count(),
         },
+        "arithmetic": arithmetic(device),
         "started": now(),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return UNKNOWN
+
+
+def _revision() -> str:
+    """Return the git revision of this code."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or UNKNOWN
+    except OSError:  # there is no git
+        return UNKNOWN
 
 
 def now() -> str:

@@ -16,6 +16,7 @@ from empirical.runs.feasible import require_feasible
 from empirical.runs.folder import prefix_name, result_path, run_name
 from empirical.runs.result import Record, read_result
 from empirical.scale.series import Point
+from empirical.system.devices import settle
 from empirical.system.ranks import ALONE, Ranks
 
 
@@ -110,6 +111,7 @@ def _size(run: Run) -> float:
 
 def do(job: Job, root: Path, device: str, ranks: Ranks = ALONE) -> None:
     """Do the runs of a job, then answer its questions in the first process; finished parts are left alone."""
+    settle(device)
     for run, share_before in job.runs:
         execute(run, root, device, share_before, ranks)
     for asked, run in job.questions if ranks.first else []:

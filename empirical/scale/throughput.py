@@ -100,7 +100,7 @@ def modes(run: Run, world: World, *, every: bool) -> list[Acquire]:
         kinds.append(Acquire(omega=omega, direction="random"))
         decodes = [decode for decode in DECODE if decode in world.decodes]
         kinds += [
-            Acquire(omega=omega, through=through, decode=decode, checkpointed=own.checkpointed)
+            Acquire(omega=omega, through=through, decode=decode, chunk=own.chunk)
             for through in THROUGH
             for decode in decodes
         ]

@@ -11,21 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import torch
 
 from empirical.runs.folder import run_name
-from empirical.scale.sweep import Case, do, work
-from empirical.system.devices import available
+from empirical.scale.sweep import Case, Job, do, work
+from empirical.system.devices import available, spread
 from empirical.system.errors import InputError, require
 
 # glibc hands large blocks back to the kernel after every use; keeping them makes sampling on a CPU 1.4 times faster.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+_device = ""  # the device on which this process does jobs, where it is a worker
 
 
 def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress: Callable[[int, int], None]) -> None:
     """Finish all `cases` under `root`; `progress(done, total)`, in runs, is called about twice a second.
+
+    device: "cuda" spreads the workers over all visible GPUs, "cuda:1" keeps them on one.
 
     Finished runs are not repeated, interrupted ones go on. The first failure stops the sweep and is raised.
     """
@@ -45,11 +49,14 @@ def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress
     for name, value in KEEP_MEMORY.items():
         os.environ.setdefault(name, value)  # read by the workers when they start
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (os.getpid(),))
+    count, devices = min(workers, len(jobs)), context.SimpleQueue()
+    for place in spread(device, count):
+        devices.put(place)
+    pool = ProcessPoolExecutor(count, context, _start_worker, (os.getpid(), devices))
     with _signals_delayed() as signals, pool:
         try:
             with _blocked(signal.SIGINT, signal.SIGUSR2):  # Ctrl-C, and SLURM's notice that a job ends
-                pending = {pool.submit(do, job, root, device) for job in jobs}  # starts the workers
+                pending = {pool.submit(_do, job, root) for job in jobs}  # starts the workers
             while pending:
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
                 for future in done:
@@ -63,6 +70,11 @@ def sweep(cases: Sequence[Case], root: Path, device: str, workers: int, progress
             for worker in multiprocessing.active_children():
                 worker.kill()  # a run can be stopped at any point
             raise
+
+
+def _do(job: Job, root: Path) -> None:
+    """Do a job on this worker's device."""
+    do(job, root, _device)
 
 
 @contextmanager
@@ -122,9 +134,11 @@ def _signals_delayed() -> Iterator[_DelayedSignals]:
         delayed.release()
 
 
-def _start_worker(parent: int) -> None:
-    """Limit a worker to one thread, and end it when its parent is gone."""
+def _start_worker(parent: int, devices: SimpleQueue[str]) -> None:
+    """Limit a worker to one thread, take one of the devices for it, and end it when its parent is gone."""
+    global _device
     torch.set_num_threads(1)
+    _device = devices.get()
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -60,12 +60,15 @@ class Training:
     cutmix: float = 0.0
     ema_decay: float = 0.99
     augment: str = "none"  # or "crop_flip": train on random resized crops, half of them mirrored
+    chunk: int = (
+        0  # images of a process in one pass; the gradients of its passes add up, memory falls; 0: all its images
+    )
     clip: float = 0.0  # largest norm of the gradient, 0 = no limit
     bf16: bool = False  # run the network in bfloat16; weights, losses and entropies stay float32
 
     def __post_init__(self) -> None:
         require_positive("training", iterations=self.iterations, batch=self.batch, lr=self.lr)
-        require_non_negative("training", weight_decay=self.weight_decay, clip=self.clip)
+        require_non_negative("training", weight_decay=self.weight_decay, clip=self.clip, chunk=self.chunk)
         require_non_negative("training", mixup=self.mixup, cutmix=self.cutmix)
         require(self.schedule in ("wsd", "cosine"), "training.schedule", self.schedule, "'wsd' or 'cosine'")
         require(self.augment in AUGMENT, "training.augment", self.augment, f"one of {', '.join(AUGMENT)}")
@@ -163,7 +166,7 @@ class Acquire:
     decode: str = "full"  # latent worlds: show x0_hat to the learner by the decoder, a "tiny" decoder or a "linear" map
     every: int = 1  # guide at every so-many-th step
     interval: tuple[float, float] = (0.0, 1.0)  # guide only at noise levels t / T from the first to the second
-    checkpointed: bool = False  # recompute the decoder's activations in the backward pass: less memory, more arithmetic
+    chunk: int = 0  # images whose gradient is computed at once, for memory; 0: those of the sampling batch
     direction: str = "entropy"  # or "random": the control with steps of the same length
     ratio: int = 1  # oversampling: keep the 1/ratio of the candidates with the highest entropy
     reject: float = (
@@ -172,7 +175,7 @@ class Acquire:
     retire: float = 0.0  # share of the pool, of lowest entropy, that the addition replaces (1: the whole pool)
 
     def __post_init__(self) -> None:
-        require_non_negative("acquire", omega=self.omega)
+        require_non_negative("acquire", omega=self.omega, chunk=self.chunk)
         positive = len(self.schedule) > 0 and all(0 < factor < math.inf for factor in self.schedule)
         require(positive, "acquire.schedule", list(self.schedule), "a list of numbers > 0, at least one")
         require(self.ratio >= 1, "acquire.ratio", self.ratio, "an integer >= 1")
@@ -207,9 +210,9 @@ class Acquire:
         """
         unused: tuple[str, ...] = ()
         if self.omega == 0:
-            unused = ("schedule", "through", "decode", "every", "interval", "checkpointed", "direction")
+            unused = ("schedule", "through", "decode", "every", "interval", "chunk", "direction")
         elif self.direction == "random":
-            unused = ("through", "decode", "checkpointed")
+            unused = ("through", "decode", "chunk")
         defaults: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(self)}
         used = dataclasses.replace(self, **{name: defaults[name] for name in unused})
         factors = list(used.schedule[: max(additions, 1)])

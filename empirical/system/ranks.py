@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+PATIENCE = timedelta(hours=2)  # for one another: the first process inspects a million files while the others wait
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,15 @@ ALONE = Ranks()
 @contextmanager
 def launched(device: str) -> Iterator[tuple[Ranks, str]]:
     """Give this process's ranks and device under `accelerate launch`; without it (ALONE, device)."""
-    import os
-
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE, device
         return
     from accelerate import PartialState
 
-    state = PartialState(cpu=device == "cpu")
+    on_cpu = torch.device(device).type == "cpu"
+    if not on_cpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # first, else every process opens a context on GPU 0
+    state = PartialState(cpu=on_cpu, timeout=PATIENCE)
     try:
         yield Ranks(state.process_index, state.num_processes), str(state.device)
     finally:

@@ -16,11 +16,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from empirical.data import folders
 from empirical.data.folders import FolderSplit
-from empirical.data.images import quantise
+from empirical.data.images import quantise, resized
 from empirical.data.split import Split
 from empirical.diffusion.denoiser import ClassifierFree, Denoiser
 from empirical.diffusion.guidance import Unguided
@@ -124,7 +123,7 @@ class ImageNetWorld:
 
     def finish(self, x: Tensor) -> Tensor:
         """Decode latents with the full VAE, resize, and round to the 256 levels that are stored."""
-        return quantise(resized(self._parts(str(x.device)).space.decode(x), self.size))
+        return quantise(resized(self._parts(str(x.device)).space.decode(x), (self.size, self.size)))
 
     def real(self, name: str) -> FolderSplit:
         """Open the set "validation", "train", "v2", "sketch", "r" or "a" of real images, with the world's labels."""
@@ -181,13 +180,6 @@ class ImageNet1kWorld(ImageNetWorld):
     ids: ClassVar[tuple[str, ...]] = IMAGENET_1K
 
 
-def resized(images: Tensor, size: int) -> Tensor:
-    """Resize square images (B, 3, H, H) to `size` pixels along an edge, bilinear and antialiased as for folders."""
-    if images.shape[-1] == size:
-        return images
-    return interpolate(images, (size, size), mode="bilinear", antialias=True)
-
-
 @lru_cache(maxsize=8)
 def _inspect(world: ImageNetWorld) -> None:
     """Inspect the real images of a world, once for all runs of a process."""
@@ -199,7 +191,7 @@ def _inspect(world: ImageNetWorld) -> None:
 def _preview(world: ImageNetWorld, decode: str, device: str) -> Callable[[Tensor], Tensor]:
     """Make a preview once per process, so that every round of a run uses the same fitted map."""
     show = world._parts(device).space.preview(decode, lambda: _examples(world, device))
-    return lambda x0: resized(show(x0), world.size)
+    return lambda x0: resized(show(x0), (world.size, world.size))
 
 
 @torch.no_grad()

@@ -185,7 +185,7 @@ def test_the_largest_batch_is_found_by_doubling():
 
 
 def test_out_of_memory_says_which_settings_help(monkeypatch):
-    """In guided sampling the message names batch, decoder and checkpoints; the largest batch is found by it."""
+    """In guided sampling the message names batch, decoder and chunk; the largest batch is found by it."""
     run = tiny("digits")
     denoiser = world_of(run).denoiser("cpu")
 
@@ -197,7 +197,7 @@ def test_out_of_memory_says_which_settings_help(monkeypatch):
     monkeypatch.setattr(type(world_of(run)), "denoiser", lambda *_: limited)
     with complains("sampling") as caught:
         Sampler(world_of(run), run.sampling).draw(0, 0, 8)
-    for knob in ("sampling.batch", "acquire.decode", "acquire.checkpointed"):
+    for knob in ("sampling.batch", "acquire.decode", "acquire.chunk"):
         assert knob in str(caught.value)
     assert "Tried to allocate 1.00 GiB" in str(caught.value)
     learner = new_learner(run, "cpu")

@@ -4,10 +4,10 @@ import json
 
 import pytest
 from support.errors import complains
-from support.runs import run_of, settings_of
+from support.runs import run_of, settings_of, tiny
 
 from empirical.config import from_dict, to_dict, world_of
-from empirical.runs.folder import run_name
+from empirical.runs.folder import deciding, run_name
 from empirical.settings.recipes import load_toml
 from empirical.settings.sections import Acquire
 from empirical.settings.values import differences, flat, merged, values_digest
@@ -151,7 +151,7 @@ def test_unguided_runs_are_equal_however_they_would_be_guided():
 @pytest.mark.parametrize(
     ("unused", "used"),
     [
-        ({"decode": "tiny", "every": 5, "interval": (0.2, 0.8), "checkpointed": True}, {"omega": 0.0, "ratio": 3}),
+        ({"decode": "tiny", "every": 5, "interval": (0.2, 0.8), "chunk": 4}, {"omega": 0.0, "ratio": 3}),
         ({"through": "denoiser", "direction": "random"}, {"omega": 0.0, "reject": 0.2, "retire": 0.5}),
         ({"schedule": (2.0, 1.0)}, {"omega": 0.0}),
         ({"through": "denoiser", "decode": "tiny"}, {"omega": 0.1, "direction": "random", "every": 2}),
@@ -261,3 +261,18 @@ def test_a_copy_of_the_weights_is_the_same_generator(tmp_path):
     path.write_bytes(DigitsWorld().path.read_bytes())
     copy = from_dict(settings_of("digits", world__weights=str(path)))
     assert world_of(copy).identity() == world_of(from_dict(settings_of("digits"))).identity()
+
+
+def test_newer_and_gone_settings_leave_the_names_of_runs_alone():
+    """The names are those of the first version; a setting that decides numbers makes another one."""
+    run = tiny("linear")
+    assert (run_name(run), run_name(tiny("digits"))) == ("f3136a51b661a78d", "0cb6d6f34dbd743b")
+    stored = to_dict(run)
+    stored["acquire"]["checkpointed"] = False  # as in the folders of older runs
+    del stored["acquire"]["chunk"], stored["training"]["chunk"]
+    assert from_dict(stored) == from_dict(to_dict(run))
+    assert deciding(stored, ()) == deciding(to_dict(run), ())  # else an interrupted run could not go on
+    for change in ({"acquire.chunk": 8}, {"training.chunk": 8}):
+        assert run_name(tiny("linear", **change)) != run_name(run)
+    with complains("acquire.checkpointed"):
+        from_dict({**stored, "acquire": {**stored["acquire"], "checkpointed": True}})

@@ -93,7 +93,7 @@ def test_a_recipe_runs_from_the_command_line_to_every_test_set(places, out, caps
 @pytest.mark.parametrize(
     "acquire",
     [
-        {"acquire.through": "denoiser", "acquire.decode": "full", "acquire.checkpointed": True},  # the paper's way
+        {"acquire.through": "denoiser", "acquire.decode": "full", "acquire.chunk": 3},  # the paper's way
         {"acquire.through": "conditional", "acquire.decode": "tiny", "acquire.every": 2},
         {"acquire.through": "x0", "acquire.decode": "linear", "acquire.interval": (0.2, 0.8)},
     ],

@@ -92,6 +92,27 @@ def test_gradients_are_clipped_to_their_largest_norm():
     assert same(fitted(data, 3, clip=1e6).state(), fitted(data, 3).state())
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_gradients_of_chunks_add_up_to_that_of_the_batch(chunk):
+    """Clipped, mixed and averaged training by passes of a few images gives the weights of whole batches, to 1e-5."""
+    recipe = {"clip": 0.05, "mixup": 0.5, "cutmix": 1.0}
+    whole, parts = fitted(images_of(30), **recipe), fitted(images_of(30), chunk=chunk, **recipe)
+    start = learner_of().state()
+    for name, value in whole.state().items():
+        if name.startswith("model."):
+            assert torch.allclose(parts.state()[name], value, atol=1e-5), name
+            assert (value - start[name]).abs().max() > 1e-4, name  # the training moves every tensor further than that
+    assert parts.fit(images_of(30), 4, 6) == pytest.approx(whole.fit(images_of(30), 4, 6), rel=1e-4)
+    assert chunk < 8 or same(parts.state(), whole.state())
+
+
+def test_no_pass_has_more_images_than_a_chunk():
+    learner, sizes = learner_of(chunk=3), []
+    learner.model.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    learner.fit(images_of(30), 0, 2)
+    assert sizes == [3, 3, 2] * 2
+
+
 def test_bfloat16_is_for_passes_through_the_network_only():
     data, dtypes = images_of(30), []
     learner = learner_of(bf16=True)
@@ -218,7 +239,7 @@ def test_too_little_gpu_memory_is_said_with_the_setting():
     learner.model.register_forward_hook(no_memory)
     with complains("training") as refused:
         learner.fit(images_of(30), 0, 1)
-    assert "lower training.batch" in str(refused.value)
+    assert "set training.chunk" in str(refused.value)
     assert "Tried to allocate 2.00 GiB'" in str(refused.value)
     with pytest.raises(ZeroDivisionError), fitting("sampling", "lower sampling.batch"):
         raise ZeroDivisionError
@@ -237,7 +258,7 @@ def test_two_processes_train_as_one_and_stop_together(tmp_path):
     data, recipe = images_of(30), {"augment": "crop_flip", "clip": 0.05, "batch": 16}
 
     def work(ranks, _):
-        learner = learner_of(**recipe)
+        learner = learner_of(**recipe, chunk=3)  # passes of 3, 3 and 2 images, of which the last exchanges gradients
         learner.distribute(ranks)
         loss = learner.fit(data, 0, 5)
         full = learner_of(**RECIPE, batch=16)
@@ -246,7 +267,7 @@ def test_two_processes_train_as_one_and_stop_together(tmp_path):
         if ranks.first:
             torch.save({"state": learner.state(), "full": full.state(), "loss": loss}, tmp_path / "trained.pt")
         else:
-            learner.loss = Spoiling(1, math.nan, learner.loss)  # in this process only; the gradient stays finite
+            learner.loss = Spoiling(3, math.nan, learner.loss)  # in this process only; the gradient stays finite
         with pytest.raises(FloatingPointError, match="the loss of iteration 6 is not finite"):
             learner.fit(data, 5, 9)
 

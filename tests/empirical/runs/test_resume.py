@@ -21,11 +21,13 @@ def test_a_run_leaves_all_that_is_promised(tmp_path):
     folder = folder_of(run, tmp_path)
     assert json.loads((folder / "config.json").read_text()) == json.loads(json.dumps(to_dict(run)))
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert set(manifest) == {"versions", "git_revision", "hardware", "started", "identity", "sha256"}
+    assert set(manifest) == {
+        "versions", "git_revision", "hardware", "arithmetic", "started", "identity", "sha256"}  # fmt: skip
     (line,) = (folder / "journal.jsonl").read_text().splitlines()
     journal = json.loads(line)
     assert (journal["event"], journal["step"], journal["ranks"]) == ("started", 0, 1)
-    assert {"time", "host", "pid"} <= set(journal)
+    assert {"time", "host", "pid", "device_name"} <= set(journal)
+    assert journal["device"] == "cpu"
     assert {"torch", "diffusers", "timm", "python"} <= set(manifest["versions"])
     events = [json.loads(line) for line in metrics.splitlines()]
     assert [e["event"] for e in events].count("evaluated") == 12
