@@ -84,6 +84,7 @@ def saving(ax: Axes, reading: Reading, text: str, colour: str) -> Artist | None:
         va="center" if fits else "bottom",
         fontsize=8,
         color=colour,
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.5},  # points may lie under it
         zorder=5,
     )
 
