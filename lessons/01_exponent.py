@@ -197,11 +197,11 @@ def _(prediction_floor):
     mo.vstack(
         [
             desk.compare(
-                _predicted, (solve_true_floor() - _best[0]) / _stderr[0], "standard errors from floor to truth", 2
+                _predicted, (solve_true_floor() - _best[0]) / _stderr[0], "standard errors from fitted to true floor", 2
             ),
             mo.md(
-                "The fit came nearer, but its error bar shrank as fast: it is as wrong as before. Move the slider, "
-                "then the other end of the range. The shaded strips at the bottom show which sizes are fitted."
+                "The fit came nearer, but its error bar shrank almost as fast. Move the slider, then choose another "
+                "smallest size. The shaded strips at the bottom show which sizes are fitted."
             ),
             mo.hstack([smallest, largest], justify="start", gap=2),
         ]
