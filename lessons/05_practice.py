@@ -106,33 +106,33 @@ def _():
     ## 2. A run
 
     Scikit-learn's digits, 8 x 8 pixels. A small diffusion model has learned the digits of some writers; a small CNN
-    learns from its images only, and is tested on 597 real digits of other writers. With 512 plain images it gets .930
-    of them right, averaged over eight seeds. **Predict its accuracy if 384 of the 512 images are guided** (128 at
-    first, and three additions of 128).
+    learns from its images only, and is tested on 597 real digits of other writers. With 512 plain images it gets 42 of
+    them wrong, averaged over eight seeds. **Predict how many it gets wrong if 384 of the 512 images are guided** (128
+    plain ones at first, and three additions of 128).
     """)
     return
 
 
 @app.cell
 def _():
-    prediction_accuracy = None
-    return (prediction_accuracy,)
+    prediction_wrong = None
+    return (prediction_wrong,)
 
 
 @app.cell(hide_code=True)
-def _(prediction_accuracy):
-    _predicted = desk.predicted("prediction_accuracy", prediction_accuracy)
-    desk.compare(_predicted, float(paired(512)[0].mean()), "the accuracy with guided images, mean of eight seeds")
+def _(prediction_wrong):
+    _predicted = desk.predicted("prediction_wrong", prediction_wrong)
+    desk.compare(_predicted, 597 * (1 - float(paired(512)[0].mean())), "wrong digits with guided images", 3)
     return
 
 
 @app.cell(hide_code=True)
-def _(prediction_accuracy):
-    desk.predicted("prediction_accuracy", prediction_accuracy)
+def _(prediction_wrong):
+    desk.predicted("prediction_wrong", prediction_wrong)
     mo.md(r"""
-    From 42 wrong digits to 22. See for yourself: the button starts one seed of these runs, with and without guidance,
-    on your machine, through the same code as figure 4. Finished runs stay in `results/runs` and are only read the next
-    time.
+    From 42 wrong digits to 22, an accuracy of .963 instead of .930. See for yourself: the button starts one seed of
+    these runs, with and without guidance, on your machine, through the same code as figure 4. Finished runs stay in
+    `results/runs` and are only read the next time.
     """)
     return
 
@@ -145,8 +145,8 @@ def _():
 
 
 @app.cell(hide_code=True)
-def _(prediction_accuracy):
-    desk.predicted("prediction_accuracy", prediction_accuracy)
+def _(prediction_wrong):
+    desk.predicted("prediction_wrong", prediction_wrong)
     start = mo.ui.run_button(label="Run it (about 20 seconds)")
     mo.hstack([start], justify="start")
     return (start,)
@@ -505,7 +505,9 @@ def draw(live: Live, addition: int) -> Figure:
     for number, one in enumerate(rounds[1:], start=1):
         size += one["added"]
         right.axvline(one["step"], color=style.BLACK, linewidth=2 if number == addition else 0.8, linestyle="--")
-        right.text(one["step"], 0.02, f" {size}", transform=right.get_xaxis_transform(), fontsize=8)
+        right.text(
+            one["step"], 0.02 + 0.04 * (number % 2), f" {size}", transform=right.get_xaxis_transform(), fontsize=8
+        )
     right.set(xlabel="training iteration; dashed: images are added, pool size", ylabel="accuracy on validation digits")
     best = max(max(run.trajectory["accuracy_validation"]) for run in live.runs.values())
     right.set_ylim(max(best - 0.25, 0), best + 0.02)

@@ -168,8 +168,8 @@ def _():
     ## 2. The linear world
 
     There the score is a formula, as cheap as the classifier, and a guided sample costs 2 plain ones. Guided samples
-    take the accuracy from .873 to .896. **Predict the accuracy if the same work goes into twice as many plain samples,
-    all of them kept.**
+    take the error rate from 12.7 % to 10.4 %. **Predict the error rate, in per cent, if the same work goes into twice
+    as many plain samples, all of them kept.**
     """)
     return
 
@@ -183,7 +183,7 @@ def _():
 @app.cell(hide_code=True)
 def _(prediction_plain):
     _predicted = desk.predicted("prediction_plain", prediction_plain)
-    desk.compare(_predicted, float(find("linear", ADD, 2).accuracy.mean()), "the accuracy with twice as many", 3)
+    desk.compare(_predicted, error_rate("linear", 2), "errors with twice as many, in per cent", 3)
     return
 
 
@@ -240,8 +240,8 @@ def _():
     mo.md(r"""
     ## 3. Digits
 
-    Now images, made by a diffusion model that costs more than the classifier. Guided: .954, with 512 images in all.
-    **Predict the accuracy with 4,096 plain images added instead of 256.**
+    Now images, made by a diffusion model that costs more than the classifier. Guided: 4.6 % errors, with 512 images in
+    all. **Predict the errors, in per cent, with 4,096 plain images added instead of 256.**
     """)
     return
 
@@ -255,7 +255,7 @@ def _():
 @app.cell(hide_code=True)
 def _(prediction_digits):
     _predicted = desk.predicted("prediction_digits", prediction_digits)
-    desk.compare(_predicted, float(find("digits", ADD, 16).accuracy.mean()), "the accuracy with 4,096 plain ones", 3)
+    desk.compare(_predicted, error_rate("digits", 16), "errors with 4,096 plain ones, in per cent", 3)
     return
 
 
@@ -342,6 +342,12 @@ def _():
     paper's own tables.
     """)
     return
+
+
+@app.function(hide_code=True)
+def error_rate(world: str, ratio: int) -> float:
+    """Return the mean error rate, in per cent, if r times as many plain samples are added."""
+    return 100 * (1 - float(find(world, ADD, ratio).accuracy.mean()))
 
 
 @app.function(hide_code=True)

@@ -73,8 +73,8 @@ def test_prices_and_plain_samples_of_the_costs():
     module = lesson(7)
     assert module.find("digits", module.GUIDE).work == pytest.approx(1.06, abs=0.005)
     assert module.tables.measured("fig5", "d digits", "DP through denoiser")[0][0] == pytest.approx(2.06, abs=0.005)
-    assert module.find("linear", module.ADD, 2).accuracy.mean() == pytest.approx(0.899, abs=0.001)
-    assert module.find("digits", module.ADD, 16).accuracy.mean() == pytest.approx(0.939, abs=0.001)
+    assert module.error_rate("linear", 2) == pytest.approx(10.1, abs=0.1)
+    assert module.error_rate("digits", 16) == pytest.approx(6.1, abs=0.2)
 
 
 def test_readings_of_flat_tables_are_a_lottery():

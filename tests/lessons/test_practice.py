@@ -21,7 +21,7 @@ TINY = {
 def opened(settings, folder):
     """Run the lesson as if its button had been pressed, and return its definitions."""
     pressed = {"start": SimpleNamespace(value=True), "settings": settings, "folder": folder}
-    predictions = {"prediction_accuracy": 0.95, "prediction_width": 0.05}
+    predictions = {"prediction_wrong": 30, "prediction_width": 0.05}
     return load(LESSON).app.run(defs=pressed | predictions)[1]
 
 
