@@ -78,7 +78,8 @@ class Number(SphinxRole):
             text = self.write(self.text)
         except (ValueError, KeyError) as error:
             raise ExtensionError(f"{self.env.docname}: {error}") from error
-        return [nodes.inline(self.rawtext, text.replace(" +- ", "\N{NO-BREAK SPACE}+-\N{NO-BREAK SPACE}"))], []
+        kept = ["together"] if " +- " in text else []
+        return [nodes.inline(self.rawtext, text, classes=kept)], []
 
 
 class Made(SphinxDirective):

@@ -7,7 +7,9 @@ import sys
 import pytest
 from support.places import DOCS
 
+from figures.contract.figure import Contents
 from figures.contract.table import load
+from figures.registry import figure
 
 pytest.importorskip("sphinx")
 TABLES = DOCS / "tables"
@@ -56,6 +58,13 @@ def test_a_key_that_leads_nowhere_is_refused_by_name(extension, key, fault):
 def test_a_path_that_leads_nowhere_is_refused_by_name(extension):
     with pytest.raises(ValueError, match="got size=511; allowed"):
         extension("tables").detail("fig4; gains; panel=digits; size=511; gain over static")
+
+
+def test_the_page_of_grades_has_the_shipped_table(extension):
+    table = extension("tables").shipped("grade")
+    written = figure("grade").markdown(Contents(table.rows, details=table.manifest["details"]))
+    page = (DOCS / "grade.md").read_text().splitlines()
+    assert [line for line in page if line.startswith("|")] == [x for x in written.splitlines() if x.startswith("|")]
 
 
 def test_a_role_writes_the_row_of_the_table(extension):

@@ -58,9 +58,7 @@ def test_python_blocks_run(path, tmp_path, monkeypatch, run_before):
 def commands(path):
     """Return the arguments of every command of the project that a text has in a block for the shell."""
     lines = [line for block in blocks(path, "bash") for line in block.splitlines()]
-    found = [
-        re.search(r"(?:paper_repro\.py|^deliberate-practice)(?: (.*))?$", line.split("#")[0]) for line in lines
-    ]
+    found = [re.search(r"(?:paper_repro\.py|^deliberate-practice)(?: (.*))?$", line.split("#")[0]) for line in lines]
     return [shlex.split(match[1] or "") for match in found if match]
 
 
