@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ def predicted(name: str, prediction: Any) -> float:
     """
     if prediction is None and mo.app_meta().mode == "run":
         return math.nan
-    number = prediction if isinstance(prediction, int | float) and math.isfinite(prediction) else None
+    number = prediction if isinstance(prediction, Real) and math.isfinite(prediction) else None
     if number is None:
         got = "" if prediction is None else f" (it is {prediction!r}, which is not a number)"
         words = f"Write a prediction first: set `{name}` to a number{got}. A guess will do; the result follows."
@@ -59,7 +60,7 @@ def check(exercise: Exercise, answer: Any) -> mo.Html:
     heading = {"right": "Right.", "wrong": "Not yet.", "unanswered": ""}[verdict.status]
     return mo.vstack(
         [
-            mo.callout(mo.md(f"{heading} {verdict.words}"), kind=_KINDS[verdict.status]),
+            mo.callout(mo.md(f"{heading} {verdict.words}".strip()), kind=_KINDS[verdict.status]),
             mo.accordion({"Solution": mo.md(f"```python\n{exercise.source()}\n```")}),
         ]
     )
@@ -71,9 +72,9 @@ def _apart(prediction: float, result: float) -> str:
     >>> _apart(0.06, 0.03), _apart(1.02, 1.0), _apart(-1.0, 2.0)
     (', 2.0 times too much', ', within 5 %', ', 3 too little')
     """
-    if result == 0 or prediction / result <= 0:
+    if prediction <= 0 or result <= 0:
         return f", {abs(prediction - result):.3g} too {'much' if prediction > result else 'little'}"
-    ratio = prediction / result if result > 0 else result / prediction
+    ratio = prediction / result
     if abs(ratio - 1) <= 0.05:
         return ", within 5 %"
     return f", {ratio:.1f} times too much" if ratio > 1 else f", {1 / ratio:.1f} times too little"

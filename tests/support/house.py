@@ -14,8 +14,9 @@ PACKAGES = ("rmt", "scaling", "empirical", "figures", "lessons", "cli")
 # From the top floor down; a room imports only rooms below it. Rooms of one line do not import each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("paper_repro",),
-    ("cli",),
+    ("cli.learn",),  # it opens lessons, which use what users can use
     ("lessons",),
+    ("cli",),
     ("figures.registry", "figures.output"),
     ("figures.practice", "figures.theory", "figures.tables", "figures.pictures"),
     ("figures.paper",),
