@@ -159,7 +159,7 @@ def _(baseline, direction, path):
         analyses = analysed(path, baseline.value, direction.value)
     except ValueError as _error:
         mo.stop(True, mo.callout(mo.md(str(_error)), kind="danger"))
-    _lines = ["| | claim | | why |", "|---|---|---|---|"]
+    _lines = ["| | claim | | why |", "|:---|:---|:---|:---|"]
     for _one in analyses:
         for _index, _claim in enumerate(claims(_one)):
             _name = f"**{_one.series.name}**" if _index == 0 else ""
@@ -487,9 +487,8 @@ def claims(one: report.Analysis) -> list[Claim]:
         made.append(Claim(f"y = {best.level:.4g} takes {words} than {one.baseline}{interval}", bool(words), reason))
     elif one.unread:
         made.append(Claim(f"it needs fewer than {one.baseline}", False, "no level of the baseline can be read"))
-    made.append(
-        Claim("other seeds would agree", seeds >= 5, f"{seeds} seeds; with fewer than 5 intervals are too narrow")
-    )
+    reason = f"{seeds} seeds; with fewer than 5 intervals are too narrow" if seeds else "the file does not say how many"
+    made.append(Claim("other seeds would agree", seeds >= 5, reason))
     return made
 
 
