@@ -8,13 +8,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Options
 from cli.plans import Plan, plan, world_recipes
 from cli.recorded import OwnRuns, find
 from cli.terminal import console, progress_line
-from empirical.system.errors import require
+from empirical.system.errors import InputError, require
 from figures.registry import FIGURES, figure
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def make_runs(cases: Sequence[Case], options: Options, progress: Callable[..., N
 
 def make_figure(item: Plan, options: Options, start: float) -> Made:
     """Make one figure's files from its finished runs."""
-    from empirical.runs.folder import run_name
+    from empirical.runs.folder import run_directory, run_name
     from empirical.runs.manifest import manifest
     from empirical.scale import sweep
     from figures import output
@@ -104,6 +105,7 @@ def make_figure(item: Plan, options: Options, start: float) -> Made:
             "cost": total_cost({name: record.result.cost for name, record in zip(names, made, strict=False)}),
             "wall_s": round(time.monotonic() - start, 1),
             **manifest(options.device),
+            "made_on": devices([run_directory(case.run, options.out / "runs") for case in item.cases]),
         }
 
     notes = [] if options.preset == "default" else [f"{options.preset} preset: few seeds and points"]
@@ -114,6 +116,20 @@ def make_figure(item: Plan, options: Options, start: float) -> Made:
         inputs = Inputs(settings, records, report)
         chosen = figure(item.name)
         return output.produce(chosen, stem, inputs, names, "; ".join(notes), about, reuse=options.resume)
+
+
+def devices(folders: Sequence[Path]) -> dict[str, int]:
+    """Count distinct runs by the devices that made them: "cuda (NVIDIA H200)", or "unknown" where files are damaged."""
+    from empirical.runs.manifest import made_on
+
+    counts: Counter[str] = Counter()
+    for folder in dict.fromkeys(folders):
+        try:
+            makers = made_on(folder)
+        except (InputError, OSError):
+            makers = {"unknown": ""}
+        counts[" and ".join(f"{kind} ({name})" if name else kind for kind, name in makers.items())] += 1
+    return dict(counts)
 
 
 def total_cost(costs: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

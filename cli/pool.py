@@ -18,7 +18,7 @@ from empirical.diffusion.sampler import Sampler
 from empirical.pool.pool import Pool
 from empirical.review.portraits import spaced
 from empirical.review.remake import find_run, guide_of, open_pool, open_run, remake, some_rows
-from empirical.runs.manifest import read_manifest
+from empirical.runs.manifest import made_on
 from empirical.system.devices import prepare
 from empirical.system.errors import InputError, require
 
@@ -80,10 +80,10 @@ def show_remade(one: Opened, options: PoolOptions) -> bool:
         where = f"row {row.row} (round {row.round}, class {row.label}, seed {row.seed})"
         console.print(f"{where} made again: {same}", markup=False)
     all_same = all(row.same for row in remade)
-    with suppress(InputError):  # a damaged manifest does not matter here; the command `verify` names it
-        made_on = read_manifest(one.folder).hardware.device
-        if not all_same and made_on != options.device:
-            advice = f"the run was made on {made_on}, which may round otherwise: try --device {made_on}"
+    with suppress(InputError, OSError):  # a damaged manifest or journal does not matter here; `verify` names it
+        others = sorted(set(made_on(one.folder)) - {torch.device(options.device).type})
+        if not all_same and others:
+            advice = f"the run was made on {' and '.join(others)}, which rounds otherwise: try --device {others[0]}"
             console.print(advice, markup=False)
     return all_same
 

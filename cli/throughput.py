@@ -21,17 +21,20 @@ from empirical.config import Run, from_dict, world_of
 from empirical.learning.learner import Learner
 from empirical.runs.manifest import now
 from empirical.scale import throughput
-from empirical.scale.throughput import Rate
+from empirical.scale.throughput import Measured, Rate
 from empirical.settings.recipes import read
 from empirical.settings.values import merged
-from empirical.system.devices import prepare
+from empirical.system.devices import TooLargeError, device_name, prepare
 from empirical.system.errors import require, require_positive
 from empirical.system.files import require_writable, write_bytes
 from empirical.worlds.world import World
 
 
 def main(options: ThroughputOptions) -> int:
-    """Measure and print the speeds, and write the file that estimates are made from."""
+    """Measure and print the speeds; after each, write those so far into the file that estimates are made from.
+
+    Work that does not fit into memory is named with the setting that makes it smaller; then the exit code is 1.
+    """
     require_positive("throughput", seconds=options.seconds, ranks=options.ranks)
     require(options.images >= 0, "--images", options.images, "an integer >= 1, or 0 for one sampling batch")
     run = from_dict(merged(read(recipe_path(options.recipe), options.line).run, dotted_settings(options.set)))
@@ -44,23 +47,28 @@ def main(options: ThroughputOptions) -> int:
         world = without_weights(world)
     prepare(options.device)
     shared = dataclasses.replace(run, training=dataclasses.replace(run.training, batch=batch // options.ranks))
-    name, rates = device_name(options.device), dict[str, dict[str, Rate]]()
+    name, rates, whole = unit(options.device), dict[str, dict[str, Rate]](), True
     path = file_path(run, name, options.out)
     require_writable(path)
     with progress_line("measurements") as report:
         total = len(throughput.modes(shared, world, every=options.modes)) + (1 if options.random_weights else 2)
         for done, (key, kind, rate) in enumerate(measurements(shared, world, options), 1):
             report(done, total, f"{key}: {kind}")
+            if isinstance(rate, TooLargeError):
+                console.print(f"{key}: {kind}: not measured: {rate}", markup=False, highlight=False, soft_wrap=True)
+                whole = False
+                continue
             rates.setdefault(key, {})[kind] = rate
+            write(path, run, rates, name, options)
     tell(rates, name, throughput.matmul_tflop_per_s(torch.device(options.device), min(options.seconds, 2.0)))
     if torch.device(options.device).type == "cuda":
         tell_batches(shared, world, options)
-    write(path, run, rates, name, options)
-    console.print(str(path), markup=False)
-    return 0
+    if rates:
+        console.print(str(path), markup=False)
+    return 0 if whole else 1
 
 
-def measurements(run: Run, world: World, options: ThroughputOptions) -> Iterator[tuple[str, str, Rate]]:
+def measurements(run: Run, world: World, options: ThroughputOptions) -> Iterator[tuple[str, str, Measured]]:
     """Yield (kind of work, its mode, its rate) one after the other; `run` trains on the share of one process."""
     learner, kind = untrained(run, world, options), run.learner.kind
     if not options.random_weights:  # first, since the data may be missing
@@ -69,8 +77,12 @@ def measurements(run: Run, world: World, options: ThroughputOptions) -> Iterator
     for guidance, rate in throughput.image_rates(run, world, learner, kinds, options.images, options.seconds).items():
         yield "images", guidance, rate
     with tempfile.TemporaryDirectory() as scratch:
-        pool = throughput.pool_of(run, world, learner, Path(scratch))
-        yield "iterations", kind, throughput.iteration_rate(learner, pool, run.growth.evaluate_every, options.seconds)
+        try:
+            pool = throughput.pool_of(run, world, learner, Path(scratch))
+            block = run.growth.evaluate_every
+            yield "iterations", kind, throughput.iteration_rate(learner, pool, block, options.seconds)
+        except TooLargeError as error:
+            yield "iterations", kind, error
 
 
 def tell(rates: Mapping[str, Mapping[str, Rate]], name: str, reached: float) -> None:
@@ -101,10 +113,9 @@ def tell_batches(run: Run, world: World, options: ThroughputOptions) -> None:
         console.print(f"largest sampling.batch, {acquire.mode}: {largest:,}", markup=False)
 
 
-def device_name(device: str) -> str:
-    """Return the name of the device: the GPU's, or "one core" of a processor."""
-    kind = torch.device(device)
-    return torch.cuda.get_device_name(kind) if kind.type == "cuda" else speeds.CORE
+def unit(device: str) -> str:
+    """Return the name of what speeds are those of: a GPU's model, or "one core" of a processor."""
+    return device_name(device) if torch.device(device).type == "cuda" else speeds.CORE
 
 
 def write(path: Path, run: Run, rates: Mapping[str, Mapping[str, Rate]], name: str, options: ThroughputOptions) -> None:

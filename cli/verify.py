@@ -14,7 +14,7 @@ from cli.make import total_cost
 from cli.options import VerifyOptions
 from cli.terminal import console, progress_line
 from empirical.review.answers import read_answer
-from empirical.review.checks import Check, MismatchError, agree, attempt
+from empirical.review.checks import SEVERAL, Check, MismatchError, agree, attempt
 from empirical.review.examine import file_name, question
 from empirical.review.remake import find_run
 from empirical.review.verify import check_run
@@ -32,17 +32,27 @@ PICTURES = ("png", "pdf", "svg")
 
 
 def main(options: VerifyOptions) -> int:
-    """Print one line per check; return 1 if any fails, after a last line that names the failures."""
+    """Print one line per check; return 1 if any fails, after a last line that names the failures.
+
+    Checks that need another device are marked "--" and do not fail; the command that makes them is printed.
+    """
     require(bool(options.folders), "verify", "nothing", "run folders, names of runs, or figure folders", "name one")
     prepare(options.device)
-    off = []
+    off, elsewhere = [], dict[str, list[str]]()
     for name in dict.fromkeys(options.folders):
         for where, check in checks(name, options):
-            line = f"{'ok ' if check.ok else 'OFF'} {where}: {check.name}: {check.message}"
+            mark = "-- " if check.needs else "ok " if check.ok else "OFF"
+            line = f"{mark} {where}: {check.name}: {check.message}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
             off += [] if check.ok else [f"{where}: {check.name}"]
+            if check.needs and where not in elsewhere.setdefault(check.needs, []):
+                elsewhere[check.needs].append(where)
     if off:
         console.print(f"{len(off)} off: {', '.join(off)}", markup=False, highlight=False, soft_wrap=True)
+    elsewhere.pop(SEVERAL, None)
+    for device, folders in elsewhere.items():
+        line = f"to check the rest, on {device}: python paper_repro.py verify {' '.join(folders)} --device {device}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 1 if off else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,12 @@ from empirical.diffusion.cost import Cost
 from empirical.pool.parquet import ROWS, Rows, Shard, write
 from empirical.system.errors import require
 
+SECONDS = 300.0  # of work that an interruption may cost, at most: 4,096 images of Stable Diffusion take 17 minutes
+
 
 @dataclass
 class Writer:
-    """Collect rows of round `number` and write a file whenever there are enough for one."""
+    """Collect rows of round `number`; write a file whenever they are enough for one, or took long to make."""
 
     directory: Path
     shape: tuple[int, ...]
@@ -22,12 +25,14 @@ class Writer:
     step: int
     waiting: list[Rows] = field(default_factory=list)  # rows that are in no file yet
     cost: Cost = field(default_factory=Cost)  # of these rows
+    since: float = field(default_factory=time.monotonic)  # the writer has collected them, s
 
     def add(self, rows: Rows, cost: Cost) -> None:
         """Add rows, in order of index; `cost` is the cost of these rows alone."""
         self.waiting.append(rows)
         self.cost.add(cost)
-        if sum(len(rows.payloads) for rows in self.waiting) >= ROWS:
+        late = time.monotonic() - self.since >= SECONDS
+        if late or sum(len(rows.payloads) for rows in self.waiting) >= ROWS:
             self.flush()
 
     def flush(self) -> None:
@@ -35,7 +40,7 @@ class Writer:
         if self.waiting:
             rows = Rows.joined(self.waiting)
             write(self.directory, self.shape, self.number, self.omega, self.step, rows, self.cost)
-        self.waiting, self.cost = [], Cost()
+        self.waiting, self.cost, self.since = [], Cost(), time.monotonic()
 
 
 def covered(shards: Sequence[Shard]) -> set[int]:

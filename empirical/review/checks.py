@@ -9,14 +9,21 @@ from typing import Any
 
 from empirical.system.errors import InputError
 
+SEVERAL = "several"  # kinds of device made a run, so that no one of them repeats it
+
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one check; `message` describes what was confirmed, or the failure."""
+    """The outcome of one check; `message` describes what was confirmed, or the failure.
+
+    needs: the kind of device on which the check can be made, where this one rounds otherwise, or `SEVERAL`; "" where
+        the check was made.
+    """
 
     name: str
     ok: bool
     message: str
+    needs: str = ""
 
 
 class MismatchError(Exception):

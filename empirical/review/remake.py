@@ -106,7 +106,8 @@ def _guide(path: Path) -> dict[str, Tensor]:
 def remake(run: Run, folder: Path, pool: Pool, rows: Sequence[int], device: str = "cpu") -> list[Remade]:
     """Make rows of a pool again from their seeds, under the guide of their round; compare them with the stored rows.
 
-    They are equal bit for bit on the kind of device that made them; CPUs and GPUs round differently.
+    They are equal bit for bit on the kind of device that made them; CPUs and GPUs round differently. The whole batch of
+    a row is drawn again, which takes no longer: on a GPU the last digits may depend on an image's place in its batch.
     """
     require_batch_fits(run)
     total = sum(len(round_) for round_ in pool.rounds)
@@ -119,13 +120,29 @@ def remake(run: Run, folder: Path, pool: Pool, rows: Sequence[int], device: str 
     for row in rows:
         number = next(i for i, start in enumerate(starts[1:]) if row < start)
         round_, inside = pool.rounds[number], row - starts[number]
-        samples, cost = sampler.draw(run.seed, int(round_.indices[inside]), 1, guide_of(run, folder, number, device))
-        stored = round_.images(torch.tensor([inside]))
-        same = torch.equal(samples.images, stored) and int(samples.seeds[0]) == int(round_.seeds[inside])
-        distance = float((samples.images - stored).abs().max())
+        guide, index = guide_of(run, folder, number, device), int(round_.indices[inside])
+        batch = drawn_with(index, pool, number, run.sampling.batch, guide)
+        samples, cost = sampler.draw(run.seed, batch.start, len(batch), guide)
+        image, made = samples.images[batch.index(index)], int(samples.seeds[batch.index(index)])
+        (stored,) = round_.images(torch.tensor([inside]))
         label, seed = int(round_.labels[inside]), int(round_.seeds[inside])
-        remade.append(Remade(row, number, label, seed, same, distance, cost.sampling_gflop))
+        same, distance = torch.equal(image, stored) and made == seed, float((image - stored).abs().max())
+        remade.append(Remade(row, number, label, seed, same, distance, cost.sampling_gflop / len(batch)))
     return remade
+
+
+def drawn_with(index: int, pool: Pool, number: int, size: int, guide: Guide) -> range:
+    """Return the indices of the images that were drawn in one batch with image `index` of round `number`.
+
+    Batches of `size` are counted from the first image of a guided round, as `practice` draws it, and from the run's
+    first image in a plain one, whose blocks `PlainSamples` keeps.
+    """
+    first = sum(round_.cost.images for round_ in pool.rounds[:number])
+    end = first + pool.rounds[number].cost.images
+    if isinstance(guide, Unguided):
+        first, end = 0, index + size
+    low = index - (index - first) % size
+    return range(low, min(low + size, end))
 
 
 def some_rows(pool: Pool, count: int) -> list[int]:

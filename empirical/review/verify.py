@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,15 @@ from empirical.learning.evaluate import accuracy
 from empirical.loop.budget import expected
 from empirical.pool.pool import Pool
 from empirical.review.answers import read_answer
-from empirical.review.checks import Check, MismatchError, agree, attempt
+from empirical.review.checks import SEVERAL, Check, MismatchError, agree, attempt
 from empirical.review.examine import examinations
 from empirical.review.remake import complete_rounds, open_pool, open_run, remake, some_rows
 from empirical.review.rounds import check_events, check_growth, check_seeds, gflop_per_image, guided_steps
 from empirical.runs.folder import deciding, deciding_settings, guide_path, run_name
-from empirical.runs.manifest import RESTORE, read_journal, read_manifest
+from empirical.runs.manifest import RESTORE, made_on, read_journal, read_manifest
 from empirical.runs.result import TRAJECTORY, Result, contradiction, read_result
 from empirical.settings.values import differences
+from empirical.system.errors import InputError
 from empirical.system.files import text_digest
 from empirical.system.tensors import load_tensors
 
@@ -37,7 +38,10 @@ REMADE = 4  # rows that a thorough check makes again
 
 
 def check_run(folder: Path, *, thorough: bool = True, device: str = "cpu") -> Iterator[Check]:
-    """Yield the checks of the run in `folder`; those that need data which failed an earlier check are left out."""
+    """Yield the checks of the run in `folder`; those that need data which failed an earlier check are left out.
+
+    device: for the checks that compute. Those compare bits, so they are made on the kind of device that made the run.
+    """
     records = _Records(folder)
     first = attempt("configuration", records.check_configuration)
     yield first
@@ -64,9 +68,9 @@ def check_run(folder: Path, *, thorough: bool = True, device: str = "cpu") -> It
     if records.examinations:
         yield attempt("examinations", records.check_examinations)
     if thorough and result.ok and checkpoint.ok:
-        yield attempt("accuracy", lambda: records.check_accuracy(device))
+        yield records.computed("accuracy", records.check_accuracy, device)
     if thorough and pool.ok:
-        yield attempt("images", lambda: records.check_images(device))
+        yield records.computed("images", records.check_images, device)
 
 
 class _Records:
@@ -106,6 +110,24 @@ class _Records:
     @property
     def examinations(self) -> list[Path]:
         return examinations(self.folder)
+
+    @cached_property
+    def made_on(self) -> dict[str, str]:
+        """Names of the devices that made the run, by kind; {} where the manifest or the journal is damaged."""
+        try:
+            return made_on(self.folder)
+        except (InputError, OSError):
+            return {}
+
+    def computed(self, name: str, check: Callable[[str], str], device: str) -> Check:
+        """Make a check that computes on a device, unless devices of another kind made the run."""
+        kind, makers = torch.device(device).type, " and ".join(self.made_on)
+        if set(self.made_on) <= {kind}:
+            return attempt(name, lambda: check(device))
+        if len(self.made_on) > 1:
+            return Check(name, True, f"not checked: made on {makers}, so no one device repeats it", SEVERAL)
+        model = f" ({self.made_on[makers]})" if self.made_on[makers] else ""
+        return Check(name, True, f"not checked: made on {makers}{model}, and {kind} rounds otherwise", makers)
 
     def check_configuration(self) -> str:
         agree("config.json: the digest it gives", run_name(self.run), self.folder.name)
@@ -221,7 +243,7 @@ class _Records:
         return f"{', '.join(path.stem for path in self.examinations)} match their digests; signed, not checked"
 
     def check_accuracy(self, device: str) -> str:
-        """Score the stored learner again on real data; on another device the label of single images may change."""
+        """Score the stored learner again on real data."""
         tensors, _ = self.checkpoint
         world, learner = world_of(self.run), new_learner(self.run, device)
         learner.load_state(tensors)
@@ -247,15 +269,14 @@ class _Records:
         return f"{score.accuracy:.4f}, scored again from the stored learner"
 
     def check_images(self, device: str) -> str:
-        """Make a few rows of the pool again from their seeds; on the kind of device that made them, count the GFLOP."""
+        """Make a few rows of the pool again from their seeds, and count the GFLOP."""
         rows = remake(self.run, self.folder, self.pool, some_rows(self.pool, REMADE), device)
-        made_on = attempt("device", lambda: read_manifest(self.folder).hardware.device)
         if bad := [row for row in rows if not row.same]:
-            where = made_on.message if made_on.ok else "an unknown device"
+            where = " and ".join(self.made_on) or "an unknown device"
             raise MismatchError(
                 f"row {bad[0].row}: differs by up to {bad[0].distance:.2g} from its seed's image (made on {where})"
             )
-        for row in rows if made_on.ok and torch.device(made_on.message).type == torch.device(device).type else []:
+        for row in rows if self.made_on else []:
             stored = gflop_per_image(self.pool.rounds[row.round])
             if not math.isclose(stored, row.gflop, rel_tol=1e-9):
                 raise MismatchError(f"round {row.round}: cost.sampling_gflop: {stored} an image, not {row.gflop}")

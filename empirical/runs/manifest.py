@@ -162,6 +162,16 @@ def read_journal(folder: Path) -> list[Start]:
     return starts
 
 
+def made_on(folder: Path) -> dict[str, str]:
+    """Return the names of the devices that made the run in a folder, by kind ("cpu", "cuda"), from all of its starts.
+
+    The journals of older versions name no devices: then the manifest's alone is known.
+    """
+    hardware = read_manifest(folder).hardware
+    starts = [(start.device, start.device_name) for start in read_journal(folder) if start.device]
+    return {device.partition(":")[0]: name for device, name in [*starts, (hardware.device, hardware.device_name)]}
+
+
 def note(directory: Path, event: str, **values: Any) -> None:
     """Append a line to journal.jsonl (started, resumed, recovered); training events go to metrics.jsonl."""
     line = json.dumps({"time": now(), "event": event, "host": platform.node(), "pid": os.getpid(), **values})

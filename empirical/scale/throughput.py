@@ -26,7 +26,8 @@ from empirical.learning.learner import Learner
 from empirical.pool.parquet import Rows
 from empirical.pool.pool import MEMORY, Pool
 from empirical.settings.sections import DECODE, THROUGH, Acquire
-from empirical.system.errors import InputError, require
+from empirical.system.devices import TooLargeError
+from empirical.system.errors import require
 from empirical.worlds.world import World
 
 REPEATS = 3  # repeats of a measurement, at least
@@ -53,6 +54,9 @@ class Rate:
         return self.median * self.gflop / 1e3
 
 
+Measured = Rate | TooLargeError
+
+
 def clock(device: torch.device) -> Callable[[], float]:
     """Return a function that reads seconds: wall time after a GPU's pending work; this process's CPU time on a CPU."""
     if device.type != "cuda":
@@ -65,28 +69,40 @@ def clock(device: torch.device) -> Callable[[], float]:
     return now
 
 
-def rates(works: Mapping[str, Work], units: float, seconds: float, now: Callable[[], float]) -> dict[str, Rate]:
+def rates(works: Mapping[str, Work], units: float, seconds: float, now: Callable[[], float]) -> dict[str, Measured]:
     """Measure the units per second of each work, which makes `units` per call: after a warm-up, for `seconds` at least.
 
-    The works take turns, so that other load on the machine changes their ratios little.
+    The works take turns, so that other load on the machine changes their ratios little. A work that does not fit into
+    memory has its error instead of a rate.
     """
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
-        work()
-    while min(map(len, times.values())) < REPEATS or sum(map(sum, times.values())) < seconds * len(works):
-        for name, work in works.items():
+    failed = {name: error for name, work in works.items() if (error := shortage(work))}
+    times: dict[str, list[float]] = {name: [] for name in works if name not in failed}
+    while times and (min(map(len, times.values())) < REPEATS or sum(map(sum, times.values())) < seconds * len(times)):
+        for name, taken in times.items():
             start = now()
-            work()
-            times[name].append(max(now() - start, 1e-9))
-    return {
+            works[name]()
+            taken.append(max(now() - start, 1e-9))
+    return failed | {
         name: Rate(units / statistics.median(taken), units / max(taken), units / min(taken), len(taken))
         for name, taken in times.items()
     }
 
 
+def shortage(work: Work) -> TooLargeError | None:
+    """Do a work; return its error, without the frames, which hold tensors, if it does not fit into memory."""
+    try:
+        work()
+    except TooLargeError as error:
+        return TooLargeError(*error.arguments)
+    return None
+
+
 def rate(work: Work, units: float, seconds: float, now: Callable[[], float]) -> Rate:
-    """Measure the units per second of one work (see `rates`)."""
-    return rates({"": work}, units, seconds, now)[""]
+    """Measure the units per second of one work (see `rates`); its error is raised."""
+    measured = rates({"": work}, units, seconds, now)[""]
+    if isinstance(measured, TooLargeError):
+        raise measured
+    return measured
 
 
 def modes(run: Run, world: World, *, every: bool) -> list[Acquire]:
@@ -109,16 +125,18 @@ def modes(run: Run, world: World, *, every: bool) -> list[Acquire]:
 
 def image_rates(
     run: Run, world: World, learner: Learner, kinds: list[Acquire], images: int, seconds: float
-) -> dict[str, Rate]:
-    """Measure images per second by kind of guidance, in whole sampling batches, encoded for the pool."""
+) -> dict[str, Measured]:
+    """Measure images per second by kind of guidance, in whole sampling batches, encoded for the pool (see `rates`)."""
     device, batch = str(learner.device), run.sampling.batch
     sampler, count = Sampler(world, run.sampling, device), batch * max(1, math.ceil(images / batch))
     guides = [make_guide(learner.logits, acquire, world.preview(acquire.decode, device)) for acquire in kinds]
     works = {guide.mode: partial(_round, sampler, learner, run.seed, count, guide) for guide in guides}
     measured = rates(works, count, seconds, clock(learner.device))
-    return {
-        guide.mode: dataclasses.replace(measured[guide.mode], gflop=sampler.gflop_per_image(guide)) for guide in guides
-    }
+    for guide in guides:
+        speed = measured[guide.mode]
+        if isinstance(speed, Rate):
+            measured[guide.mode] = dataclasses.replace(speed, gflop=sampler.gflop_per_image(guide))
+    return measured
 
 
 @torch.no_grad()
@@ -163,19 +181,19 @@ def evaluation_rate(run: Run, world: World, learner: Learner, seconds: float) ->
 
 
 def largest_batch(fits: Callable[[int], object]) -> int:
-    """Return the largest power of two <= 4,096 at which `fits` does not raise InputError (too little memory), or 0."""
+    """Return the largest power of two <= 4,096 at which `fits` does not raise TooLargeError, or 0."""
     batch = 1
     while batch <= LARGEST_BATCH:
         try:
             fits(batch)
-        except InputError:
+        except TooLargeError:
             break
         batch *= 2
     return batch // 2
 
 
 def sampling_fits(run: Run, world: World, learner: Learner, acquire: Acquire) -> Callable[[int], None]:
-    """Return a function that draws one batch of a given size in two steps; InputError if memory is too small."""
+    """Return a function that draws one batch of a given size in two steps; TooLargeError if it does not fit."""
     device = str(learner.device)
     preview = world.preview(acquire.decode, device)
 

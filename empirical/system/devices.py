@@ -16,6 +16,10 @@ from empirical.system.errors import InputError
 WORKSPACE = ":4096:8"  # of cuBLAS, in the form of its environment variable: with it matrix products are repeatable
 
 
+class TooLargeError(InputError):
+    """Report work that does not fit into a GPU's memory, with the settings that make it smaller."""
+
+
 def available(device: str) -> None:
     """Refuse a device that this machine does not have. No context is opened on a GPU, which would take its memory."""
     try:
@@ -100,7 +104,7 @@ def fitting(what: str, knobs: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         request = str(error).partition(". GPU")[0]  # the rest of the message is figures of the allocator
-        raise InputError(what, request, "what fits into the GPU's memory", knobs) from None
+        raise TooLargeError(what, request, "what fits into the GPU's memory", knobs) from None
     except RuntimeError as error:
         operation, unrepeatable, _ = str(error).partition(" does not have a deterministic implementation")
         if not unrepeatable:

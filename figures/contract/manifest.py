@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,11 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Hold a figure's manifest; series and worlds as their files have them, `files` the SHA-256 of every other file."""
+    """Hold a figure's manifest; series and worlds as their files have them, `files` the SHA-256 of every other file.
+
+    hardware and arithmetic are those of the machine that drew the figure, made_on counts its runs by the devices that
+    made them. Entries with a default are missing in the manifests of older versions.
+    """
 
     command: str
     preset: str
@@ -47,6 +51,8 @@ class Manifest:
     code: str
     runs: list[Entry]
     files: dict[str, str]
+    arithmetic: dict[str, Any] = field(default_factory=dict)
+    made_on: dict[str, int] = field(default_factory=dict)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -45,6 +45,8 @@ def test_a_figure_leaves_pictures_table_and_manifest(undisturbed):
         manifest
     )
     assert manifest["seeds"] == [0, 1]
+    assert sum(manifest["made_on"].values()) == 10
+    assert all(device.startswith("cpu") for device in manifest["made_on"])
     assert manifest["cost"]["images"] == 2 * (16 + 32 + 48 + 32 + 48)
     assert "quick" in (folder / "fig4.svg").read_text()  # marked as such
 

@@ -16,7 +16,7 @@ from empirical.diffusion.sampler import Sampler
 from empirical.scale import throughput
 from empirical.scale.throughput import largest_batch, modes, rates
 from empirical.settings.sections import THROUGH, Acquire
-from empirical.system.errors import InputError
+from empirical.system.devices import TooLargeError
 from empirical.worlds import random_imagenet
 
 SMALL = """
@@ -109,6 +109,41 @@ def test_random_weights_stand_in_for_those_of_the_recipe(recipe, monkeypatch, ca
     assert "x0/linear" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("quickly")
+def test_work_that_does_not_fit_costs_no_other_measurement(recipe, monkeypatch, capsys):
+    """Guided sampling and training run out of memory: they are named with a setting, the other speeds are kept."""
+
+    def too_large(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB. GPU 0 has no more.")
+
+    monkeypatch.setattr("empirical.diffusion.guidance.ascent", too_large)
+    monkeypatch.setattr("empirical.learning.network_learner.NetworkLearner._backward", too_large)
+    assert measure(recipe) == 1
+    output = capsys.readouterr().out
+    assert "images: x0: not measured: sampling: got 'CUDA out of memory" in output
+    assert "iterations: cnn: not measured: training: got 'CUDA out of memory" in output
+    assert "acquire.chunk" in output
+    assert "training.chunk" in output
+    table = tomllib.loads((recipe.parent / "throughput" / "digits-cnn-cpu.toml").read_text())["throughput"]
+    assert {name: list(table[name]) for name in ("evaluations", "images")} == {
+        "evaluations": ["cnn"],
+        "images": ["plain"],
+    }
+    assert "iterations" not in table
+
+
+@pytest.mark.usefixtures("quickly")
+def test_an_interrupted_measurement_leaves_what_it_has(recipe, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("empirical.learning.network_learner.NetworkLearner._backward", stop)
+    with pytest.raises(KeyboardInterrupt):
+        measure(recipe)
+    table = tomllib.loads((recipe.parent / "throughput" / "digits-cnn-cpu.toml").read_text())["throughput"]
+    assert set(table["images"]) == {"plain", "x0"}
+
+
 def test_a_recipe_that_does_not_fit_is_refused(recipe, refused):
     assert "--random-weights" in refused("throughput", recipe, "--random-weights")
     assert "--ranks" in refused("throughput", recipe, "--ranks", 3)
@@ -177,7 +212,7 @@ def test_the_largest_batch_is_found_by_doubling():
     def up_to(limit):
         def fits(batch):
             if batch > limit:
-                raise InputError("sampling", "too much", "less", "lower sampling.batch")
+                raise TooLargeError("sampling", "too much", "less", "lower sampling.batch")
 
         return largest_batch(fits)
 

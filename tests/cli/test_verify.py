@@ -170,6 +170,16 @@ def test_a_forged_learner_is_named(copied, capsys):
     assert verify() == ["accuracy"]
 
 
+def test_the_command_for_the_right_device_is_given(copied, capsys, monkeypatch):
+    """Checks that compare bits are marked, and the last line makes them where the run was made."""
+    folder, _ = copied("linear", capsys)
+    monkeypatch.setattr("empirical.review.verify.made_on", lambda _: {"cuda": "NVIDIA H200"})
+    assert paper_repro.main(["verify", str(folder)]) == 0
+    output = capsys.readouterr().out
+    assert output.count("-- ") == 2
+    assert f"on cuda: python paper_repro.py verify {folder} --device cuda" in output
+
+
 def test_nothing_to_verify_is_refused(tmp_path, capsys):
     assert paper_repro.main(["verify"]) == 2
     assert paper_repro.main(["verify", str(tmp_path)]) == 2

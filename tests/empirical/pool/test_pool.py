@@ -23,7 +23,7 @@ from empirical.loop.selection import largest
 from empirical.pool import pool as pool_module
 from empirical.pool.parquet import Rows, read
 from empirical.pool.pool import Pool
-from empirical.pool.writer import covered
+from empirical.pool.writer import SECONDS, covered
 from empirical.system.ranks import Ranks
 
 
@@ -279,3 +279,18 @@ def test_a_pool_of_a_million_rows_is_sampled_in_little_memory(tmp_path):
           f"peak {peak:.0f} MiB resident, {libraries:.0f} of them libraries")  # fmt: skip
     assert rows == 1_000_000
     assert peak - libraries < 300
+
+
+def test_rows_that_take_long_to_make_are_written_before_a_file_is_full(tmp_path, monkeypatch):
+    """An interruption costs at most `SECONDS` of work, and no batch that took longer is kept waiting for others."""
+    now = [0.0]
+    monkeypatch.setattr("empirical.pool.writer.time.monotonic", lambda: now[0])
+    pool = Pool(tmp_path / "pool", (3,))
+    out = pool.writer(0.0, 0)
+    out.since = 0.0
+    for first in range(0, 20, 4):
+        now[0] += 0.4 * SECONDS
+        out.add(Rows.of(numbered_samples(first, 4), torch.zeros(4)), Cost(images=4))
+    assert [len(shard.indices) for shard in pool.begun()] == [12]  # after 1.2 SECONDS; then 8 rows wait
+    out.flush()
+    assert sorted(len(shard.indices) for shard in pool.begun()) == [8, 12]

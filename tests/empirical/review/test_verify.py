@@ -4,10 +4,14 @@ import json
 import shutil
 
 import pytest
+import torch
 from support.forgery import rewrite
 from support.runs import folder_of, tiny
 
+from empirical.config import world_of
+from empirical.review.checks import SEVERAL
 from empirical.review.examine import examine
+from empirical.review.remake import open_pool, remake
 from empirical.review.verify import check_run
 from empirical.runs.execute import execute
 from empirical.runs.manifest import note, read_journal
@@ -48,6 +52,51 @@ def sign_metrics(folder, change):
     path = folder / "checkpoint.safetensors"
     tensors, values = load_tensors(path, "")
     save_tensors(path, tensors, {**values, "lines_sha256": text_digest("\n".join(lines))})
+
+
+def moved(folder, devices):
+    """Forge the manifest and the journal as if a run had been started, then resumed, on these devices."""
+    path = folder / "manifest.json"
+    values = json.loads(path.read_text())
+    del values["sha256"]
+    place = {"device": devices[0], "device_name": "NVIDIA H200" if devices[0] != "cpu" else ""}
+    write_signed(path, {**values, "hardware": {**values["hardware"], **place}})
+    (folder / "journal.jsonl").unlink()
+    for device in devices:
+        note(folder, "started", step=0, device=device, device_name="NVIDIA H200" if device != "cpu" else "")
+
+
+@pytest.mark.parametrize(
+    ("devices", "needs", "message"),
+    [
+        (["cuda:1"], "cuda", "not checked: made on cuda (NVIDIA H200), and cpu rounds otherwise"),
+        (["cuda:0", "cpu"], SEVERAL, "not checked: made on cuda and cpu, so no one device repeats it"),
+        (["cpu", "cpu"], "", "made again, bit for bit"),
+    ],
+)
+def test_a_run_made_on_another_device_does_not_fail(folder, devices, needs, message):
+    """Its bits are not compared; the checks that read files only are made all the same."""
+    moved(folder, devices)
+    made = {check.name: check for check in check_run(folder)}
+    assert all(check.ok for check in made.values())
+    assert {name for name, check in made.items() if check.needs} == ({"accuracy", "images"} if needs else set())
+    assert {made[name].needs for name in ("accuracy", "images")} == {needs}
+    assert message in made["images"].message
+
+
+def test_rows_are_made_again_at_their_place_in_the_batch(tmp_path, monkeypatch):
+    """On a GPU the last digits may depend on that place; here a level is added for every place after the first."""
+    world = type(world_of(tiny("digits")))
+    finish = world.finish
+
+    def placed(self, x):
+        return finish(self, finish(self, x) + torch.arange(len(x)).view(-1, 1, 1, 1) * 2 / 255 * (x < 0))
+
+    monkeypatch.setattr(world, "finish", placed)
+    run = tiny("digits", growth__initial=13, growth__addition=11)  # the last batches, of 8, are not full
+    execute(run, tmp_path)
+    pool = open_pool(run, folder_of(run, tmp_path))
+    assert all(row.same for row in remake(run, folder_of(run, tmp_path), pool, [0, 7, 9, 12, 13, 20, 22, 23, 24, 34]))
 
 
 def test_an_intact_run_passes_and_says_what_is_only_signed(folder):
