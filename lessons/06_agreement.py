@@ -277,7 +277,9 @@ def _(prediction_strong):
 @app.cell(hide_code=True)
 def _(prediction_strong):
     desk.predicted("prediction_strong", prediction_strong)
-    dimension = mo.ui.slider(steps=[64, 128, 256, 512], value=64, label="left: dimension d", show_value=True)
+    dimension = mo.ui.slider(
+        steps=[64, 128, 256, 512], value=64, label="left: dimension d (a new one takes 1 to 3 seconds)", show_value=True
+    )
     guidance = mo.ui.dropdown(["x0", "denoiser"], value="denoiser", label="right: guidance through")
     mo.hstack([dimension, guidance], justify="start", gap=2)
     return dimension, guidance
@@ -333,8 +335,8 @@ def _():
     * A law without free parameters can fail, and that is its worth: the printed one failed by 150 standard errors a
       point.
     * Agreement has a resolution. State it: here .0005 at d = 512, and then a gap of -.1/d that theory expects.
-    * A limit has a range. Inside it the theory foretells the real loop; at omega = .1 and beyond, in 128 dimensions, it
-      does not, and by how much can only be measured.
+    * A limit has a range. Inside it the theory foretells the real loop; through the denoiser at omega = .1 and beyond,
+      in 128 dimensions, it does not, and by how much can only be measured.
     * It does **not** say that the theory holds for networks or for images. Gaussian data, squared loss and a linear
       classifier went in. Lesson 5 was the digits; there the theory is a guide to questions, not to numbers.
 
