@@ -1,6 +1,6 @@
 """Draw the pictures of the lessons for the pages: python docs/lesson_pictures.py [STEM ...], e.g. 01_exponent.
 
-Each is what its lesson shows at the first setting of its sliders. Lessons 5 and 9 show the reader's own runs and curves.
+Each is what its lesson shows at the first setting of its sliders. Lessons 5 and 9 show the reader's own runs.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 {num}`fig4; digits; static; accuracy; 512`      .930 +- .003    {miss}: 1 - y, the error of an accuracy
 {value}`fig4; digits; static; accuracy; 512`    .930            {missed}: 1 - y
 {detail}`fig4; gains; panel=digits; size=512; gain over static`   a paired gain with its intervals, or text
+{fewer}`fig4; digits; static; deliberate practice; accuracy; 0.938`   times fewer samples, with an interval
 {count}`fig4; digits; static; accuracy; 512`    the number of seeds or trials
 
 ```{made} fig4                 the picture, how it was made, and the line that the command prints
@@ -29,9 +30,12 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from figures.contract.figure import Contents
+from figures.contract.records import averages
+from figures.contract.table import select
 from figures.registry import figure
 from lessons.catalogue import lessons
 from rmt.errata import errata
+from scaling.ratios import multiplier, whole_curve
 
 MISSING = "No table of this figure is shipped: the numbers of this section are those of an earlier run, copied by hand."
 
@@ -57,12 +61,29 @@ def detail(path: str) -> str:
 
 
 FOLDED = "The numbers in one look, computed from the table"
+
+
+def fewer(key: str) -> str:
+    """Write how many times fewer samples a series needs than a baseline at a level, with its 95 % interval.
+
+    key: "figure; panel; baseline; series; quantity; level"; the level "best" is the highest that can be read.
+    """
+    name, panel, baseline, series, quantity, level = (part.strip() for part in key.split(";"))
+    rows = select(tables.shipped(name).rows, panel=panel, quantity=quantity, source="practice")
+    curves = [averages([row for row in rows if row.series == one]) for one in (baseline, series)]
+    whole = level == "best"
+    read = (whole_curve(*curves, direction="up") if whole else multiplier(*curves, [float(level)], direction="up")).best
+    known = read.interval() or f"point estimate {read.factor:.1f}"
+    return f"{read.words('fewer', 'more')} ({known}) for {tables.plain(read.level, 3)}"
+
+
 ROLES: dict[str, Callable[[str], str]] = {
     "num": number,
     "miss": miss,
     "value": lambda key: number(key).partition(" +- ")[0],
     "missed": lambda key: miss(key).partition(" +- ")[0],
     "detail": detail,
+    "fewer": fewer,
     "count": lambda key: str(tables.row(key).n_seeds),
 }
 
