@@ -329,7 +329,7 @@ def exercises() -> dict[str, Exercise]:
             solution=solve_pruned_peak,
             rtol=0.002,
             hint="As for `peak`, with `n = np.arange(512, 8193)` and `problem(n, ridge=1e-6, keep=0.3)`.",
-            meaning="512 / .3 = 1,707: what counts is the number of samples that are kept.",
+            meaning="At 1,706, and 512 / .3 is 1,707: what counts is the number of samples that are kept.",
             mistakes={
                 "This is the number of kept samples, or the peak without pruning; count the pool before pruning.": (
                     lambda: 0.3 * solve_pruned_peak()

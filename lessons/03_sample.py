@@ -207,8 +207,8 @@ def _(keep, level):
     mo.vstack(
         [
             mo.md(
-                f"**Accuracy {level.value:.2f} with the hardest {100 * keep.value:.0f} %: {_kept:.2f} times fewer "
-                f"samples trained on, {_generated:.2f} times fewer generated.**"
+                f"**Accuracy {level.value:.2f} with the hardest {100 * keep.value:.0f} %: multiplier {_kept:.2f} "
+                f"per sample trained on, {_generated:.2f} per sample generated.**"
             ),
             draw(keep.value, level.value),
         ]
@@ -261,7 +261,7 @@ def factor_at(level: float, keep: float, per: str) -> float:
     """Read the multiplier of the hardest fraction at one level, per "kept" or per "generated" sample."""
     kept, accuracy = learning_curve(keep)
     size = kept if per == "kept" else kept / keep
-    return float(scaling.multiplier(learning_curve(1.0), (size, accuracy), [level]).best.factor)
+    return float(scaling.multiplier(learning_curve(1.0), (size, accuracy), [level], resamples=2).best.factor)
 
 
 @app.function(hide_code=True)
@@ -303,7 +303,7 @@ def exercises() -> dict[str, Exercise]:
             solution=solve_needed,
             rtol=0.01,
             hint="`kept, accuracy = learning_curve(1.0)`; `np.exp` undoes the logarithm.",
-            meaning="About 12,100 samples, taken as they come.",
+            meaning="About 12 thousand samples, taken as they come.",
             mistakes={"This is the logarithm of the number; take `np.exp` of it.": lambda: np.log(solve_needed())},
         ),
         Exercise(
@@ -326,7 +326,7 @@ def exercises() -> dict[str, Exercise]:
             solution=solve_break_even,
             rtol=0.005,
             hint="`result = scaling.multiplier(learning_curve(1.0), learning_curve(.1), levels)`, then interpolate.",
-            meaning="At accuracy .748, which either of them reaches with 541 samples, hardly more than d = 512. Below, "
+            meaning="At accuracy .748, which either of them reaches with about 540 samples, hardly more than d = 512. Below, "
             "hard samples are worth less than plain ones.",
         ),
         Exercise(

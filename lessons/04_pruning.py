@@ -402,7 +402,7 @@ def draw(ratio: float, rho: float) -> Figure:
     """Draw the map of the gain over pool size and pruner, with the chosen point."""
     figure, (ax,) = picture.canvas()
     ratios, angles, gains = phase_map()
-    levels = (1.0, 1.02, 1.1, 1.3, 2.0, 5.0, 30.0)
+    levels = (1.0, 1.05, 1.1, 1.3, 2.0, 5.0, 30.0)
     shades = ("#FFFFFF", "#DCEAF5", "#B5D3E9", "#7FB2D6", "#3F87BA", "#12517F")
     ax.contourf(np.log10(ratios), angles, gains, levels=levels, colors=shades)
     lines = ax.contour(np.log10(ratios), angles, gains, levels=levels[1:-1], colors=style.BLACK, linewidths=0.7)
