@@ -326,8 +326,8 @@ def exercises() -> dict[str, Exercise]:
             solution=solve_break_even,
             rtol=0.005,
             hint="`result = scaling.multiplier(learning_curve(1.0), learning_curve(.1), levels)`, then interpolate.",
-            meaning="At accuracy .748, which either of them reaches with about 540 samples, hardly more than d = 512. Below, "
-            "hard samples are worth less than plain ones.",
+            meaning="At accuracy .748, which either of them reaches with about 540 samples, hardly more than d = 512. "
+            "Below, hard samples are worth less than plain ones.",
         ),
         Exercise(
             name="per_generated",
