@@ -26,8 +26,8 @@ from figures.contract.table import Row, select
 from figures.drawing import panels, style, ticks
 from figures.practice import replacement
 
-WORLDS = ("linear", "digits")
-TITLES = {"linear": "Linear world", "digits": "Digits"}
+WORLDS = ("linear", "digits", "glyphs")
+TITLES = {"linear": "Linear world", "digits": "Digits", "glyphs": "Glyphs"}
 PRUNE, BASELINE, RANDOM = "oversample-then-prune", "random baseline", "random direction"
 DP_SERIES = ("DP through x0", "DP through denoiser")
 RANGE = 0.07  # largest omega of the theory at d = 128: moves omega sqrt(d) of up to .8, which leave |x| as it is
@@ -211,7 +211,7 @@ def draw(contents: Contents) -> Plot:
     grid[0][2] = "c"
     grid = [[panel if panel in present else "." for panel in line] for line in grid]
     shown = [panel for line in grid for panel in line if panel != "."]
-    if len(grid) == 2:
+    if len(grid) > 1:
         grid[1][2] = "legend"
     with style.context():
         figure = Plot(figsize=(14.0, 3.2 * len(grid) + 0.4), layout="constrained")

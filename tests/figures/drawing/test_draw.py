@@ -101,6 +101,7 @@ def test_fig5_says_what_it_draws():
         (fig4.draw, [row for row in FIG4 if row.panel == "digits" and row.series == "static"]),
         (fig5.draw, [row for row in FIG5 if "digits" not in row.panel]),
         (fig5.draw, [row for row in FIG5 if "linear" not in row.panel]),
+        (fig5.draw, FIG5 + [row._replace(panel=f"{row.panel[0]} glyphs") for row in FIG5 if "digits" in row.panel]),
         (fig5.draw, without(FIG5, "c", "d digits", "a linear")),
         (fig5.draw, [row for row in FIG5 if row.panel == "c"]),
         (fig5.draw, [row for row in FIG5 if not row.series.startswith("DP")]),
