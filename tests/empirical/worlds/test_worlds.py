@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 from sklearn.datasets import load_digits
+from support.errors import complains
 from support.runs import add_round, pool_of, run_of
 from torch.autograd.functional import jacobian
 
@@ -16,6 +17,7 @@ from empirical.diffusion.sampler import Sampler, Samples
 from empirical.generators import unet_training
 from empirical.generators.unet_training import GeneratorTraining, train
 from empirical.learning.evaluate import Score
+from empirical.runs.folder import run_name
 from empirical.settings.sections import Training
 from empirical.worlds import WORLDS, DigitsWorld, LinearWorld
 
@@ -206,6 +208,36 @@ def test_the_digits_splits_are_disjoint_and_as_configured():
     corpus, real = world.corpus_split().images, world.validation_split(3).images
     assert len(corpus) == 1000
     assert not (corpus.flatten(1).unsqueeze(0) == real.flatten(1).unsqueeze(1)).all(-1).any()
+
+
+def test_the_reversed_split_has_the_same_sizes_from_the_other_end():
+    data, world = load_digits(), DigitsWorld(split="reversed")
+    for split, rows in (
+        (world.corpus_split(), slice(797, 1797)),
+        (world.validation_split(0), slice(597, 797)),
+        (world.test_split(), slice(0, 597)),
+    ):
+        assert split.labels.tolist() == data.target[rows].tolist()
+        assert torch.equal((split.images.flatten(1) + 1) * 8, torch.tensor(data.data[rows], dtype=torch.float32))
+    assert world.learned_from() == {"corpus": [797, 1797]}
+
+
+def test_a_split_changes_the_names_of_its_runs_only():
+    """The first split's runs keep the names that they had before there was another."""
+    runs = [run_of("digits", **{"world.split": split}) for split in ("forward", "reversed")]
+    assert run_name(runs[0]) == run_name(run_of("digits")) == "a84b05ad689393b4"
+    assert run_name(runs[1]) != run_name(runs[0])
+    assert DigitsWorld(split="reversed").identity().endswith("+reversed")
+
+
+def test_unknown_splits_and_weights_of_the_other_split_are_refused():
+    with complains("world (digits).split"):
+        DigitsWorld(split="random")
+    with complains("world (digits).corpus"):
+        DigitsWorld(split="reversed", weights=str(DigitsWorld().path)).identity()
+    with complains("world (digits).weights") as caught:
+        DigitsWorld(split="reversed", trained=7).identity()
+    assert "generator digits --preset reversed" in str(caught.value)
 
 
 def test_digits_learners_start_from_the_run_seed_and_leave_the_global_state():
