@@ -13,8 +13,7 @@ html_title = "Deliberate practice"
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "plain_docstrings",  # before napoleon, which reads what it leaves
-    "sphinx.ext.napoleon",
+    "plain_docstrings",
     "sphinx.ext.mathjax",
     "shipped",
 ]

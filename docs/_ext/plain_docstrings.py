@@ -31,7 +31,7 @@ def marked(text: str) -> str:
     return "".join(f"``{p}``" if k % 2 else re.sub(r"([\\*_|`])", r"\\\1", p) for k, p in enumerate(parts))
 
 
-SECTION = re.compile(r"(Args|Attributes|Raises|Returns):$")  # what sphinx.ext.napoleon makes a list of
+SECTION = re.compile(r"(Args|Attributes|Raises|Returns):$")
 
 
 def tabular(line: str) -> bool:
@@ -41,6 +41,18 @@ def tabular(line: str) -> bool:
     (True, True, False)
     """
     return line.startswith("    ") or bool(re.search(r"\S {3,}\S", line))
+
+
+def item(line: str) -> str:
+    """Write a line of a section: "name: text" begins an item of a list, a line that is indented further goes on.
+
+    >>> item("    x_0: the start,"), item("        a vector."), item("    ValueError: no rows.")
+    ('* ``x_0``: the start,', '  a vector.', '* ``ValueError``: no rows.')
+    """
+    if line.startswith("     "):
+        return f"  {marked(line.strip())}"
+    name, _, text = line.strip().partition(":")
+    return f"* ``{name}``:{marked(text)}" if text else f"* {marked(name)}"
 
 
 def shown(lines: Iterable[str]) -> list[str]:
@@ -57,7 +69,7 @@ def shown(lines: Iterable[str]) -> list[str]:
         if paragraph[0].startswith(">>>"):
             out += [*paragraph, ""]
         elif SECTION.match(paragraph[0]):
-            out += [paragraph[0], *map(marked, paragraph[1:]), ""]
+            out += [f"**{paragraph[0]}**", "", *map(item, paragraph[1:]), ""]
         else:
             for kept, part in groupby(paragraph, key=tabular):
                 head, write = (["::", ""], "    {}".format) if kept else ([], marked)

@@ -26,6 +26,7 @@ import tables
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -97,10 +98,17 @@ class Number(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         try:
             text = self.write(self.text)
+            depend(self.env, self.text.partition(";")[0])
         except (ValueError, KeyError) as error:
             raise ExtensionError(f"{self.env.docname}: {error}") from error
         kept = ["together"] if " +- " in text else []
         return [nodes.inline(self.rawtext, text, classes=kept)], []
+
+
+def depend(env: BuildEnvironment, name: str) -> None:
+    """Let a page be built again when the table of a figure, its manifest or its picture changes."""
+    for path in (f"tables/{name}.csv", f"tables/{name}.json", f"{name}.png"):
+        env.note_dependency(path)
 
 
 class Made(SphinxDirective):
@@ -111,6 +119,7 @@ class Made(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]
         lines = [f"![{name}]({name}.png)", ""]
+        depend(self.env, name)
         try:
             table = tables.shipped(name)
         except ValueError:
@@ -168,6 +177,7 @@ class Lessons(SphinxDirective):
         lines += [f"| {lesson.number} | {lesson.question} | {lesson.minutes} |" for lesson in known]
         for lesson in known:
             picture = Path(self.env.srcdir, "lessons", f"{lesson.path.stem}.png")
+            self.env.note_dependency(str(picture))
             if picture.exists():
                 lines += ["", f"![Lesson {lesson.number}: {lesson.question}](lessons/{picture.name})"]
         return parsed(self, lines)
