@@ -1,7 +1,7 @@
 """Sphinx roles and directives that write the numbers of shipped tables; an unknown key ends the build.
 
 {num}`fig4; digits; static; accuracy; 512`      .930 +- .003    {miss}: 1 - y, the error of an accuracy
-{value}`fig4; digits; static; accuracy; 512`    .930            {missed}: 1 - y
+{value}`fig4; digits; static; accuracy; 512`    .930
 {detail}`fig4; gains; panel=digits; size=512; gain over static`   a paired gain with its intervals, or text
 {fewer}`fig4; digits; static; deliberate practice; accuracy; 0.938`   times fewer samples, with an interval
 {count}`fig4; digits; static; accuracy; 512`    the number of seeds or trials
@@ -82,7 +82,6 @@ ROLES: dict[str, Callable[[str], str]] = {
     "num": number,
     "miss": miss,
     "value": lambda key: number(key).partition(" +- ")[0],
-    "missed": lambda key: miss(key).partition(" +- ")[0],
     "detail": detail,
     "fewer": fewer,
     "count": lambda key: str(tables.row(key).n_seeds),
@@ -179,7 +178,12 @@ class Lessons(SphinxDirective):
             picture = Path(self.env.srcdir, "lessons", f"{lesson.path.stem}.png")
             self.env.note_dependency(str(picture))
             if picture.exists():
-                lines += ["", f"![Lesson {lesson.number}: {lesson.question}](lessons/{picture.name})"]
+                lines += [
+                    "",
+                    f"**{lesson.number}. {lesson.question}**",
+                    "",
+                    f"![Lesson {lesson.number}: {lesson.question}](lessons/{picture.name})",
+                ]
         return parsed(self, lines)
 
 
