@@ -41,6 +41,11 @@ class ClassifierFree:
         return (1 + self.scale) * conditional - self.scale * unconditional
 
 
+def timesteps(x: Tensor, t: int) -> Tensor:
+    """Return t once an image, (B,), for a network. It is filled in on the device: copying a number there would wait."""
+    return torch.full((len(x),), t, device=x.device)
+
+
 def predict_x0(x: Tensor, eps: Tensor, alpha: Tensor) -> Tensor:
     """Return x0_hat = (x_t - sqrt(1 - xi_t) eps) / sqrt(xi_t) (Eq. 4), with alpha = xi_t = alphas_cumprod[t]."""
     return (x - (1 - alpha).sqrt() * eps) / alpha.sqrt()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from empirical.diffusion.denoiser import timesteps
 from empirical.generators.pretrained import Model, Weights, files_digest, locate
 from empirical.generators.prompts import encoded
 from empirical.system.files import text_digest
@@ -139,7 +140,8 @@ class Parts:
             if table.pooled is not None:
                 added = {"text_embeds": table.pooled[labels], "time_ids": sizes.expand(len(x), -1)}
             states = table.states[labels]
-            output = unet(x.to(dtype), t, encoder_hidden_states=states, added_cond_kwargs=added).sample.to(x.dtype)
+            times = timesteps(x, t)
+            output = unet(x.to(dtype), times, encoder_hidden_states=states, added_cond_kwargs=added).sample.to(x.dtype)
             return output if self.prediction == "epsilon" else noise_of_velocity(output, x, alphas[t])
 
         return denoise

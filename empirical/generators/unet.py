@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from empirical.diffusion.denoiser import timesteps
 from empirical.system.tensors import load_tensors, tensors_digest
 
 
@@ -48,7 +49,7 @@ def unet(
     )
 
 
-def output(model: Any, x: Tensor, t: Tensor | int, labels: Tensor) -> Tensor:
+def output(model: Any, x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
     """Return raw UNet output; images (B, C, H, W) are unshuffled into patches if it has more input channels than C."""
     patch = math.isqrt(model.config.in_channels // x.shape[1])
     if patch == 1:
@@ -58,7 +59,7 @@ def output(model: Any, x: Tensor, t: Tensor | int, labels: Tensor) -> Tensor:
 
 def estimate(model: Any, x: Tensor, t: int, labels: Tensor, prediction: str = "noise") -> Tensor:
     """Return the noise estimate eps of images x_t (B, C, H, W); `prediction` of the UNet is "noise" or "velocity"."""
-    raw = output(model, x, t, labels)
+    raw = output(model, x, timesteps(x, t), labels)
     return raw if prediction == "noise" else noise_of_velocity(raw, x, alphas_cumprod()[t])
 
 

@@ -138,8 +138,7 @@ def test_an_interrupted_measurement_leaves_what_it_has(recipe, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("empirical.learning.network_learner.NetworkLearner._backward", stop)
-    with pytest.raises(KeyboardInterrupt):
-        measure(recipe)
+    assert measure(recipe) == 130  # as a shell reports a program that Ctrl-C has ended
     table = tomllib.loads((recipe.parent / "throughput" / "digits-cnn-cpu.toml").read_text())["throughput"]
     assert set(table["images"]) == {"plain", "x0"}
 

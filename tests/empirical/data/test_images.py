@@ -8,8 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch.nn.functional import interpolate
 
-from empirical.data.images import decode, encode, is_image, quantise
+from empirical.data.images import decode, encode, is_image, quantise, resized
 
 LEVELS = torch.arange(256).float() / 127.5 - 1
 SHAPES = st.tuples(st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9))
@@ -24,6 +25,23 @@ def test_quantised_images_are_fixed_points_and_the_nearest_levels(count, shape, 
     assert torch.equal(decode(encode(quantised), shape), quantised)
     distances = (images.clamp(-1, 1).unsqueeze(-1) - LEVELS).abs()  # to all levels
     assert torch.allclose((images.clamp(-1, 1) - quantised).abs(), distances.min(-1).values, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("old", "new"), [((40, 40), (32, 32)), ((16, 24), (28, 21)), ((256, 256), (224, 224))])
+def test_resizing_is_torch_s_to_rounding_and_so_is_its_gradient(old, new):
+    """Images in [-1, 1] agree to 2e-7, the gradients of a sum of squares to 1e-6 of the largest."""
+    images = torch.rand(2, 3, *old, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    results, gradients = [], []
+    for resize in (resized, lambda x, size: interpolate(x, size, mode="bilinear", antialias=True)):
+        x = images.clone().requires_grad_()
+        results.append(resize(x, new))
+        gradients.append(torch.autograd.grad(results[-1].square().sum(), x)[0])
+    assert results[0].shape == (2, 3, *new)
+    assert (results[0] - results[1]).abs().max() <= 2e-7
+    assert (gradients[0] - gradients[1]).abs().max() <= 1e-6 * gradients[1].abs().max()
+    assert resized(images, old) is images
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(resized(images, new), results[0])
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 4, 6), (5,)])

@@ -9,6 +9,7 @@ from support.runs import folder_of, tiny
 from empirical.config import new_learner, world_of
 from empirical.data.split import Split
 from empirical.learning.evaluate import correct, nearest
+from empirical.learning.network_learner import NetworkLearner
 from empirical.pool.pool import Pool
 from empirical.review.examine import EXAMINATIONS, examination_path, examine
 from empirical.runs.checkpoint import read_checkpoint
@@ -105,6 +106,28 @@ def test_the_replay_ends_with_the_run_s_own_learner(finished, monkeypatch, world
     state = learner.state()
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[name], expected[name]) for name in expected)
+
+
+def test_a_replay_with_other_last_digits_describes_the_same_rounds_and_writes_nothing(finished, monkeypatch):
+    """As on another device: the weights get noise of .05 after every block, so other plateaus would be found."""
+    run, root = finished("digits", {})
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    exact, fit = EXAMINATIONS["hindsight"](run, root, "cpu"), NetworkLearner.fit
+
+    def disturbed(self, data, start, stop):
+        loss = fit(self, data, start, stop)
+        with torch.no_grad():
+            for weight in self.model.parameters():
+                weight += 0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(stop))
+        return loss
+
+    monkeypatch.setattr(NetworkLearner, "fit", disturbed)
+    answer = EXAMINATIONS["hindsight"](run, root, "cpu")
+    assert answer["step"] == exact["step"]
+    shape = ("round", "added_at", "rows")
+    assert [[r[key] for key in shape] for r in answer["rounds"]] == [[r[key] for key in shape] for r in exact["rounds"]]
+    assert answer != exact  # the disturbance is seen
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
 def test_a_static_run_has_hindsight_of_its_one_round(tmp_path):

@@ -21,7 +21,6 @@ from empirical.runs.execute import execute
 from empirical.runs.folder import run_directory, run_name
 from empirical.system.errors import InputError
 from empirical.worlds import ImageNet1kWorld, ImageNet100World
-from empirical.worlds.imagenet import resized
 from empirical.worlds.imagenet_classes import IMAGENET_1K, IMAGENET_100, IMAGENET_A, IMAGENET_R
 
 SIZE = 16
@@ -226,12 +225,6 @@ def test_a_linear_preview_is_fitted_on_the_generators_own_samples(world):
     assert latents.shape == (16, *world.latent_shape)
     full, linear = (world.preview(decode, "cpu")(latents).detach() for decode in ("full", "linear"))
     assert (full - linear).square().mean() < 0.5 * (full - full.mean(0)).square().mean()
-
-
-def test_resizing_keeps_the_mean_and_images_of_the_right_size():
-    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert resized(images, 8) is images
-    assert torch.allclose(resized(images, 4).mean((2, 3)), images.mean((2, 3)), atol=0.02)
 
 
 def test_the_generator_is_told_apart_and_asked_for_class_names(world, tmp_path):
