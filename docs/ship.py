@@ -1,5 +1,6 @@
-"""Ship finished tables with the pages: python docs/ship.py results/fig4 results/table3 ...
+"""Ship finished tables with the pages: python docs/ship.py results/fig4 fig4_glyphs=results_glyphs/fig4 ...
 
+A name before the = is that of the shipped table, where one figure is shipped for several worlds.
 A table is copied to docs/tables with seven digits a number; of its manifest, the part that says how it was made, and
 the details, are kept: its runs and the digests of its files belong to the folder that it comes from.
 """
@@ -29,7 +30,7 @@ def short(row: Row) -> Row:
     return row._replace(x=float(f"{row.x:.7g}"), y=float(f"{row.y:.7g}"), stderr=rounded(row.stderr))
 
 
-def ship(folder: Path) -> None:
+def ship(folder: Path, shipped: str) -> None:
     """Copy the table and the manifest of a figure, results/NAME, to docs/tables; paths of this machine are left out."""
     name = folder.name
     manifest = read_manifest(folder / f"{name}.json")
@@ -37,10 +38,11 @@ def ship(folder: Path) -> None:
     values["command"] = re.sub(r" --(out|workers) \S+", "", manifest.command)
     FOLDER.mkdir(exist_ok=True)
     rows = {row[: len(KEYS)]: row for row in map(short, load(folder / f"{name}.csv"))}  # points 1e-8 apart become one
-    save(rows.values(), FOLDER / f"{name}.csv")
-    (FOLDER / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n")
+    save(rows.values(), FOLDER / f"{shipped}.csv")
+    (FOLDER / f"{shipped}.json").write_text(json.dumps(values, indent=1) + "\n")
 
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
-        ship(Path(argument).resolve())
+        name, _, place = argument.rpartition("=")
+        ship(Path(place).resolve(), name or Path(place).resolve().name)
