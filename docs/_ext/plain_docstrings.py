@@ -22,13 +22,14 @@ LONG = {stringify_annotation(kind, "smart"): name for name, kind in TYPES.items(
 
 
 def marked(text: str) -> str:
-    """Escape the marks of reStructuredText, but for code between backticks.
+    """Escape the marks of reStructuredText, but for code between backticks and the mark of a list.
 
     >>> marked("the margin |<x, w_s>| of `KeepHard`, w_*")
     'the margin \\\\|<x, w\\\\_s>\\\\| of ``KeepHard``, w\\\\_\\\\*'
     """
-    parts = re.split(r"`([^`]+)`", text)
-    return "".join(f"``{p}``" if k % 2 else re.sub(r"([\\*_|`])", r"\\\1", p) for k, p in enumerate(parts))
+    bullet = "* " if text.startswith("* ") else ""
+    parts = re.split(r"`([^`]+)`", text.removeprefix(bullet))
+    return bullet + "".join(f"``{p}``" if k % 2 else re.sub(r"([\\*_|`])", r"\\\1", p) for k, p in enumerate(parts))
 
 
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns):$")
