@@ -55,7 +55,7 @@ def estimates(world):
 def test_entropies_of_images_agree_to_two_hundredths_of_a_nat(world, learner, omega):
     """Mean difference over 256 images of the same noise, plain and guided, to .005 (its standard error).
 
-    Guided through the noise estimate, whose gradient is then rounded too, the difference is -.023 +- .008: no bound here.
+    Guided through the noise estimate, whose gradient is rounded too, the difference is -.023 +- .008: not bounded.
     Coarse rounding changes single images three times as much at least, so a worse estimate would be seen.
     """
     guide = EntropyGuide(learner.logits, omega, "x0") if omega else Unguided()
