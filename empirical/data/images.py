@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -28,7 +29,7 @@ def quantise(images: Tensor) -> Tensor:
     >>> quantise(torch.tensor([-1.0, 0.001, 1.0]))
     tensor([-1.0000,  0.0039,  1.0000])
     """
-    return _levels(images).float() / 127.5 - 1
+    return values(_levels(images))
 
 
 def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -58,24 +59,48 @@ def encode(samples: Tensor) -> list[bytes]:
     """Encode each sample of (B, *shape): images on the 256 levels (see `quantise`) as PNG, vectors as float32."""
     if not is_image(samples.shape[1:]):
         return [row.tobytes() for row in samples.float().numpy()]
-    payloads = []
-    for levels in _levels(samples).permute(0, 2, 3, 1).numpy():  # (H, W, C)
-        file = io.BytesIO()
-        Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels).save(file, "PNG")
-        payloads.append(file.getvalue())
-    return payloads
+    levels = _levels(samples).permute(0, 2, 3, 1).numpy()  # (B, H, W, C)
+    threads = torch.get_num_threads()  # that this process may use; Pillow compresses outside Python's lock
+    if threads == 1:
+        return [_png(image) for image in levels]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(_png, levels))
+
+
+def _png(levels: np.ndarray) -> bytes:
+    """Encode levels (H, W, C) as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(levels.squeeze(-1) if levels.shape[-1] == 1 else levels).save(file, "PNG")
+    return file.getvalue()
 
 
 def decode(payloads: Sequence[bytes], shape: Sequence[int]) -> Tensor:
     """Decode samples to (B, *shape), float32. Raises OSError or ValueError for a payload that is no such sample."""
-    if not payloads:
-        return torch.empty(0, *shape)
-    if not is_image(shape):
-        return torch.from_numpy(np.stack([_vector(payload, shape) for payload in payloads]))
-    rows = np.empty((len(payloads), *shape), np.uint8)  # strides of fresh samples: convolutions round by strides
+    return values(stored(payloads, shape))
+
+
+def stored(payloads: Sequence[bytes], shape: Sequence[int]) -> Tensor:
+    """Decode samples to (B, *shape) as they are stored: images to levels, uint8, a quarter of the bytes; see `values`.
+
+    Raises OSError or ValueError for a payload that is no such sample.
+    """
+    rows = np.empty((len(payloads), *shape), np.uint8 if is_image(shape) else np.float32)
+    read = _picture if is_image(shape) else _vector
     for row, payload in zip(rows, payloads, strict=True):
-        row[:] = _picture(payload, shape)
-    return torch.from_numpy(rows).float() / 127.5 - 1
+        row[:] = read(payload, shape)  # copied to the strides of fresh samples: convolutions round by strides
+    return torch.from_numpy(rows)
+
+
+def values(samples: Tensor) -> Tensor:
+    """Return images in [-1, 1], float32, of levels, uint8; other samples are values already.
+
+    >>> values(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
+    [-1.0, 1.0]
+    """
+    if samples.dtype != torch.uint8:
+        return samples
+    half = torch.full((), 127.5, device=samples.device)  # a number would become its reciprocal on a GPU: other bits
+    return samples.float() / half - 1
 
 
 def _levels(images: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class Data(Protocol):
         ...
 
     def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
-        """Draw this process's share of the mini-batch of iteration `step`."""
+        """Draw this process's share of the mini-batch of iteration `step`; images are values, or levels (uint8)."""
         ...
 
     def everything(self) -> tuple[Split, Tensor]:

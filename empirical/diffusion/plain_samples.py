@@ -41,7 +41,7 @@ class PlainSamples:
         blocks = range(first // self.block, (first + count - 1) // self.block + 1)
         batches, costs = zip(*(self._block(run_seed, number) for number in blocks), strict=True)
         low = first - blocks[0] * self.block
-        samples = Samples(*(torch.cat(column)[low : low + count] for column in zip(*batches, strict=True)))
+        samples = Samples.joined(batches).part(low, low + count)
         total = Cost()
         for cost in costs:
             total.add(cost)
@@ -55,11 +55,14 @@ class PlainSamples:
         path = self.directory / f"seed_{run_seed:04d}" / f"block_{number:05d}.safetensors"
         if not path.exists():
             samples, cost = self.sampler.draw(run_seed, number * self.block, self.block)
-            payloads = encode(samples.images)
-            data = torch.frombuffer(bytearray(b"".join(payloads)), dtype=torch.uint8)
-            lengths = torch.tensor([len(payload) for payload in payloads])
-            save_tensors(path, {**samples._asdict(), "images": data, "lengths": lengths}, vars(cost))
+            samples = samples._replace(payloads=tuple(encode(samples.images)))
+            columns = {name: getattr(samples, name) for name in ("labels", "seeds", "indices")}
+            joined = torch.frombuffer(bytearray(b"".join(samples.payloads)), dtype=torch.uint8)
+            sizes = torch.tensor([len(payload) for payload in samples.payloads])
+            save_tensors(path, {"images": joined, **columns, "lengths": sizes}, vars(cost))
             return samples, cost
         tensors, values = load_tensors(path, do=f"delete {path.parent} and rerun")
-        payloads = [data.numpy().tobytes() for data in tensors["images"].split(tensors.pop("lengths").tolist())]
-        return Samples(**{**tensors, "images": decode(payloads, self.sampler.generator.shape)}), Cost(**values)
+        data, lengths = tensors.pop("images"), tensors.pop("lengths").tolist()
+        payloads = tuple(one.numpy().tobytes() for one in data.split(lengths))
+        images = decode(payloads, self.sampler.generator.shape)
+        return Samples(images=images, **tensors, payloads=payloads), Cost(**values)

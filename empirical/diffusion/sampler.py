@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -34,12 +35,27 @@ _GFLOP: dict[object, float] = {}  # 10^9 operations per image, by all that decid
 
 
 class Samples(NamedTuple):
-    """Hold generated images (n, ...) with their labels, seeds and indices in the run's sequence, each (n,)."""
+    """Hold generated images (n, ...) with their labels, seeds and indices in the run's sequence, each (n,).
+
+    payloads: the images as bytes (see `data.images.encode`) if they have been encoded already; else empty.
+    """
 
     images: Tensor
     labels: Tensor
     seeds: Tensor
     indices: Tensor
+    payloads: tuple[bytes, ...] = ()
+
+    @classmethod
+    def joined(cls, groups: Sequence[Samples]) -> Samples:
+        """Concatenate groups of samples."""
+        images, labels, seeds, indices = (torch.cat(column) for column in list(zip(*groups, strict=True))[:4])
+        return cls(images, labels, seeds, indices, tuple(chain.from_iterable(group.payloads for group in groups)))
+
+    def part(self, low: int, high: int) -> Samples:
+        """Return samples `low` to `high - 1`."""
+        images, labels, seeds, indices = (column[low:high] for column in self[:4])
+        return Samples(images, labels, seeds, indices, self.payloads[low:high])
 
 
 class Source(Protocol):
@@ -106,9 +122,8 @@ class Sampler:
             require_finite(f"sampling: batch from image {low} on", latents, STEPS_TOO_LONG)
             images = self.generator.finish(latents).cpu()
             require_finite(f"sampling: decoded batch from image {low} on", images, STEPS_TOO_LONG)
-            size = min(batch, first + count - low)
-            columns = (images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))
-            batches.append(Samples(*(column[:size] for column in columns)))
+            drawn = Samples(images, labels.cpu(), torch.tensor(seeds), torch.tensor(indices))
+            batches.append(drawn.part(0, first + count - low))
         steps = count * self.settings.steps
         cost = Cost(
             images=count,
@@ -118,7 +133,7 @@ class Sampler:
             sampling_cpu_s=time.process_time() - start,
             sampling_gflop=count * self.gflop_per_image(guide),
         )
-        return Samples(*(torch.cat(column) for column in zip(*batches, strict=True))), cost
+        return Samples.joined(batches), cost
 
     def gflop_per_image(self, guide: Guide) -> float:
         """Return the 10^9 operations of one image; each kind of step, and the decoder, is counted once by torch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from empirical.data.split import Split
 from empirical.generators.unet import alphas_cumprod, output, unet
-from empirical.learning import training_state
+from empirical.learning import batches, training_state
 from empirical.settings.build import build
 from empirical.settings.values import differences
 from empirical.system.errors import require, require_non_negative, require_positive
@@ -126,10 +126,11 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint, about)
     alphas = alphas_cumprod().to(device)
+    supply = _supply(state, corpus, settings, alphas.device)
     every, saved = min(50, math.ceil(settings.iterations / 100)), time.monotonic()
     losses: list[Tensor] = []  # since the last report; read only then, since reading waits for a GPU
     while state.step < settings.iterations:
-        losses.append(_iterate(state, corpus, classes, settings, alphas))
+        losses.append(_iterate(state, *next(supply), classes, settings, alphas))
         state.step += 1
         if state.step in settings.kept:
             _check_weights(state)
@@ -194,22 +195,33 @@ class _State:
         self.step = step
 
 
+def _supply(
+    state: _State, corpus: Split | Batches, settings: GeneratorTraining, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the images (B, C, H, W) and labels (B,) of the remaining iterations.
+
+    Batches that are made, rather than drawn from a split, are made ahead by other processes for a GPU.
+    """
+    size = settings.batch
+    if isinstance(corpus, Split):
+        while True:
+            rows = torch.randint(len(corpus.labels), (size,), generator=state.source)
+            yield corpus.images[rows], corpus.labels[rows]
+    steps = range(state.step, settings.iterations)
+    yield from batches.ahead(lambda step: corpus(step, size), steps, batches.workers(device), device)
+
+
 def _iterate(
-    state: _State, corpus: Split | Batches, classes: int, settings: GeneratorTraining, alphas: Tensor
+    state: _State, clean: Tensor, labels: Tensor, classes: int, settings: GeneratorTraining, alphas: Tensor
 ) -> Tensor:
     """Take one step of the optimiser; return the loss. All random numbers are drawn on the CPU."""
     source, size, device = state.source, settings.batch, alphas.device
-    if isinstance(corpus, Split):
-        rows = torch.randint(len(corpus.labels), (size,), generator=source)
-        clean, labels = corpus.images[rows], corpus.labels[rows]  # (B, C, H, W), (B,)
-    else:
-        clean, labels = corpus(state.step, size)
     dropped = torch.rand(size, generator=source) < settings.class_dropout
     labels = labels.masked_fill(dropped, classes).to(device)
     times = torch.randint(len(alphas), (size,), generator=source).to(device)
     noise = torch.randn(clean.shape, generator=source).to(device)
     alpha = alphas[times].view(-1, 1, 1, 1)
-    clean = clean.to(device)
+    clean = clean.to(device, non_blocking=True)  # from pinned memory if other processes made it
     noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
     target = noise if settings.prediction == "noise" else alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):

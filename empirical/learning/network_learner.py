@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from empirical.data.split import Data, Split
+from empirical.data.split import Data
 from empirical.learning import training_state
-from empirical.learning.batches import batches
-from empirical.learning.crops import crop_flip
+from empirical.learning.batches import Loader
 from empirical.learning.networks import TimmNetwork
 from empirical.learning.rates import rate
 from empirical.settings.sections import Training
@@ -40,6 +39,8 @@ class NetworkLearner:
         self.model, self.device = model.eval(), next(model.parameters()).device  # in training mode inside `fit` only
         self.trained: nn.Module = model  # the model itself, or its wrapper for several processes
         self.ranks = ALONE
+        # crops get the network's own input size, which saves resizing inside it
+        self._loader = Loader(training, seed, self.device, model.size if isinstance(model, TimmNetwork) else None)
         self.averaged = ModelEmaV3(model, decay=training.ema_decay, use_warmup=True)
         self.averaged.module.requires_grad_(False)
         matrices = [p for p in model.parameters() if p.dim() > 1]
@@ -75,23 +76,17 @@ class NetworkLearner:
         Raises FloatingPointError, in all processes, if a loss or a gradient was not finite: the weights are spoilt then
         and must not be saved. Raises InputError if a GPU has not enough memory.
         """
-        size, device = self.training.batch, self.device
-        records = torch.empty(stop - start, 2, device=device)  # loss and norm of the gradient of each iteration
+        records = torch.empty(stop - start, 2, device=self.device)  # loss and norm of each iteration's gradient
         self.trained.train()
-        with fitting("training", SMALLER):
-            loader = batches(data, self.seed, start, stop, size, self.ranks, device, self._prepare)
-            for step, batch in enumerate(loader, start):
-                records[step - start] = self._iterate(step, *batch)
+        try:
+            with fitting("training", SMALLER):
+                for step, batch in enumerate(self._loader.batches(data, start, stop, self.ranks), start):
+                    records[step - start] = self._iterate(step, *batch)
+        except BaseException:
+            self._loader.close()
+            raise
         self.trained.eval()
         return self._mean_loss(start, records)
-
-    def _prepare(self, step: int, batch: Split) -> Split:
-        """Augment a batch; crops get the network's own input size, which saves resizing inside it."""
-        if self.training.augment == "none":
-            return batch
-        height, width = self.model.size if isinstance(self.model, TimmNetwork) else batch.images.shape[-2:]
-        places = self.ranks.mine(self.training.batch)
-        return batch._replace(images=crop_flip(batch.images, places, self.seed, step, (height, width)))
 
     def _iterate(self, step: int, images: Tensor, labels: Tensor) -> Tensor:
         """Take one step of the optimiser; return the loss and the norm of the gradient before clipping, (2,)."""

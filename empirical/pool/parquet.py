@@ -44,8 +44,9 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(cls, samples: Samples, entropy: Tensor) -> Rows:
-        """Encode samples; `entropy` (n,) is the learner's about each."""
-        return cls(encode(samples.images), samples.labels, samples.seeds, samples.indices, entropy.float())
+        """Encode samples, unless they are already; `entropy` (n,) is the learner's about each."""
+        payloads = list(samples.payloads) or encode(samples.images)
+        return cls(payloads, samples.labels, samples.seeds, samples.indices, entropy.float())
 
     @classmethod
     def joined(cls, groups: Sequence[Rows]) -> Rows:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from empirical.data.images import is_image, values
 from empirical.data.split import Split, draw
 from empirical.diffusion.cost import Cost
 from empirical.pool.parquet import Shard, read
@@ -138,7 +139,12 @@ class Pool:
 
     def take(self, rows: Tensor) -> Split:
         """Read rows, active or retired, by their number in the pool, onto the CPU."""
-        images = torch.empty(len(rows), *self.shape)
+        images, labels = self._stored(rows)
+        return Split(values(images), labels)
+
+    def _stored(self, rows: Tensor) -> Split:
+        """Read rows as they are stored: images as levels."""
+        images = torch.empty(len(rows), *self.shape, dtype=torch.uint8 if is_image(self.shape) else torch.float32)
         labels = torch.empty(len(rows), dtype=torch.long)
         number = np.searchsorted(self._starts, rows.numpy(), side="right") - 1
         for i in np.unique(number):
@@ -161,12 +167,16 @@ class Pool:
         return self._rows.take(places) if self._rows is not None else self.take(self.active[places])
 
     def batch(self, seed: int, step: int, size: int, ranks: Ranks = ALONE) -> Split:
-        """Draw this process's share of iteration `step`'s mini-batch: uniform, the newest rows `newest_weight`-fold."""
+        """Draw this process's share of iteration `step`'s mini-batch: uniform, the newest rows `newest_weight`-fold.
+
+        Images that are read from files are left as levels: moved to a GPU they are a quarter of the bytes.
+        """
         newest = self._newest()
         drawn = draw(seed, step, size, len(self) + (self.newest_weight - 1) * newest)
         old = len(self) - newest
         places = torch.where(drawn < old, drawn, old + (drawn - old) // self.newest_weight)
-        return self.in_use(places[ranks.index :: ranks.count])
+        mine = places[ranks.index :: ranks.count]
+        return self._rows.take(mine) if self._rows is not None else self._stored(self.active[mine])
 
     def everything(self) -> tuple[Split, Tensor]:
         """Return all active rows and their relative probabilities of being drawn."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.data.images import decode
+from empirical.data.images import stored
 from empirical.diffusion.cost import Cost
 from empirical.pool.parquet import payload
 from empirical.settings.build import build, checked
@@ -63,12 +63,12 @@ class Round:
         return [payload(self.files[file], first, size) for file, first, size in self.places[rows.numpy()].tolist()]
 
     def images(self, rows: Tensor) -> Tensor:
-        """Read samples (B, *shape) of some of the round's rows.
+        """Read samples (B, *shape) of some of the round's rows, as they are stored (see `data.images.stored`).
 
         Raises InputError that counts and names the unreadable samples of a file.
         """
         try:
-            return decode(self.payloads(rows), self.shape)
+            return stored(self.payloads(rows), self.shape)
         except (OSError, ValueError):
             for number in np.unique(self.places[rows.numpy(), 0]):
                 self._name_unreadable(number)
@@ -79,7 +79,7 @@ class Round:
         rows, bad = np.flatnonzero(self.places[:, 0] == file), []
         for row in rows.tolist():
             try:
-                decode(self.payloads(torch.tensor([row])), self.shape)
+                stored(self.payloads(torch.tensor([row])), self.shape)
             except (OSError, ValueError):
                 bad.append(row)
         path = self.files[file]

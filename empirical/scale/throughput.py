@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 import time
@@ -164,10 +165,19 @@ def pool_of(run: Run, world: World, learner: Learner, folder: Path) -> Pool:
 
 
 def iteration_rate(learner: Learner, pool: Pool, iterations: int, seconds: float) -> Rate:
-    """Measure training iterations per second, in blocks of `iterations` as between evaluations; batches are read."""
+    """Measure training iterations per second, in blocks of `iterations` as between evaluations; batches are read.
+
+    The blocks follow each other, as in a run, so that reading processes go on from one to the next.
+    """
     with FlopCounterMode(display=False) as counter:
         learner.fit(pool, 0, 1)
-    measured = rate(lambda: learner.fit(pool, 0, iterations), iterations, seconds, clock(learner.device))
+    starts = itertools.count(1, iterations)
+
+    def block() -> None:
+        start = next(starts)
+        learner.fit(pool, start, start + iterations)
+
+    measured = rate(block, iterations, seconds, clock(learner.device))
     return dataclasses.replace(measured, gflop=counter.get_total_flops() / 1e9)
 
 

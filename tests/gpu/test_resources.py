@@ -11,7 +11,7 @@ from empirical.config import world_of
 from empirical.data.split import Split
 from empirical.diffusion.guidance import EntropyGuide
 from empirical.diffusion.sampler import Sampler, ddim, noise
-from empirical.learning.batches import batches
+from empirical.learning.batches import Loader
 from empirical.pool import pool as pool_module
 from empirical.settings.sections import Sampling, Training
 from empirical.system.devices import TooLargeError
@@ -45,15 +45,17 @@ def learner_and_data(device, **changes):
     return learner, Split(*(column.to(device) for column in world.corpus_split()))
 
 
-@pytest.mark.parametrize("changes", [{}, {"mixup": 0.5, "cutmix": 1.0, "clip": 1.0, "bf16": True, "chunk": 8}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"mixup": 0.5, "cutmix": 1.0, "clip": 1.0, "bf16": True, "chunk": 8}, {"augment": "crop_flip"}],
+)
 def test_training_waits_for_nothing(device, changes):
     """Test 8: 20 iterations in mini-batches from memory; numbers are read at the end of `fit`, outside the loop."""
     learner, data = learner_and_data(device, **changes)
     learner.fit(data, 0, 2)  # first calls may set things up
     learner.trained.train()
     with no_waiting(device):
-        loader = batches(data, 0, 2, 22, 32, ALONE, learner.device, lambda _, batch: batch)
-        for step, batch in enumerate(loader, 2):
+        for step, batch in enumerate(learner._loader.batches(data, 2, 22, ALONE), 2):
             learner._iterate(step, *batch)
     assert learner.fit(data, 22, 24) > 0
 
@@ -88,19 +90,21 @@ def test_memory_stays_flat(device):
     assert after[-1] == after[1]
 
 
-def test_batches_from_files_are_those_from_memory(device, tmp_path, monkeypatch):
-    """Test 11: read by other processes into pinned memory; none of them is left."""
+@pytest.mark.parametrize("augment", ["none", "crop_flip"])
+def test_batches_from_files_are_those_from_memory(device, augment, tmp_path, monkeypatch):
+    """Test 11: read by other processes into pinned memory as levels; none of them is left. Crops are made on the GPU."""
     pool = pool_of(numbered_samples(0, 40, (1, 8, 8)), tmp_path)
-    kept = list(batches(pool, 3, 0, 7, 8, ALONE, torch.device(device), lambda _, batch: batch))
+    training = Training(iterations=7, batch=8, augment=augment)
+    kept = list(Loader(training, 3, torch.device("cpu"), None).batches(pool, 0, 7, ALONE))
     monkeypatch.setattr(pool_module, "MEMORY", 0)
     stored = pool_module.Pool(tmp_path / "pool", (1, 8, 8), 1, device)
     assert (pool.in_memory, stored.in_memory) == (True, False)
-    read = list(batches(stored, 3, 0, 7, 8, ALONE, torch.device(device), lambda _, batch: batch))
+    read = list(Loader(training, 3, torch.device(device), None).batches(stored, 0, 7, ALONE))
     assert len(read) == len(kept) == 7
     for one, other in zip(read, kept, strict=True):
-        assert one.images.device.type == device
-        assert torch.equal(one.images, other.images)
-        assert torch.equal(one.labels, other.labels)
+        assert one[0].device.type == device
+        assert (one[0].cpu() - other[0]).abs().max() <= (0 if augment == "none" else 1e-6)
+        assert torch.equal(one[1].cpu(), other[1])
     assert not multiprocessing.active_children()
 
 

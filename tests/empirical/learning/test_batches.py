@@ -1,22 +1,22 @@
-"""Mini-batches made ahead by other processes: the same batches in the same order, and no process hangs."""
+"""Mini-batches made ahead by other processes: the same batches in the same order, from one `fit` to the next."""
 
 import multiprocessing
 import os
 import signal
-from dataclasses import dataclass, field
 
 import pytest
 import torch
 from support.errors import complains
-from support.runs import pool_of
+from support.runs import add_round, numbered_samples, pool_of
 from torch.utils.data import get_worker_info
 
-from empirical.data.images import quantise
+from empirical.data.images import quantise, values
 from empirical.data.split import Split
 from empirical.diffusion.sampler import Samples
 from empirical.learning import batches as loading
-from empirical.learning.batches import batches
+from empirical.learning.batches import Loader, ahead
 from empirical.pool import pool as pool_module
+from empirical.settings.sections import Training
 from empirical.system.ranks import ALONE, Ranks
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores
@@ -35,45 +35,63 @@ def pool(tmp_path, monkeypatch):
 def readers(request, monkeypatch):
     """Set the number of reading processes, whatever the device."""
     monkeypatch.setattr(loading, "workers", lambda *_: request.param)
+    yield request.param
+    assert not multiprocessing.active_children()
 
 
 read_by_anyone = pytest.mark.parametrize("readers", [0, 2], indirect=True)
-read_by_others = pytest.mark.parametrize("readers", [2], indirect=True)
 
 
-def load(data, prepare=lambda _, batch: batch, ranks=ALONE):
-    return batches(data, 3, 2, 9, 8, ranks, CPU, prepare)
+def loader_of(iterations=9, **changes):
+    return Loader(Training(iterations=iterations, batch=8, **changes), 3, CPU, None)
 
 
-@dataclass
-class Elsewhere:
-    """Data that call `do` in the process that reads iteration 4, unless it is the main process."""
-
-    do: object
-    seen: list = field(default_factory=list)
-
-    in_memory = False
-
-    def batch(self, _, step, size, __):
-        if step == 4 and get_worker_info() is not None:
-            self.do()
-        return Split(torch.full((size,), float(step)), torch.zeros(size))
+def load(data, ranks=ALONE, **changes):
+    return list(loader_of(**changes).batches(data, 2, 9, ranks))
 
 
 @read_by_anyone
 @pytest.mark.usefixtures("readers")
 def test_batches_are_those_of_the_data_in_their_order(pool):
     before = torch.get_rng_state()
-    loaded = list(load(pool, prepare=lambda step, batch: batch._replace(images=batch.images + step)))
+    loaded = load(pool)
     assert len(loaded) == 7
-    for step, batch in enumerate(loaded, 2):
-        images, labels = pool.batch(3, step, 8)
-        assert torch.equal(batch.images, images + step)
-        assert torch.equal(batch.labels, labels)
-    halves = [list(load(pool, ranks=Ranks(rank, 2))) for rank in range(2)]
-    assert torch.equal(halves[1][3].labels, loaded[3].labels[1::2])
+    for step, (images, labels) in enumerate(loaded, 2):
+        stored = pool.batch(3, step, 8)
+        assert stored.images.dtype == torch.uint8
+        assert torch.equal(images, values(stored.images))
+        assert torch.equal(labels, stored.labels)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not multiprocessing.active_children()
+    halves, crops = ([load(pool, Ranks(rank, 2), augment=how) for rank in range(2)] for how in ("none", "crop_flip"))
+    for kind, whole in ((halves, loaded), (crops, load(pool, augment="crop_flip"))):
+        assert torch.equal(kind[1][3][0], whole[3][0][1::2])
+    assert not torch.equal(crops[0][0][0], halves[0][0][0])
+
+
+@read_by_anyone
+def test_reading_processes_last_from_one_fit_to_the_next_while_the_rows_stay(pool, readers):
+    loader, whole = loader_of(), load(pool)
+    seen, alive = [], []
+
+    def fit(start, stop):
+        seen.extend(loader.batches(pool, start, stop, ALONE))
+        alive.append({process.pid for process in multiprocessing.active_children()})
+
+    fit(2, 4)
+    fit(4, 5)
+    assert all(torch.equal(a, b) for pair in zip(seen, whole[:3], strict=True) for a, b in zip(*pair, strict=True))
+    assert alive[0] == alive[1]
+    assert len(alive[0]) == readers
+    add_round(pool, numbered_samples(40, 40, (1, 4, 4)))  # other rows: the old processes do not know them
+    seen.clear()
+    fit(5, 7)
+    assert torch.equal(seen[1][1], pool.batch(3, 6, 8).labels)
+    assert alive[2].isdisjoint(alive[1])
+    seen.clear()
+    fit(2, 3)  # a run that was set back
+    assert torch.equal(seen[0][1], pool.batch(3, 2, 8).labels)
+    fit(3, 9)
+    assert alive[-1] == set()  # the training is over
 
 
 @read_by_anyone
@@ -82,33 +100,47 @@ def test_a_file_that_cannot_be_read_is_named_by_whoever_reads_it(pool):
     path = pool.rounds[0].files[0]
     os.truncate(path, 100)
     with complains(path) as refused:
-        list(load(pool))
+        load(pool)
     assert "39 of 40 samples that cannot be read" in str(refused.value)
-    assert not multiprocessing.active_children()
 
 
-@read_by_others
-@pytest.mark.usefixtures("readers")
+def elsewhere(do):
+    """Make numbers; call `do` in the process that makes number 4, unless it is the main process."""
+
+    def make(step):
+        if step == 4 and get_worker_info() is not None:
+            do()
+        return torch.tensor(step)
+
+    return make
+
+
 def test_a_killed_reader_is_noticed_and_ctrl_c_is_left_to_the_parent():
-    killed = Elsewhere(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    steps = range(2, 9)
     with pytest.raises(RuntimeError, match="worker"):
-        list(load(killed))
+        list(ahead(elsewhere(lambda: os.kill(os.getpid(), signal.SIGKILL)), steps, 2, CPU))
     for number in (signal.SIGINT, signal.SIGUSR2):  # sent to the whole process group; readers ignore them
-        loaded = list(load(Elsewhere(lambda number=number: os.kill(os.getpid(), number))))
-        assert [batch.images[0] for batch in loaded] == list(range(2, 9))
-    stopped = load(Elsewhere(int))
+        made = list(ahead(elsewhere(lambda number=number: os.kill(os.getpid(), number)), steps, 2, CPU))
+        assert made == list(steps)
+    stopped = ahead(elsewhere(int), steps, 2, CPU)
     next(stopped)
     stopped.close()
     assert not multiprocessing.active_children()
 
 
-def test_processes_read_where_rows_are_in_files_and_a_gpu_trains(pool, monkeypatch):
+def test_as_many_processes_as_a_rank_has_cores_make_batches_for_a_gpu(monkeypatch):
     gpu, cores = torch.device("cuda"), 32
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores))
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
-    memory = Split(torch.zeros(4, 1), torch.zeros(4))
-    assert loading.workers(memory, ALONE, gpu) == loading.workers(pool, ALONE, CPU) == 0
-    assert loading.workers(pool, ALONE, gpu) == 8
-    assert loading.workers(pool, Ranks(0, 8), gpu) == 4
+    assert loading.workers(CPU) == 0
+    assert loading.workers(gpu) == 8
+    assert loading.workers(gpu, Ranks(0, 8)) == 4
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "64")
-    assert loading.workers(pool, Ranks(0, 128), gpu) == 1
+    assert loading.workers(gpu, Ranks(0, 128)) == 1
+
+
+def test_rows_in_memory_are_loaded_by_the_process_that_trains(monkeypatch):
+    monkeypatch.setattr(loading, "workers", lambda *_: pytest.fail("processes were asked for"))
+    data = Split(torch.arange(40.0).view(40, 1), torch.arange(40))
+    for step, (_, labels) in enumerate(load(data), 2):
+        assert torch.equal(labels, data.batch(3, step, 8).labels)

@@ -15,7 +15,8 @@ from support.runs import folder_of, tiny
 from empirical.config import world_of
 from empirical.data.images import decode, encode, quantise
 from empirical.diffusion.cost import Cost
-from empirical.diffusion.sampler import Samples
+from empirical.diffusion.plain_samples import PlainSamples
+from empirical.diffusion.sampler import Sampler, Samples
 from empirical.pool import parquet as shards
 from empirical.pool.parquet import Rows, payload, read, write
 from empirical.pool.pool import Pool
@@ -249,3 +250,14 @@ def test_a_file_that_is_gone_is_said_when_its_rows_are_wanted(tmp_path, monkeypa
     path.unlink()
     with complains(path):
         pool.take(torch.tensor([0]))
+
+
+def test_samples_that_are_bytes_already_are_not_encoded_again(tmp_path):
+    """Plain samples are encoded for their block; rows made of any part of them have those bytes."""
+    run = tiny("digits")
+    source = PlainSamples(Sampler(world_of(run), run.sampling), tmp_path)
+    for _ in range(2):  # drawn, then read from disk
+        samples, _ = source.draw(0, 5, 9)
+        assert list(samples.payloads) == encode(samples.images)
+        rows = Rows.of(samples._replace(images=torch.zeros(0)), torch.zeros(9))
+        assert rows.payloads == list(samples.payloads)
