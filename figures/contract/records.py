@@ -82,6 +82,12 @@ def pool_size(record: Record) -> float:
     return float(record.result.pool_size)
 
 
+def planned_size(record: Record) -> float:
+    """Return the number of samples after all additions; a run that waits for a plateau until its end has fewer."""
+    growth = record.result.config["growth"]
+    return float(growth["initial"] + growth["additions"] * growth["addition"])
+
+
 def average(
     figure: str,
     records: Iterable[Record],

@@ -19,7 +19,7 @@ from empirical.runs.result import Record
 from figures.contract import words
 from figures.contract.figure import Contents, Figure, Inputs
 from figures.contract.limits import comparisons, limits, path, sweep, verdict
-from figures.contract.records import average, averages, gain, hits, points, pool_size, pooled_gain
+from figures.contract.records import average, averages, gain, hits, planned_size, points, pool_size, pooled_gain
 from figures.contract.table import Row, select
 from figures.drawing import factors, panels, style, ticks
 from figures.drawing.worlds import WORLDS, World
@@ -72,25 +72,27 @@ def theory(records: Sequence[Record]) -> list[Row]:
 
 
 def details(records: Sequence[Record]) -> dict[str, Any]:
-    """Measure the gains of deliberate practice over static data and its controls at equal size, paired by seed.
+    """Measure the gains of deliberate practice over static data and its controls at equal planned size, paired by seed.
 
     Each with 95 % bootstrap intervals over seeds and, where there are test images, over seeds and images; and how many
-    times more static samples it takes to match. "pooled gains" are averages over both splits of digits.
+    times more static samples it takes to match. "mean size" is below the planned "size" where runs waited for a plateau
+    until they ended; they count with their fewer samples. "pooled gains" are averages over both splits of digits.
     """
     rng = np.random.default_rng(0)
     gains = []
     for panel in dict.fromkeys(record.panel for record in records):
         runs = [record for record in records if record.panel == panel]
-        average_rows = average("fig4", runs, pool_size)
-        by_point = points(runs)
+        static = select(average("fig4", runs, pool_size), series=STATIC)
+        by_point = points(runs, planned_size)
         for (_, series, size), members in by_point.items():
-            if series != DP or not select(average_rows, series=STATIC):
+            if series != DP or not static:
                 continue
-            own = [row for row in select(average_rows, series=DP) if row.x == size]
-            matched = against(select(average_rows, series=STATIC), own)
+            (own,) = average("fig4", members, pool_size)
+            matched = against(static, [own])
             entry: dict[str, Any] = {
                 "panel": panel,
                 "size": size,
+                "mean size": own.x,
                 "accuracy": float(hits(members).mean()),
                 "against static": matched.best.words("fewer samples", "more samples") if matched else "",
                 "interval": matched.best.interval() if matched else "",
@@ -98,15 +100,15 @@ def details(records: Sequence[Record]) -> dict[str, Any]:
             }
             for (_, other, at), baseline in by_point.items():
                 difference = gain(members, baseline, rng) if at == size and other != DP else None
-                if difference:  # else a seed ended at another size
+                if difference:
                     entry[f"gain over {other}"] = difference
             gains.append(entry)
     return {"gains": gains, "pooled gains": pooled_gains(records)}
 
 
 def pooled_gains(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Measure the gains of deliberate practice averaged over both splits of digits, at the sizes that both have."""
-    rng, by_point = np.random.default_rng(0), points(records)
+    """Measure the gains of deliberate practice averaged over both splits of digits, at planned sizes that both have."""
+    rng, by_point = np.random.default_rng(0), points(records, planned_size)
     entries = []
     for size in sorted({at for _, series, at in by_point if series == DP}):
         entry = {}

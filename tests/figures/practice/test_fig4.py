@@ -11,12 +11,19 @@ from figures.practice import fig4
 from figures.practice.fig4 import REVERSED
 
 
-def runs(panel, series, size, shares, images):
-    """Invent a run a seed at a size: the first of its test images, as many as its share says, are correct."""
+def runs(panel, series, size, shares, images, early=()):
+    """Invent a run a seed at a planned size: the first of its test images, as many as its share says, are correct.
+
+    Seeds in `early` ended before their last addition, of 128 samples.
+    """
+    additions = 0 if series == "static" else size // 128 - 1
+    growth = {"initial": 128 if additions else size, "addition": 128, "additions": additions}
     made = []
     for seed, share in enumerate(shares):
         correct = [index < round(share * images) for index in range(images)]
-        made.append(invented(panel, series, seed, pool_size=size, accuracy=float(np.mean(correct)), correct=correct))
+        numbers = {"pool_size": size - 128 * (seed in early), "config": {"growth": growth, "world": {"name": "digits"}}}
+        accuracy = float(np.mean(correct))
+        made.append(invented(panel, series, seed, accuracy=accuracy, correct=correct, value=size, **numbers))
     return made
 
 
@@ -48,6 +55,13 @@ def test_gains_are_pooled_where_both_splits_have_runs():
     assert pooled["stderr"] == pytest.approx(0, abs=1e-9)  # every seed has the same gain
     assert pooled["seeds"]["low"] == pytest.approx(pooled["seeds"]["high"])
     assert pooled["seeds and images"]["low"] < 0.12 < 0.18 < pooled["seeds and images"]["high"]  # 20 and 40 images
+
+
+def test_runs_that_end_early_count_at_their_planned_size():
+    early = runs("digits", fig4.DP, 1024, [0.9, 0.9, 0.9], 20, early=[1])
+    (entry,) = fig4.details([*early, *runs("digits", "static", 1024, [0.7, 0.7, 0.8], 20)])["gains"]
+    assert (entry["size"], entry["mean size"], entry["n_seeds"]) == (1024, pytest.approx(1024 - 128 / 3), 3)
+    assert entry["gain over static"]["value"] == pytest.approx(0.5 / 3)
 
 
 def test_a_pooled_gain_needs_both_splits_and_as_many_seeds():
