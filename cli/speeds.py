@@ -37,7 +37,8 @@ class Speeds:
 def speed_settings(run: Run) -> dict[str, Any]:
     """Return the settings of a run that decide how fast its images and iterations are."""
     options, sampling, training = dict(run.world.options), run.sampling, run.training
-    chunks = {"training.chunk": training.chunk, "acquire.chunk": run.acquire.chunk}
+    newer: dict[str, Any] = {"training.chunk": training.chunk, "acquire.chunk": run.acquire.chunk, "sampling.bf16": sampling.bf16}
+    newer |= {name: options.get(name) for name in ("channels_last", "compiled")}
     return {
         "world": run.world.name,
         "generator": options.get("generator") or options.get("weights", ""),
@@ -48,7 +49,7 @@ def speed_settings(run: Run) -> dict[str, Any]:
         "training.batch": training.batch,
         "training.augment": training.augment,
         "training.bf16": training.bf16,
-        **{name: size for name, size in chunks.items() if size},  # older files have none
+        **{name: value for name, value in newer.items() if value},  # older files have none
     }
 
 

@@ -99,6 +99,8 @@ def to_dict(run: Run) -> dict[str, Any]:
 def world_of(run: Run) -> World:
     """Open the world of a run and refuse settings that do not fit it, by name; real data need not be there yet."""
     world = open_world(run.world)
+    own = "weights" in world.models  # the generator is a UNet that is trained here
+    require(own or not run.sampling.bf16, "sampling.bf16", True, f"false in the world {run.world.name}")
     world.check(run.learner, run.growth, run.effective().acquire)
     return world
 

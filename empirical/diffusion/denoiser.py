@@ -46,6 +46,16 @@ def timesteps(x: Tensor, t: int) -> Tensor:
     return torch.full((len(x),), t, device=x.device)
 
 
+def in_bfloat16(denoiser: Denoiser) -> Denoiser:
+    """Return the denoiser with its network in bfloat16, also where it is differentiated; estimates keep x's type."""
+
+    def estimate(x: Tensor, t: int, labels: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return denoiser(x, t, labels)
+
+    return estimate
+
+
 def predict_x0(x: Tensor, eps: Tensor, alpha: Tensor) -> Tensor:
     """Return x0_hat = (x_t - sqrt(1 - xi_t) eps) / sqrt(xi_t) (Eq. 4), with alpha = xi_t = alphas_cumprod[t]."""
     return (x - (1 - alpha).sqrt() * eps) / alpha.sqrt()

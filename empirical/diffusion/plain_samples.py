@@ -28,7 +28,7 @@ class PlainSamples:
                 sampler.generator.name,
                 sampler.generator.identity(),
                 sampler.generator.shape,
-                vars(settings),
+                {key: value for key, value in vars(settings).items() if key != "bf16" or value},  # bf16 came later
                 torch.device(sampler.device).type,
             ]
         )

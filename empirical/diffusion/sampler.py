@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.diffusion.cost import Cost
-from empirical.diffusion.denoiser import ClassifierFree, Predictor
+from empirical.diffusion.denoiser import ClassifierFree, Predictor, in_bfloat16
 from empirical.diffusion.generator import Generator
 from empirical.diffusion.guidance import Guide, Unguided
 from empirical.settings.sections import Sampling
@@ -93,7 +93,8 @@ class Sampler:
 
     def __init__(self, generator: Generator, settings: Sampling, device: str = "cpu") -> None:
         self.generator, self.settings, self.device = generator, settings, device
-        self.denoiser = ClassifierFree(generator.denoiser(device), settings.guidance_scale, generator.classes)
+        denoiser = in_bfloat16(generator.denoiser(device)) if settings.bf16 else generator.denoiser(device)
+        self.denoiser = ClassifierFree(denoiser, settings.guidance_scale, generator.classes)
         self.scheduler = generator.scheduler()
         self.scheduler.set_timesteps(settings.steps)
         top, levels = int(self.scheduler.timesteps[0]), self.scheduler.config.num_train_timesteps
@@ -176,7 +177,8 @@ class Sampler:
     def _counted(self, counts: MutableMapping[Any, float], key: object, work: Callable[[], object]) -> float:
         """Return the 10^9 operations of `work`, per image; they are counted only if `counts` has no such key."""
         if key not in counts:
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            eager = torch.compiler.set_stance("force_eager")  # compiled operations are not counted
+            with torch.no_grad(), eager, FlopCounterMode(display=False) as counter:
                 work()
             counts[key] = counter.get_total_flops() / self.settings.batch / 1e9
         return counts[key]

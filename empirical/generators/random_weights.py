@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from empirical.diffusion.denoiser import timesteps
 from empirical.generators.latent_space import LatentSpace, fit_linear
 from empirical.generators.pretrained import Model, quiet
-from empirical.generators.stable_diffusion import Parts
+from empirical.generators.stable_diffusion import Layout, Parts
 
 if TYPE_CHECKING:
     from empirical.diffusion.denoiser import Denoiser
@@ -69,7 +70,7 @@ class RandomParts(Parts):
         states = torch.randn(size, device=self.device, dtype=dtype)
 
         def denoise(x: Tensor, t: int, labels: Tensor) -> Tensor:
-            return unet(x.to(dtype), t, encoder_hidden_states=states[labels]).sample.to(x.dtype)
+            return unet(x.to(dtype), timesteps(x, t), encoder_hidden_states=states[labels]).sample.to(x.dtype)
 
         return denoise
 
@@ -78,7 +79,7 @@ class RandomParts(Parts):
         return "random"
 
 
-def random_parts(device: str, configs: Configs = SD_1_5) -> RandomParts:
+def random_parts(device: str, configs: Configs = SD_1_5, layout: Layout | None = None) -> RandomParts:
     """Make the parts of a model with these configurations, by default Stable Diffusion 1.5, and random weights."""
     place = torch.device(device)
     model = Architecture("architecture", "random weights", Path(), configs, place)
@@ -88,6 +89,7 @@ def random_parts(device: str, configs: Configs = SD_1_5) -> RandomParts:
         tiny=model,
         xl=False,
         device=place,
+        layout=layout or Layout(),
         latent_shape=(4, edge, edge),
         vae=dict(configs["vae"]),
         prediction="epsilon",

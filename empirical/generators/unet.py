@@ -50,11 +50,11 @@ def unet(
 
 
 def output(model: Any, x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
-    """Return raw UNet output; images (B, C, H, W) are unshuffled into patches if it has more input channels than C."""
+    """Return raw UNet output, of x's type; images (B, C, H, W) become patches if it has more input channels than C."""
     patch = math.isqrt(model.config.in_channels // x.shape[1])
     if patch == 1:
-        return model(x, t, labels).sample
-    return pixel_shuffle(model(pixel_unshuffle(x, patch), t, labels).sample, patch)
+        return model(x, t, labels).sample.to(x.dtype)
+    return pixel_shuffle(model(pixel_unshuffle(x, patch), t, labels).sample, patch).to(x.dtype)
 
 
 def estimate(model: Any, x: Tensor, t: int, labels: Tensor, prediction: str = "noise") -> Tensor:

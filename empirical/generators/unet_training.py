@@ -226,7 +226,7 @@ def _iterate(
     target = noise if settings.prediction == "noise" else alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
         prediction = output(state.model, noisy, times, labels)
-    loss = (prediction.float() - target).square().mean()
+    loss = (prediction - target).square().mean()
     for group in state.optimizer.param_groups:
         group["lr"] = settings.lr * _rate(state.step, settings.iterations, settings.warmup)
     state.optimizer.zero_grad()

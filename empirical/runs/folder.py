@@ -33,7 +33,12 @@ from empirical.worlds import open_world
 
 # Names of runs hold all settings, those of the first version with their values. A setting that has come since is left
 # out at its default, and one that has gone stays at the only value that is left: older runs keep their names.
-NEWER: dict[str, dict[str, Any]] = {"training": {"chunk": 0}, "acquire": {"chunk": 0}}
+NEWER: dict[str, dict[str, Any]] = {
+    "world": {"channels_last": False, "compiled": False},
+    "training": {"chunk": 0},
+    "sampling": {"bf16": False},
+    "acquire": {"chunk": 0},
+}
 
 
 def deciding_settings(run: Run) -> dict[str, Any]:

@@ -92,6 +92,7 @@ class Sampling:
     steps: int
     guidance_scale: float = 0.0  # the paper's lambda; diffusers' guidance_scale is 1 + lambda
     batch: int = 128  # images of every sampling batch; the shape is fixed so that no image depends on its neighbours
+    bf16: bool = False  # small worlds: run the denoiser in bfloat16; Stable Diffusion does so on a GPU anyway
 
     def __post_init__(self) -> None:
         require_positive("sampling", steps=self.steps, batch=self.batch)

@@ -25,6 +25,7 @@ from empirical.diffusion.denoiser import ClassifierFree, Denoiser
 from empirical.diffusion.guidance import Unguided
 from empirical.diffusion.sampler import ddim, image_seed, noise
 from empirical.generators import stable_diffusion
+from empirical.generators.stable_diffusion import Layout
 from empirical.learning import networks as vision
 from empirical.learning.evaluate import Score, score
 from empirical.learning.learner import Learner
@@ -46,6 +47,7 @@ class ImageNetWorld:
     data: the folder with train and val. v2, sketch, r, a: folders of out-of-distribution sets, "" for none.
     generator: a Stable Diffusion. tiny: an AutoencoderTiny for its latents, "" for none.
     size: pixels along an edge of the stored images.
+    channels_last, compiled: keep UNet and VAEs in this layout, and compile them by torch.compile: for speed on a GPU.
     Folders may have more classes of ImageNet than the world.
     """
 
@@ -62,6 +64,8 @@ class ImageNetWorld:
     generator: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
     tiny: str = ""
     size: int = 256
+    channels_last: bool = False
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         require(self.size >= 8, f"world ({self.name}).size", self.size, "an integer >= 8")
@@ -101,9 +105,14 @@ class ImageNetWorld:
         """Refuse missing folders and classes, and unreadable or truncated images."""
         _inspect(self)
 
+    @property
+    def layout(self) -> Layout:
+        """How the networks of the generator are kept."""
+        return Layout(self.channels_last, self.compiled)
+
     def _parts(self, device: str) -> stable_diffusion.Parts:
         """Load the generator."""
-        return stable_diffusion.load(self.generator, self.tiny, device)
+        return stable_diffusion.load(self.generator, self.tiny, device, self.layout)
 
     def identity(self) -> str:
         """Return the digest of the generator's weights."""

@@ -13,14 +13,15 @@ from typing import Any, ClassVar
 import torch
 
 from empirical.generators.random_weights import SD_1_5, Configs, RandomParts, random_parts
+from empirical.generators.stable_diffusion import Layout
 from empirical.system.errors import require
 from empirical.worlds.imagenet import ImageNet1kWorld, ImageNet100World, ImageNetWorld
 
 
 @lru_cache(maxsize=2)
-def _kept(world: Any, device: torch.device) -> RandomParts:
+def _kept(world: Any, device: torch.device, layout: Layout) -> RandomParts:
     """Make the generator of a class of worlds once: hundreds of millions of random numbers are drawn."""
-    return random_parts(str(device), world.configs)
+    return random_parts(str(device), world.configs, layout)
 
 
 class _Random:
@@ -29,8 +30,9 @@ class _Random:
     configs: ClassVar[Configs] = SD_1_5
 
     def _parts(self, device: str) -> RandomParts:
+        world: Any = self
         kind: Any = type(self)
-        return _kept(kind, torch.empty(0, device=device).device)  # "cuda" and "cuda:0" are one
+        return _kept(kind, torch.empty(0, device=device).device, world.layout)  # "cuda" and "cuda:0" are one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,4 +56,4 @@ def without_weights(world: Any) -> ImageNetWorld:
     """Return an ImageNet world with a Stable Diffusion 1.5 of random weights as its generator."""
     allowed = f"the worlds {' and '.join(RANDOM)}"
     require(world.name in RANDOM, "--random-weights", f"the world {world.name}", allowed, "leave it out")
-    return RANDOM[world.name](size=world.size)
+    return RANDOM[world.name](size=world.size, channels_last=world.channels_last, compiled=world.compiled)

@@ -269,10 +269,13 @@ def test_newer_and_gone_settings_leave_the_names_of_runs_alone():
     assert (run_name(run), run_name(tiny("digits"))) == ("f3136a51b661a78d", "0cb6d6f34dbd743b")
     stored = to_dict(run)
     stored["acquire"]["checkpointed"] = False  # as in the folders of older runs
-    del stored["acquire"]["chunk"], stored["training"]["chunk"]
+    del stored["acquire"]["chunk"], stored["training"]["chunk"], stored["sampling"]["bf16"]
     assert from_dict(stored) == from_dict(to_dict(run))
     assert deciding(stored, ()) == deciding(to_dict(run), ())  # else an interrupted run could not go on
     for change in ({"acquire.chunk": 8}, {"training.chunk": 8}):
         assert run_name(tiny("linear", **change)) != run_name(run)
+    assert run_name(tiny("digits", sampling__bf16=True)) != run_name(tiny("digits"))
+    values = to_dict(from_dict(settings_of("digits"))) | {"world": {"channels_last": False, "compiled": False}}
+    assert deciding(values, ())["world"] == {}
     with complains("acquire.checkpointed"):
         from_dict({**stored, "acquire": {**stored["acquire"], "checkpointed": True}})

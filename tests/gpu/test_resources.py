@@ -92,7 +92,7 @@ def test_memory_stays_flat(device):
 
 @pytest.mark.parametrize("augment", ["none", "crop_flip"])
 def test_batches_from_files_are_those_from_memory(device, augment, tmp_path, monkeypatch):
-    """Test 11: read by other processes into pinned memory as levels; none of them is left. Crops are made on the GPU."""
+    """Test 11: levels, read by other processes into pinned memory; none of these is left. The GPU crops."""
     pool = pool_of(numbered_samples(0, 40, (1, 8, 8)), tmp_path)
     training = Training(iterations=7, batch=8, augment=augment)
     kept = list(Loader(training, 3, torch.device("cpu"), None).batches(pool, 0, 7, ALONE))

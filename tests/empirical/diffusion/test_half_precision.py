@@ -7,16 +7,17 @@ import copy
 
 import pytest
 import torch
+from support.errors import complains
 from support.runs import tiny
 
 from empirical.config import world_of
 from empirical.data.split import Split
 from empirical.diffusion.denoiser import ClassifierFree
 from empirical.diffusion.guidance import EntropyGuide, Unguided
-from empirical.diffusion.sampler import ddim, image_seed, noise
+from empirical.diffusion.sampler import Sampler, ddim, image_seed, noise
 from empirical.generators import unet
 from empirical.learning.entropy import entropy
-from empirical.settings.sections import Training
+from empirical.settings.sections import Sampling, Training
 
 IMAGES, STEPS, SCALE = 256, 10, 3.0
 
@@ -72,3 +73,17 @@ def test_entropies_of_images_agree_to_two_hundredths_of_a_nat(world, learner, om
     assert abs(rounding.mean()) < 0.02
     assert rounding.std() / IMAGES**0.5 < 0.005
     assert coarse.square().mean().sqrt() > 3 * rounding.square().mean().sqrt()
+
+
+def test_the_setting_rounds_the_network_alone(world):
+    """Images are within 3 % of the range of float32's on average, and other; estimates and latents are float32."""
+    settings = {"steps": STEPS, "guidance_scale": SCALE, "batch": 32}
+    half, full = (Sampler(world, Sampling(bf16=bf16, **settings)) for bf16 in (True, False))
+    x = noise(list(range(32)), world.latent_shape)
+    estimate = half.denoiser(x, 501, torch.arange(32) % 10)
+    assert estimate.dtype == torch.float32
+    distance = (half.draw(0, 0, 32)[0].images - full.draw(0, 0, 32)[0].images).abs().mean()
+    assert 0 < distance < 0.06
+    assert half.gflop_per_image(Unguided()) == full.gflop_per_image(Unguided())
+    with complains("sampling.bf16"):
+        tiny("linear", sampling__bf16=True)
