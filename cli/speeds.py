@@ -37,8 +37,8 @@ class Speeds:
 def speed_settings(run: Run) -> dict[str, Any]:
     """Return the settings of a run that decide how fast its images and iterations are."""
     options, sampling, training = dict(run.world.options), run.sampling, run.training
-    newer: dict[str, Any] = {"training.chunk": training.chunk, "acquire.chunk": run.acquire.chunk, "sampling.bf16": sampling.bf16}
-    newer |= {name: options.get(name) for name in ("channels_last", "compiled")}
+    newer: dict[str, Any] = {name: options.get(name) for name in ("channels_last", "compiled")}
+    newer |= {"training.chunk": training.chunk, "acquire.chunk": run.acquire.chunk, "sampling.bf16": sampling.bf16}
     return {
         "world": run.world.name,
         "generator": options.get("generator") or options.get("weights", ""),
