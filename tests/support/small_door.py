@@ -8,11 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from support.small_architecture import Small
-
 import paper_repro
 from empirical.generators import unet_training
 from empirical.worlds import random_imagenet
+from support.small_architecture import Small
 
 REHEARSAL = {
     "base_channels": 16, "multipliers": [1, 2, 4], "patch": 2, "iterations": 20, "batch": 32, "lr": 2e-3,
