@@ -118,9 +118,9 @@ def _():
     mo.md(r"""
     ## 2. A prediction
 
-    The exact exponent can be derived: far out, the error approaches its floor as $n^{-1}$. **How many of its own
-    standard errors is the fitted exponent away from 1?** If the error bar means what it says, about 1, and hardly ever
-    more than 2.
+    The exact exponent can be derived: far out, at a fixed ridge, the error approaches its floor as $n^{-1}$. **How many
+    of its own standard errors is the fitted exponent away from 1?** If the error bar means what it says, about 1, and
+    hardly ever more than 2.
     """)
     return
 
@@ -342,7 +342,7 @@ def exercises() -> dict[str, Exercise]:
             solution=solve_true_floor,
             rtol=0.005,
             hint="`rmt.limits.infinite_data(...)` takes a problem, whose size it ignores, and returns the limit.",
-            meaning="With endless data .0635 of the errors remain: ridge and pruning bias the classifier.",
+            meaning="With endless data an error rate of .0635 remains: ridge and pruning bias the classifier.",
             mistakes={
                 "This is the error rate at size 128, not yet the limit.": lambda: rmt.error_rate(problem(128.0)),
             },
