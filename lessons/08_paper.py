@@ -239,8 +239,8 @@ def _():
     ## 4. What can be said
 
     `scaling.multiplier(static, practice, direction="up")` reads no level above the baseline's maximum
-    minus two standard errors; its attribute `highest` is that level. With a list of levels it reads those. Its
-    intervals come from curves drawn anew, as you did.
+    minus two standard errors; its attribute `highest` is that level. With a list of levels it reads those; without
+    one it stops below `highest`, at a measured size. Its intervals come from curves drawn anew, as you did.
 
     **Exercise.** For Table 4, set `honest` to three numbers: factor, low and high at the level `highest`.
     """)

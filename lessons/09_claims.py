@@ -106,7 +106,7 @@ def _(foreseen):
 def _():
     mo.md(r"""
     **Exercise.** How many times fewer digits do nearest neighbours need than the linear classifier? Set `ratio` to
-    factor, low and high at the best level that can be read.
+    factor, low and high of the reading `best` of `scaling.multiplier` without levels.
     """)
     return
 
@@ -423,6 +423,11 @@ def exercises() -> dict[str, Exercise]:
             mistakes={
                 "The baseline comes first: how many times more does the linear classifier need?": lambda: (
                     scaling.multiplier(series("nearest neighbour"), series("linear"), direction="up").best[1:4]
+                ),
+                "This is at `highest`, as in lesson 8; take `best` of a multiplier without levels.": lambda: (
+                    scaling.multiplier(series("linear"), series("nearest neighbour"), [0.876111], direction="up").best[
+                        1:4
+                    ]
                 ),
             },
         ),

@@ -46,7 +46,7 @@ class Exercise:
         expected = np.atleast_1d(self.solution())
         given = _numbers(answer)
         if given is None or given.shape != expected.shape:
-            wanted = "one number" if expected.size == 1 else f"{expected.size} numbers, e.g. a tuple"
+            wanted = "one finite number" if expected.size == 1 else f"{expected.size} finite numbers, e.g. a tuple"
             return Verdict("wrong", f"`{self.name}` is {answer!r}; it has to be {wanted}.")
         if self._close(given, expected):
             return Verdict("right", self.meaning)

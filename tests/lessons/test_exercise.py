@@ -34,11 +34,11 @@ PAIR = Exercise(
         (np.array([2.019, 2.971]), "right", "Two and three."),
         ([2.021, 3], "wrong", "Count."),
         ((3, 2), "wrong", "The other way round."),
-        (2, "wrong", "`pair` is 2; it has to be 2 numbers, e.g. a tuple."),
-        ("two", "wrong", "`pair` is 'two'; it has to be 2 numbers, e.g. a tuple."),
-        ((2, float("nan")), "wrong", "`pair` is (2, nan); it has to be 2 numbers, e.g. a tuple."),
-        (((2, 3),), "wrong", "`pair` is ((2, 3),); it has to be 2 numbers, e.g. a tuple."),
-        ((2, (3, 4)), "wrong", "`pair` is (2, (3, 4)); it has to be 2 numbers, e.g. a tuple."),
+        (2, "wrong", "`pair` is 2; it has to be 2 finite numbers, e.g. a tuple."),
+        ("two", "wrong", "`pair` is 'two'; it has to be 2 finite numbers, e.g. a tuple."),
+        ((2, float("nan")), "wrong", "`pair` is (2, nan); it has to be 2 finite numbers, e.g. a tuple."),
+        (((2, 3),), "wrong", "`pair` is ((2, 3),); it has to be 2 finite numbers, e.g. a tuple."),
+        ((2, (3, 4)), "wrong", "`pair` is (2, (3, 4)); it has to be 2 finite numbers, e.g. a tuple."),
     ],
 )
 def test_an_answer_gets_its_verdict(answer, status, words):
