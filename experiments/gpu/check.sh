@@ -25,7 +25,7 @@ if [ "$DEVICE" = cuda ]; then
     workers=8 preset=gpu figure=default seconds=5 check="-m gpu"
     four="sampling.batch=8 sampling.steps=10 training.batch=256" five="sampling.batch=32 sampling.steps=10"
 else # toy size: a Stable Diffusion of 1 million parameters, the quick presets, some of the tests
-    workers=1 preset=rehearsal figure=quick seconds=0.2 check="-m slow -k waits"
+    workers=1 preset=rehearsal figure=quick seconds=0.2 check="-m slow -k from_files"
     four="sampling.batch=2 sampling.steps=2 training.batch=4 learner.kind=test_vit growth.initial=2 growth.addition=2"
     four="$four growth.evaluate_every=1 world.size=32" five=$four
     DOOR="env PYTHONPATH=tests python tests/support/small_door.py"
