@@ -34,8 +34,8 @@ def density_and_coverage(real: Tensor, generated: Tensor, k: int = NEAREST) -> t
     """Compute density = sum_ij 1[y_j in ball_i] / (k m) and coverage = sum_i 1[a y_j in ball_i] / n.
 
     real: features (n, d), n > k; generated: (m, d). Generated images with the distribution of the real ones have
-    density 1 and, with m = n, coverage 1 - 2^-k, .969 at k = 5, for large n. Images among the real ones have density
-    1 however they are spread, images outside less; a generator that leaves out real images covers fewer of them.
+    density 1 and, with m = n, coverage 1 - 2^-k, .969 at k = 5, for large n. Images where many balls overlap,
+    in the middle of their class, raise the density above 1; a generator that leaves out real images covers fewer.
 
     >>> real = torch.tensor([[0.0], [1.0], [2.0]])
     >>> density_and_coverage(real, torch.tensor([[0.5]]), k=1)

@@ -27,9 +27,10 @@ def test_images_that_leave_out_half_of_the_real_ones_cover_half():
     assert 0.5 < coverage < 0.7  # half, and balls that reach over the boundary
 
 
-def test_images_in_the_middle_of_the_real_ones_are_as_dense_and_cover_little():
-    density, coverage = density_and_coverage(normal(1200, 0), 0.3 * normal(1200, 1))
-    assert density == pytest.approx(1, abs=0.15)
+def test_images_in_the_middle_of_the_real_ones_are_denser_and_cover_little():
+    """In eight dimensions balls overlap in the middle: the density is 1.8 there, where it is 1 on average."""
+    density, coverage = density_and_coverage(normal(1200, 0, 8), 0.3 * normal(1200, 1, 8))
+    assert density > 1.5
     assert coverage < 0.4
 
 
