@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from empirical.config import Run, new_learner, world_of
-from empirical.data.split import Split
 from empirical.learning.evaluate import accuracy
 from empirical.learning.learner import Learner
 from empirical.review.features import features
@@ -56,10 +55,9 @@ def diversity(run: Run, root: Path, device: str) -> dict[str, Any]:
     which it gives their labels; "density" and "coverage" see `density_and_coverage`.
     """
     world = world_of(run)
-    first = open_pool(run, run_directory(run, root)).rounds[0]
-    generated = Split(first.images(torch.arange(len(first))), first.labels)
-    corpus, classifier = world.corpus_split(), _classifier(_question(run), device)
-    real = Split(corpus.images[: len(first)], corpus.labels[: len(first)])
+    pool = open_pool(run, run_directory(run, root))
+    rows = torch.arange(len(pool.rounds[0]))
+    generated, real, classifier = pool.take(rows), world.corpus_split().take(rows), _classifier(_question(run), device)
     density, coverage = density_and_coverage(
         features(classifier, real).features, features(classifier, generated).features
     )
