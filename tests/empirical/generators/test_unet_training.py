@@ -1,6 +1,8 @@
 """Training of the UNet: it learns, continues after a stop or a kill, and refuses losses that are not finite."""
 
 import copy
+import multiprocessing
+import os
 import signal
 
 import pytest
@@ -11,6 +13,7 @@ from support.processes import in_child
 from empirical.generators import unet as generator
 from empirical.generators import unet_training
 from empirical.generators.unet_training import GeneratorTraining
+from empirical.learning import batches
 from empirical.system.tensors import load_tensors
 from empirical.worlds import DigitsWorld
 
@@ -64,6 +67,20 @@ def test_a_stream_is_asked_for_every_iteration_once_in_order(corpus):
 
     train(stream, GeneratorTraining(base_channels=8, iterations=7, batch=5))
     assert asked == [(step, 5) for step in range(7)]
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores
+def test_a_stream_that_other_processes_make_ahead_trains_to_the_same_bits(corpus, monkeypatch):
+    settings, here = GeneratorTraining(base_channels=8, iterations=7, batch=5), os.getpid()
+    expected = train(lambda step, size: corpus.batch(0, step, size), settings)
+
+    def stream(step, size):
+        assert os.getpid() != here
+        return corpus.batch(0, step, size)
+
+    monkeypatch.setattr(batches, "workers", lambda *_: 2)
+    assert equal(train(stream, settings), expected)
+    assert not multiprocessing.active_children()
 
 
 def test_averaged_weights_are_kept_on_the_way_and_change_nothing(corpus, undisturbed):
