@@ -5,7 +5,7 @@
 #   2  a generator of glyphs (preset gpu) and its quality
 #   3  figure 4 on glyphs, with step 2's generator if it is there and at least .9 of its labels are right
 #   4  throughput of Stable Diffusion 1.5 (random weights) in every mode of guidance, and of a ViT-B/16
-#   5  throughput of Stable Diffusion 1.5: eager, channels_last, compiled, both
+#   5  throughput of Stable Diffusion 1.5: as it is, in channels_last, and compiled in channels_last
 #
 # Every step needs no network, is stopped after LIMIT seconds (540), writes its files as it goes, and leaves the archive
 # OUT/stepN.tar.gz, also where it fails or is stopped: tables (CSV, TOML), a manifest, a log, no images of pools.
@@ -76,9 +76,10 @@ PYTHON
     ;;
 4) limited $DOOR throughput $sd --modes --device $DEVICE --seconds $seconds --out "$HERE/all" --set $four ;;
 5)
-    LIMIT=$((LIMIT / 4))
-    for layout in "false false" "true false" "false true" "true true"; do
+    fifth=$((LIMIT / 5))
+    for layout in "false false 1" "true false 1" "true true 3"; do # compiling takes minutes
         set -- $layout
+        LIMIT=$((fifth * $3))
         limited $DOOR throughput $sd --device $DEVICE --seconds $seconds --out "$HERE/channels_last_$1-compiled_$2" \
             --set $five world.channels_last=$1 world.compiled=$2
     done
