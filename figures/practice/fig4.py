@@ -210,7 +210,7 @@ def draw(contents: Contents) -> Plot:
     columns = min(len(present), 2)
     lines = -(-len(present) // columns)
     with style.context():
-        figure = Plot(figsize=(4.8 * columns, 5.0 * lines + 0.6), layout="constrained")
+        figure = Plot(figsize=(max(4.8 * columns, 5.6), 5.0 * lines + 0.6), layout="constrained")
         axes = figure.subplots(2 * lines, columns, squeeze=False, height_ratios=[2.3, 1] * lines)
         named = []
         for index, panel in enumerate(present):
@@ -226,7 +226,7 @@ def draw(contents: Contents) -> Plot:
         for index in range(len(present), columns * lines):
             for k in (0, 1):
                 axes[2 * (index // columns) + k, index % columns].axis("off")
-        panels.legend(figure, named, title=LEGEND)
+        panels.legend(figure, named, title=LEGEND, columns=2 * columns)
         style.inscribe(figure, contents.caption, contents.note)
     return figure
 
