@@ -150,7 +150,7 @@ class Pool:
         for i in np.unique(number):
             positions = torch.from_numpy(np.flatnonzero(number == i))
             inside = rows[positions] - self._starts[i]
-            images[positions], labels[positions] = self.rounds[i].images(inside), self.rounds[i].labels[inside]
+            images[positions], labels[positions] = self.rounds[i].stored(inside), self.rounds[i].labels[inside]
         return Split(images, labels)
 
     def _loaded(self, rows: Tensor) -> Split:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.data.images import stored
+from empirical.data.images import stored, values
 from empirical.diffusion.cost import Cost
 from empirical.pool.parquet import payload
 from empirical.settings.build import build, checked
@@ -63,6 +63,10 @@ class Round:
         return [payload(self.files[file], first, size) for file, first, size in self.places[rows.numpy()].tolist()]
 
     def images(self, rows: Tensor) -> Tensor:
+        """Read samples (B, *shape) of some of the round's rows; raises the InputError of `stored`."""
+        return values(self.stored(rows))
+
+    def stored(self, rows: Tensor) -> Tensor:
         """Read samples (B, *shape) of some of the round's rows, as they are stored (see `data.images.stored`).
 
         Raises InputError that counts and names the unreadable samples of a file.
