@@ -15,6 +15,9 @@ from scaling.forms import FORMS, Form
 from scaling.noise import SMALLEST, Curve, Direction, sense
 from scaling.projection import Minimum, minimise
 
+_CLOSE = 0.02  # relative accuracy of the misfit's variance
+_ROUNDS = 12  # of fits: enough to halve a bracket to that
+
 
 class Point(NamedTuple):
     """The best parameters of one curve of errors; `misfit` is tau, `jacobian` (K, parameters) of the fitted errors."""
@@ -75,14 +78,16 @@ def best_point(form: Form, measured: Curve) -> Point:
     """Fit one curve of errors, its weights and its misfit in turn.
 
     Weights are 1 / (variance of the average + (tau e)^2), so that a curve whose noise is far below its misfit is fitted
-    to equal relative accuracy. A curve without any noise gets that of its residuals.
+    to equal relative accuracy. tau^2 is the one that its own weights lead to, to 2 %: a fixed point, bracketed where
+    plain iteration would alternate. A curve without any noise gets that of its residuals.
     """
     u = centred(measured)
     known = len(measured.deviations) > 0
     noise = measured.stderr**2 if known else measured.y**2
     shape = misfit.correlation(measured.x)
     tau2, fitted, grid = 0.0, measured.y, form.grid(u)
-    for _ in range(4):
+    low, high = 0.0, np.inf  # tau^2 that lead to larger ones, and to smaller ones
+    for _ in range(_ROUNDS):
         weights = 1 / (noise + tau2 * fitted**2)
         minimum = minimise(lambda theta: form.basis(theta, u), measured.y[None], weights, grid, form.bounds(u))
         grid = np.concatenate([grid, minimum.theta])
@@ -90,10 +95,15 @@ def best_point(form: Form, measured: Curve) -> Point:
         jacobian = gradient(form, minimum, u, form.bounds(u))
         if not known:
             break
-        before, residual = tau2, measured.y - fitted
-        tau2 = misfit.amplitude(residual, fitted, jacobian, weights, measured.deviations, measured.dof, shape)
-        if abs(tau2 - before) <= 0.02 * max(tau2, before):
+        residual = measured.y - fitted
+        led = misfit.amplitude(residual, fitted, jacobian, weights, measured.deviations, measured.dof, shape)
+        low, high = (tau2, high) if led > tau2 else (low, tau2)
+        if abs(led - tau2) <= _CLOSE * max(led, tau2):
+            tau2 = led
             break
+        if low >= (1 - _CLOSE) * high:
+            break
+        tau2 = led if low < led < high else (low + high) / 2
     if not known:
         dof = max(len(u) - len(form.parameters), 1)
         relative = np.sqrt(np.sum((measured.y / fitted - 1) ** 2) / dof)

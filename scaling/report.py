@@ -158,6 +158,11 @@ def sentences(one: Analysis) -> list[str]:
         interval = f" ({best.interval()})" if best.interval() else ""
         level = f"y = {best.level:.4g}, the best level of {one.baseline} beyond its noise"
         lines.append(f"It reaches {level}, with {words}{interval}.")
+        closed = [reading for reading in one.multiplier.readings if reading.interval()]
+        if not best.interval() and closed:
+            last = closed[-1]
+            factor = f"{last.words('fewer', 'more')} ({last.interval()})"
+            lines.append(f"The best level whose interval is closed is y = {last.level:.4g}: {factor}.")
     elif one.unread:
         lines.append(f"No multiplier: {one.unread}.")
     return lines

@@ -93,10 +93,10 @@ def test_what_the_capstone_may_claim_of_its_example_and_that_it_is_wrong():
     module = lesson(9)
     linear, neighbours = module.analysed(module.EXAMPLE, "linear", "higher is better")
     allowed = [claim.allowed for claim in module.claims(linear)]
-    assert allowed == [True, False, False, True, True]  # form, exponent, floor, prediction, seeds
+    assert allowed == [True, True, False, True, True]  # form, exponent, floor, prediction, seeds
     assert all(claim.allowed for claim in module.claims(neighbours))
     ahead = linear.predictions
-    assert (ahead.x[0], round(ahead.low[0], 3), round(ahead.high[0], 3)) == (1200, 0.885, 0.912)
+    assert (ahead.x[0], round(ahead.low[0], 3), round(ahead.high[0], 3)) == (1200, 0.879, 0.914)
     assert module.whole_example() == pytest.approx(0.878, abs=0.004)
     assert module.whole_example() < ahead.low[0]
 

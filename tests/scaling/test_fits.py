@@ -134,3 +134,12 @@ def test_intervals_hold_the_true_floor_where_the_form_is_wrong():
     assert np.mean([p.value for p in intervals]) < 0.95 * floor  # the misfit is there
     assert min(fit.chi2_per_dof for fit in fits) > 5
     assert min(fit.misfit for fit in fits) > 0.05
+
+
+def test_weights_belong_to_the_misfit_even_where_plain_iteration_alternates():
+    """Among 14 curves of a right form two are such that tau = 0 leads to tau > 0, and that back to 0."""
+    rng, x = np.random.default_rng(5), 2.0 ** np.arange(6, 13)
+    for _ in range(14):
+        law = scaling.fit(x, (0.1 + 2 * x**-0.5) * (1 + 0.02 * rng.standard_normal((4, 7))), direction="down")
+        expected = 1 / (law.point.curve.stderr**2 + (law.misfit * law.point.fitted) ** 2)
+        np.testing.assert_allclose(law.point.weights, expected, rtol=0.02)
