@@ -43,10 +43,17 @@ def test_its_numbers_are_those_of_the_shipped_tables(tables, sentence):
     assert sentence.format(*short) in TEXT
 
 
-def test_its_interval_over_seeds_and_images_is_the_manifests(tables):
-    gain = tables.detail("fig4; gains; panel=digits; size=512; gain over static; seeds and images")
-    low, high = (f"{gain[end]:.3f}".replace("0.", ".") for end in ("low", "high"))
-    assert f"The gain at 512 images is .033, with a 95 % interval of {low} to {high}" in TEXT
+@pytest.mark.parametrize(
+    ("sentence", "path"),
+    [
+        ("The gain at 512 images is {}, with a 95 % interval of {} to {}", "fig4; gains; panel=digits; size=512"),
+        ("both\ntogether {} ({} to {})", "fig4_digits; pooled gains; size=512"),
+        ("1,024 images gain {} ({} to {})", "fig4_glyphs; gains; panel=glyphs; size=1024"),
+    ],
+)
+def test_its_gains_over_seeds_and_images_are_the_manifests(tables, sentence, path):
+    gain = tables.detail(f"{path}; gain over static; seeds and images")
+    assert sentence.format(*(f"{gain[end]:.3f}".replace("0.", ".") for end in ("value", "low", "high"))) in TEXT
 
 
 def test_its_code_prints_what_it_says():
