@@ -162,8 +162,22 @@ def conclusion(data: OwnData, grid: Grid, law: Curves, found: dict[str, Best]) -
     return (
         f"With {grid.n[-1]:,} of {len(data.X):,} rows the best ridge is {found[RIDGE].words()}, and {chosen}"
         f"{'' if keep == len(grid.keep) - 1 else f', and {error(-1)} with all kept'} (law, 95 % bootstrap intervals)."
+        f"{at_an_end(grid, found[RIDGE].value)}"
         f"{_beside_the_most_frequent_class(data, float(law.whole.error.min()))}"
     )
+
+
+def at_an_end(grid: Grid, ridge: float) -> str:
+    """Warn where the best ridge is the smallest or the largest of several that were asked for.
+
+    >>> at_an_end(Grid([100], [0.1, 1.0], [1.0]), 1.0)
+    ' The best ridge is the largest of the grid: a larger one may be better (--ridge).'
+    """
+    ends = {grid.ridge[0]: ("smallest", "smaller"), grid.ridge[-1]: ("largest", "larger")}
+    if len(grid.ridge) == 1 or ridge not in ends:
+        return ""
+    end, beyond = ends[ridge]
+    return f" The best ridge is the {end} of the grid: a {beyond} one may be better (--ridge)."
 
 
 def _beside_the_most_frequent_class(data: OwnData, least: float) -> str:

@@ -325,6 +325,7 @@ def exercises() -> dict[str, Exercise]:
             name="short_exponent",
             solution=solve_short_exponent,
             rtol=0.02,
+            atol=0.005,
             hint="Call `usual_fit(size, error)`; it returns all parameters and then all their standard errors. The "
             "exponent is the last of the three.",
             meaning="An exponent of .56 +- .03: a small error bar. Remember it.",

@@ -439,6 +439,7 @@ def exercises() -> dict[str, Exercise]:
             name="other_images",
             solution=solve_other_images,
             rtol=0.02,
+            atol=0.0005,
             hint="`scaling.paired_gain(practice, static, images=True, rng=np.random.default_rng(0))` with the marks of "
             "`tables.correct(...)` for 256 images; take `low` and `high`.",
             meaning="-.005 to .033: with one addition, a gain of .013, another set of 597 test digits might see none.",

@@ -23,8 +23,9 @@ class Exercise:
     """A question whose answer is a number or several numbers.
 
     name: of the variable that the reader sets. solution: computes the answer; its source is shown to the reader.
-    rtol: largest relative deviation of each number. hint: for a wrong answer. mistakes: usual wrong ways, by the
-    sentence that tells a reader who went that way what is wrong. meaning: what the right answer says.
+    rtol: largest relative deviation of each number. atol: allowed beyond it, where one would quote a rounded answer.
+    hint: for a wrong answer. mistakes: usual wrong ways, by the sentence that tells a reader who went that way what is
+    wrong. meaning: what the right answer says.
 
     >>> double = Exercise(name="twice", solution=lambda: 2.0 * 3, rtol=0.01, hint="Twice 3.", meaning="3 + 3 is 6.",
     ...                   mistakes={"That is the square.": lambda: 9.0})
@@ -38,9 +39,10 @@ class Exercise:
     hint: str
     meaning: str
     mistakes: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    atol: float = 0.0
 
     def check(self, answer: Any) -> Verdict:
-        """Compare an answer with the solution: right within `rtol`, wrong with a hint, or unanswered (None)."""
+        """Compare an answer with the solution: right within the tolerances, wrong with a hint, or unanswered (None)."""
         if answer is None:
             return Verdict("unanswered", f"No answer yet: set `{self.name}` in the cell above.")
         expected = np.atleast_1d(self.solution())
@@ -56,7 +58,7 @@ class Exercise:
         return Verdict("wrong", self.hint)
 
     def _close(self, given: NDArray[np.float64], wanted: NDArray[Any]) -> bool:
-        return bool(np.all(np.abs(given - wanted) <= self.rtol * np.abs(wanted)))
+        return bool(np.all(np.abs(given - wanted) <= self.atol + self.rtol * np.abs(wanted)))
 
     def source(self) -> str:
         """Return the source of the solution, without its decorators."""

@@ -114,3 +114,16 @@ def test_the_shipped_example_is_what_its_function_measures():
     measured = lesson(9).measure_example()
     assert [row[:3] for row in shipped] == [[name, str(x), str(seed)] for name, x, seed, _ in measured]
     assert np.abs(np.array([float(row[3]) for row in shipped]) - [row[3] for row in measured]).max() < 0.004
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "rounded"),
+    [
+        (1, "short_exponent", (0.56, 0.03)),
+        (3, "needed", 12_000),
+        (3, "per_generated", 2.2),
+        (5, "other_images", (-0.005, 0.033)),
+    ],
+)
+def test_answers_rounded_as_the_texts_quote_them_are_right(number, name, rounded):
+    assert lesson(number).exercises()[name].check(rounded).status == "right"
