@@ -71,8 +71,9 @@ def test_an_image_is_the_same_however_it_is_asked_for(sampler, kind):
     pieces = [(3, 1), (8, 8), (5, 11), (20, 1), (0, 2)]
     for first, count in pieces:
         piece = sampler.draw(5, first, count, guide_of(sampler, kind))[0]
-        for name, column in piece._asdict().items():
-            assert torch.equal(column, getattr(whole, name)[first : first + count]), (name, first, count)
+        expected = whole.part(first, first + count)
+        for name in ("images", "labels", "seeds", "indices"):
+            assert torch.equal(getattr(piece, name), getattr(expected, name)), (name, first, count)
     assert len({image.numpy().tobytes() for image in whole.images}) == 21
 
 
@@ -95,7 +96,7 @@ def test_plain_samples_are_the_sampler_s_images_first_and_from_disk(sampler, tmp
         logits = sampler.logits(expected.images)
     for _ in range(2):
         samples, cost = PlainSamples(sampler, tmp_path).draw(2, 3, 18)
-        assert all(torch.equal(a, b) for a, b in zip(samples, expected, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(samples[:4], expected[:4], strict=True))
         assert samples.images.stride() == expected.images.stride()
         with torch.no_grad():
             assert torch.equal(sampler.logits(samples.images), logits)
