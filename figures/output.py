@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from empirical.system.errors import InputError
 from empirical.system.files import write_bytes, write_signed
 from figures.contract import table
 from figures.contract.figure import Contents, Figure, Inputs
-from figures.contract.manifest import changes, digests, read_manifest
+from figures.contract.manifest import Manifest, changes, digests, read_manifest
 from figures.drawing import style
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,8 @@ def produce(
         write_bytes(files[-1], f"{heading}\n\n{figure.markdown(contents)}".encode())
         summary += f"; table: {files[-1].name}"
     pictures = style.save(figure.draw(contents), stem)
-    write_signed(stem.with_suffix(".json"), {**values, "files": digests([*files, *pictures])})
+    values = {**values, "files": digests([*files, *pictures])}
+    write_signed(stem.with_suffix(".json"), {field.name: values[field.name] for field in fields(Manifest)})
     return Made(summary, figure.story(contents) if figure.story else "", pictures[0])
 
 

@@ -11,7 +11,7 @@ from figures import output
 from figures.contract.figure import Figure, Inputs
 from figures.contract.table import Row
 
-ABOUT = {  # in the order of a manifest, so that one that is kept has the same bytes
+ABOUT = {
     **dict.fromkeys(("command", "preset", "learner"), "a text"),
     "series": [],
     "worlds": {},
@@ -21,6 +21,8 @@ ABOUT = {  # in the order of a manifest, so that one that is kept has the same b
     "git_revision": "a text",
     "hardware": {},
     "started": "a text",
+    "arithmetic": {},
+    "made_on": {},
 }
 
 

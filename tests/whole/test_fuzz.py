@@ -100,8 +100,10 @@ MANIFEST = {
     "versions!": {"*": text},
     "hardware!": {**dict.fromkeys(("machine!", "system!", "device!", "device_name!"), text), "cores!": like(None)},
     **dict.fromkeys(("git_revision!", "started!", "identity", "sha256"), text),
+    "arithmetic": {"*": anything},
 }
 START = {**dict.fromkeys(("time!", "event!", "host!", "damage"), text), "pid!": integer, "step!": integer}
+START |= dict.fromkeys(("device", "device_name"), text)
 START |= {"ranks": integer}
 
 # The files and the calls that read them
