@@ -52,7 +52,7 @@ def estimates(world):
     return exact, rounded, coarse
 
 
-@pytest.mark.parametrize("omega", [0.0, 0.05])
+@pytest.mark.parametrize("omega", [0.0, pytest.param(0.05, marks=pytest.mark.slow)])
 def test_entropies_of_images_agree_to_two_hundredths_of_a_nat(world, learner, omega):
     """Mean difference over 256 images of the same noise, plain and guided, to .005 (its standard error).
 

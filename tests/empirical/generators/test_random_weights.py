@@ -121,7 +121,7 @@ def test_stable_diffusion_costs_what_was_published():
     assert modes["third", "full"].sparse / modes["plain", ""].image == pytest.approx(1.82, rel=0.01)  # the paper's
 
 
-@pytest.mark.parametrize("option", ["channels_last", "compiled"])
+@pytest.mark.parametrize("option", ["channels_last", pytest.param("compiled", marks=pytest.mark.slow)])
 def test_layouts_change_neither_images_nor_counts(option, monkeypatch):
     """Images agree to one of 256 levels, 99 % of them exactly; a compiled network costs what it costs uncompiled."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # the graph, without its kernels
