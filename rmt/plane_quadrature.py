@@ -59,7 +59,7 @@ def forces(at: Classifier, problem: ScalarProblem, order: int) -> Forces:
     (width/length); as a function of g around 0 (1/tau) and where the map bends at W = 0 (hypot(width, length)/a1).
     """
     a1, a2, sigma, V = at
-    length = float(np.hypot(a2, sigma))
+    length = np.hypot(a2, sigma)  # a NumPy number: where it vanishes the results are not finite, which `solve` reports
     cos, sin = a2 / length, sigma / length
     tau = float(tangent(problem.agreement))
     bends, width = np.array(problem.loss.bends(V), dtype=np.float64), problem.loss.width
