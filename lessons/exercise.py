@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 class Verdict(NamedTuple):
-    """Whether an answer is right, and what to tell the reader."""
+    """Hold the verdict on an answer: its status, and the words for the reader."""
 
     status: Literal["unanswered", "right", "wrong"]
     words: str

@@ -107,7 +107,7 @@ class ImageNetWorld:
 
     @property
     def layout(self) -> Layout:
-        """How the networks of the generator are kept."""
+        """Return how the generator's networks are kept in memory, and whether they are compiled."""
         return Layout(self.channels_last, self.compiled)
 
     def _parts(self, device: str) -> stable_diffusion.Parts:

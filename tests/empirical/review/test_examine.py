@@ -109,7 +109,7 @@ def test_the_replay_ends_with_the_run_s_own_learner(finished, monkeypatch, world
 
 
 def test_a_replay_with_other_last_digits_describes_the_same_rounds_and_writes_nothing(finished, monkeypatch):
-    """As on another device: the weights get noise of .05 after every block, so other plateaus would be found."""
+    """Add noise of .05 to the weights after every block, as if on another device: plateaus would come elsewhere."""
     run, root = finished("digits", {})
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     exact, fit = EXAMINATIONS["hindsight"](run, root, "cpu"), NetworkLearner.fit

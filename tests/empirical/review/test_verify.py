@@ -75,7 +75,7 @@ def moved(folder, devices):
     ],
 )
 def test_a_run_made_on_another_device_does_not_fail(folder, devices, needs, message):
-    """Its bits are not compared; the checks that read files only are made all the same."""
+    """Skip the comparison of bits, name the device that it needs, and make every check that only reads files."""
     moved(folder, devices)
     made = {check.name: check for check in check_run(folder)}
     assert all(check.ok for check in made.values())
